@@ -1,0 +1,57 @@
+// What the MIME reader produces: the texts that signature targets are matched against.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace postern::mime {
+
+// A leaf part, told once it has ended. Views live until the call returns.
+struct Part {
+  std::string_view content_type;  // lower case "text/html"; "text/plain" when absent (RFC 2045 5.2)
+  std::string_view charset;       // as labelled, lower case
+  std::string_view file_name;     // UTF-8 (RFC 2231 and 2047 decoded); empty when none
+  uint64_t decoded_bytes = 0;     // after the transfer encoding, before the charset
+  bool has_sha256 = false;        // only when digests were asked for
+  std::array<uint8_t, 32> sha256{};  // of those decoded bytes
+};
+
+// Named deviations, as bits; kAnomalyNames follows their order.
+enum class Anomaly : uint32_t {
+  kNestingLimit = 1 << 0,
+  kMissingEndBoundary = 1 << 1,
+  kBadBase64 = 1 << 2,
+  kBadQuotedPrintable = 1 << 3,
+  kUnknownTransferEncoding = 1 << 4,
+  kUnknownCharset = 1 << 5,
+  kLongHeader = 1 << 6,    // cut at the limit for matching; never on the wire
+  kTooManyHeaders = 1 << 7,
+  kHeaderSyntax = 1 << 8,  // a line among the headers that is none
+};
+inline constexpr std::array<std::string_view, 9> kAnomalyNames{
+    "nesting_limit", "missing_end_boundary", "bad_base64", "bad_quoted_printable",
+    "unknown_transfer_encoding", "unknown_charset", "long_header", "too_many_headers",
+    "header_syntax"};
+
+// Receives the renderings, in message order. Views live until the call returns. What each holds
+// follows SpamAssassin's documentation of its rule types (Mail::SpamAssassin::Conf).
+class RenderSink {
+ public:
+  virtual ~RenderSink() = default;
+  // A header field of the message itself. `raw`: the value with folding kept, no final line end;
+  // `decoded`: unfolded, RFC 2047 decoded, UTF-8.
+  virtual void header(std::string_view name, std::string_view raw, std::string_view decoded) = 0;
+  // Text as a reader sees it: charset to UTF-8, HTML to text, white space runs to one blank; one
+  // paragraph a call, at most 4,096 bytes (longer ones are split at a blank). The subject comes
+  // first, as SpamAssassin does it.
+  virtual void body(std::string_view paragraph) = 0;
+  // Text of text parts after the transfer encoding, mark-up and line ends kept ("\n"); one line, or
+  // at most 2,048 bytes of one, a call.
+  virtual void rawbody(std::string_view line) = 0;
+  // A URI found in text or in an HTML attribute, as found.
+  virtual void uri(std::string_view uri) = 0;
+  virtual void part(const Part& part) = 0;
+};
+
+}  // namespace postern::mime

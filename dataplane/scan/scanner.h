@@ -1,0 +1,89 @@
+// Matching a message against a signature set and scoring it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/mime/reader.h"
+
+namespace postern::scan {
+
+// A loaded artefact, immutable and shared by all workers; held by shared ownership because messages
+// under way finish on the set with which they began.
+class SignatureSet {
+ public:
+  // The error says what is wrong with the file and what to do. The set in force is not touched.
+  static std::expected<std::shared_ptr<const SignatureSet>, std::string> load(
+      const std::filesystem::path& artefact);
+  ~SignatureSet();
+
+  uint32_t rule_count() const;
+  std::string_view rule_name(uint32_t rule) const;
+  double rule_score(uint32_t rule) const;
+  std::string_view rule_description(uint32_t rule) const;
+  std::string_view name() const;        // of the set: its artefact's file name
+  const std::string& digest() const;    // hex sha256 of the artefact: identifies the set everywhere
+
+  struct Compiled;
+  const Compiled& compiled() const { return *compiled_; }
+
+ private:
+  SignatureSet() = default;
+  std::unique_ptr<Compiled> compiled_;
+};
+
+struct ScanResult {
+  double score = 0;
+  bool failed = false;               // a matcher returned an error: fail mode decides
+  std::span<const uint32_t> rules;   // rules that count towards the score, ascending; valid until the
+                                     // MessageScan begins anew
+};
+
+// One message under way: its MIME reader, its renderings, its hits. Made at start, reused; allocates
+// nothing while a message passes. One thread.
+class MessageScan {
+ public:
+  // `threshold` is not known here: the decision is made elsewhere.
+  explicit MessageScan(const mime::ReaderLimits& limits);
+  ~MessageScan();
+  MessageScan(const MessageScan&) = delete;
+  MessageScan& operator=(const MessageScan&) = delete;
+
+  // `scratch` belongs to the thread. `set` stays alive until the next begin().
+  class Scratch;
+  void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
+  // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts and URLs.
+  void observe(mime::RenderSink* observer);
+  // Message octets, dots unstuffed, any segmentation.
+  void feed(std::span<const uint8_t> bytes);
+  // Matches what is left and scores. Once per message.
+  ScanResult finish();
+  uint32_t mime_anomalies() const;
+  const std::shared_ptr<const SignatureSet>& set() const;
+
+  // Matcher scratch memory, one per thread; prepare() must be called, off the hot path, for every
+  // set before begin() uses it.
+  class Scratch {
+   public:
+    Scratch();
+    ~Scratch();
+    std::expected<void, std::string> prepare(const SignatureSet& set);
+    struct Impl;
+    Impl* impl() { return impl_.get(); }
+
+   private:
+    std::unique_ptr<Impl> impl_;
+  };
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace postern::scan

@@ -1,0 +1,50 @@
+// What the control plane says about a sender, as the workers see it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "base/case_reference.h"
+#include "base/ip.h"
+
+namespace postern::verdict {
+
+enum class Treatment : uint8_t {
+  kPass,      // not inspected
+  kInspect,   // scanned; spam is refused
+  kThrottle,  // inspected, and at most `messages_per_minute`; the rest is deferred with 451
+  kHold,      // scanned, then deferred with 451 at the commit point
+  kRefuse,    // answered by us at connect: 220, then 550 to MAIL
+  kDrop,      // SYNs are dropped
+};
+inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
+                                                       "hold", "refuse",  "drop"};
+
+// A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts full.
+class ThrottleBucket {
+ public:
+  // True: one more message may pass now.
+  bool take(uint32_t messages_per_minute, uint64_t monotonic_us);
+
+ private:
+  // Theoretical arrival time of the generic cell rate algorithm (ITU-T I.371), monotonic µs.
+  std::atomic<uint64_t> theoretical_arrival_us_{0};
+};
+
+struct Verdict {
+  Treatment treatment = Treatment::kInspect;
+  uint32_t messages_per_minute = 0;   // throttle only
+  CaseReference case_reference;       // 0: none
+  ThrottleBucket* bucket = nullptr;   // throttle only; valid until the worker's next quiescent state
+};
+
+// Looks a sender up. Workers call it from their loop: no lock, no allocation.
+class VerdictSource {
+ public:
+  virtual ~VerdictSource() = default;
+  // The most specific unexpired verdict that covers `address`, or the configured default.
+  virtual Verdict lookup(const IpAddress& address, uint64_t wall_s) const = 0;
+};
+
+}  // namespace postern::verdict

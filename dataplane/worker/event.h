@@ -1,0 +1,85 @@
+// What a worker reports of a message or a connection: a fixed-size record, filled in place in a
+// bounded queue that the agent drains. Nothing here is allocated.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/case_reference.h"
+#include "base/ip.h"
+
+namespace postern::worker {
+
+enum class EventKind : uint8_t {
+  kMessage,            // a message was decided on
+  kConnectionRefused,  // a connection was answered by us
+};
+
+enum class Outcome : uint8_t {
+  kForwarded,           // let through; server_reply says what the server made of it
+  kRefusedContent,
+  kRefusedVerdict,
+  kRefusedSmuggling,
+  kDeferredThrottle,
+  kDeferredHold,
+  kDeferredFault,
+  kAbandoned,           // the connection ended before the message did
+};
+inline constexpr std::string_view kOutcomeNames[] = {
+    "forwarded",     "refused_content", "refused_verdict", "refused_smuggling",
+    "deferred_throttle", "deferred_hold",   "deferred_fault",  "abandoned"};
+
+// A string of at most N bytes, cut when longer.
+template <size_t N>
+struct FixedText {
+  uint16_t length = 0;
+  std::array<char, N> characters;
+
+  void assign(std::string_view text) {
+    length = static_cast<uint16_t>(text.size() < N ? text.size() : N);
+    for (uint16_t i = 0; i < length; ++i) characters[i] = text[i];
+  }
+  std::string_view view() const { return {characters.data(), length}; }
+};
+
+struct Event {
+  static constexpr size_t kRules = 64;
+  static constexpr size_t kRecipients = 16;
+
+  EventKind kind = EventKind::kMessage;
+  Outcome outcome = Outcome::kForwarded;
+  CaseReference case_reference;
+  uint64_t wall_us = 0;
+  IpAddress client, server;
+  uint16_t client_port = 0, server_port = 0;
+  FixedText<64> helo;
+  FixedText<64> auth_user;
+  FixedText<256> mail_from;
+  bool null_sender = false;
+  uint32_t recipients_count = 0;   // all; the first kRecipients are listed
+  uint32_t recipients_rejected = 0;
+  uint32_t recipients_stored = 0;
+  std::array<FixedText<128>, kRecipients> recipients;
+  FixedText<128> subject;
+  uint64_t message_bytes = 0;
+  uint16_t server_reply = 0;       // to the end of data; 0: none
+  double score = 0;
+  uint32_t rules_count = 0;        // all; the first kRules are listed
+  std::array<uint32_t, kRules> rules;
+  uint64_t set_generation = 0;     // which signature set the rule numbers belong to
+  uint32_t smtp_anomalies = 0;     // bits of smtp::Anomaly
+  uint32_t mime_anomalies = 0;     // bits of mime::Anomaly
+};
+
+// Where a worker puts events.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  // A record to fill, or null when the queue is full (the caller counts events_lost).
+  virtual Event* reserve() = 0;
+  // Hands over the record that reserve() gave last.
+  virtual void publish(Event* event) = 0;
+};
+
+}  // namespace postern::worker
