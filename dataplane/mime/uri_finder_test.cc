@@ -43,6 +43,14 @@ TEST(UriFinder, Ends) {
   EXPECT_EQ(find("http://a.example\u00a0x"), (Uris{"http://a.example"}));
 }
 
+TEST(UriFinder, BareAddresses) {
+  EXPECT_EQ(find("write to a.b@c.example, <d@e.example> (f@g.example)."),
+            (Uris{"mailto:a.b@c.example", "mailto:d@e.example", "mailto:f@g.example"}));
+  EXPECT_EQ(find("Email:h@i.example?subject=x"), (Uris{"mailto:h@i.example?subject=x"}));
+  EXPECT_EQ(find("Vi@gra a@b @c.example d@ e@f.1 @@ a@.com"), Uris{});
+  EXPECT_EQ(find("http://user@a.example/x@y.example"), (Uris{"http://user@a.example/x@y.example"}));
+}
+
 TEST(UriFinder, Nothing) {
   EXPECT_EQ(find("http:// https://, xhttp://a.example and so on"), Uris{});
   EXPECT_EQ(find(""), Uris{});
