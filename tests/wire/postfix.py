@@ -40,7 +40,7 @@ _MAILBOX_USER = 65534
 
 
 class Postfix:
-    """One instance. Mail for `domain` lands in a Maildir; other mail goes to `relay`, if given."""
+    """One instance. Mail for `domain` (or several, by spaces) lands in a Maildir; other mail goes to `relay`, if given."""
 
     def __init__(self, topology, space, name, domain, listen, relay=None, settings=None):
         if not os.access("/usr/sbin/postfix", os.X_OK):
@@ -61,7 +61,7 @@ class Postfix:
             "daemon_directory": _DAEMONS,
             "maillog_file": self.log,
             "maillog_file_prefixes": self.directory,
-            "myhostname": f"mail.{domain}",
+            "myhostname": f"mail.{domain.split()[0]}",
             "mydestination": "",
             "inet_interfaces": "all",
             "inet_protocols": "all",

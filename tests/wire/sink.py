@@ -133,6 +133,6 @@ async def _data(reader):
     lines = []
     while True:
         line = await reader.readuntil(b"\r\n")
-        if line == b".\r\n" and (not lines or lines[-1].endswith(b"\r\n")):
+        if line == b".\r\n":
             return b"".join(lines)
         lines.append(line[1:] if line.startswith(b".") else line)

@@ -14,6 +14,7 @@ close(), in reverse order, however far the set-up came.
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import signal
@@ -28,11 +29,13 @@ CUSTOMER = "198.18.0.1"
 # More senders in the same namespace, so that a verdict on one leaves the others alone.
 CUSTOMER_OTHERS = ["198.18.0.11", "198.18.0.12", "198.18.0.13", "198.18.0.14"]
 INTERNET = "198.18.0.2"
+SINK = "198.18.0.3"
 CUSTOMER_V6 = "fd00:18::1"
 INTERNET_V6 = "fd00:18::2"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
+_numbers = itertools.count(1)
 
 
 class SetupError(Exception):
@@ -135,7 +138,7 @@ class Topology:
         for program in ("ip", "ethtool", "sysctl"):
             if not shutil.which(program):
                 raise SetupError(f"{program} is missing: run deploy/install-deps --demo")
-        self.prefix = f"{prefix}{os.getpid() % 100000}"
+        self.prefix = f"{prefix}{os.getpid()}-{next(_numbers)}"
         self._closing = contextlib.ExitStack()
         self.links = []
         self.keep_directory = False
@@ -158,7 +161,7 @@ class Topology:
                 self._cable(self.internet, "wan0", self.gate, "gate1")
             self._address(self.customer, [f"{a}/24" for a in [CUSTOMER, *CUSTOMER_OTHERS]],
                           f"{CUSTOMER_V6}/64")
-            self._address(self.internet, [f"{INTERNET}/24"], f"{INTERNET_V6}/64")
+            self._address(self.internet, [f"{a}/24" for a in [INTERNET, SINK]], f"{INTERNET_V6}/64")
         except BaseException:
             self.close()
             raise
