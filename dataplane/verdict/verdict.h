@@ -21,7 +21,8 @@ enum class Treatment : uint8_t {
 inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
                                                        "hold", "refuse",  "drop"};
 
-// A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts full.
+// A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts
+// full.
 class ThrottleBucket {
  public:
   // True: one more message may pass now.
@@ -34,9 +35,9 @@ class ThrottleBucket {
 
 struct Verdict {
   Treatment treatment = Treatment::kInspect;
-  uint32_t messages_per_minute = 0;   // throttle only
-  CaseReference case_reference;       // 0: none
-  ThrottleBucket* bucket = nullptr;   // throttle only; valid until the worker's next quiescent state
+  uint32_t messages_per_minute = 0;  // throttle only
+  CaseReference case_reference;      // 0: none
+  ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
 };
 
 // Looks a sender up. Workers call it from their loop: no lock, no allocation.
