@@ -163,7 +163,7 @@ def threads(_):
 def fuzz(_):
     counts = Counts()
     tree = Tree("build-fuzz", "-Dfuzz=true", "-Dwerror=false", "--buildtype=debugoptimized",
-                compiler="clang++-14")
+                compiler="clang++-19")
     tree.ninja("build.ninja")
     targets = {Path(t["filename"][0]).name.removesuffix("_fuzz"): Path(t["filename"][0])
                for t in tree.introspect("targets") if t["name"].endswith("_fuzz")}
