@@ -16,8 +16,8 @@ struct Recipient {
   uint16_t reply_code = 0;  // 0: not answered yet
 };
 
-// Fixed size, from a pool (take_transaction). Text that does not fit is cut and `truncated` set; the
-// counts go on.
+// Fixed size, from a pool (take_transaction). Text that does not fit is cut and `truncated` set;
+// the counts go on.
 struct Transaction {
   static constexpr size_t kTextBytes = 3072;
   static constexpr size_t kRecipients = 100;
@@ -32,14 +32,14 @@ struct Transaction {
   uint16_t final_reply_code = 0;  // to the end of data; 0: refused by us, or not answered
   uint32_t recipients_count = 0;  // all RCPT commands, also those beyond kRecipients
   uint32_t recipients_stored = 0;
-  uint64_t message_bytes = 0;     // octets as stored by the receiver
-  uint32_t anomalies = 0;         // bits of smtp::Anomaly
+  uint64_t message_bytes = 0;  // octets as stored by the receiver
+  uint32_t anomalies = 0;      // bits of smtp::Anomaly
   uint16_t text_used = 0;
   std::array<Recipient, kRecipients> recipients;
   std::array<char, kTextBytes> text;
-  uint16_t line_used = 0;         // a command line that has not ended yet
+  uint16_t line_used = 0;  // a command line that has not ended yet
   std::array<uint8_t, kLineBytes> line;
-  void* message = nullptr;        // the handler's own: its message under way
+  void* message = nullptr;  // the handler's own: its message under way
 
   std::string_view mail_from() const { return {text.data() + mail_from_offset, mail_from_length}; }
   std::string_view recipient(uint32_t i) const {
@@ -51,15 +51,20 @@ struct Transaction {
 enum class Anomaly : uint32_t {
   kBareCarriageReturn = 1 << 0,
   kBareLineFeed = 1 << 1,
-  kDotLineFeed = 1 << 2,     // a lone dot ended by anything but CRLF on both sides: smuggling
-  kEarlyTalker = 1 << 3,     // the client spoke before the greeting
+  kDotLineFeed = 1 << 2,  // a lone dot ended by anything but CRLF on both sides: smuggling
+  kEarlyTalker = 1 << 3,  // the client spoke before the greeting
   kLongCommandLine = 1 << 4,
   kUnknownVerb = 1 << 5,
   kCommandBytesAfterStartTls = 1 << 6,  // plain text pipelined behind STARTTLS
   kNulByte = 1 << 7,
 };
-inline constexpr std::array<std::string_view, 8> kAnomalyNames{
-    "bare_cr", "bare_lf", "dot_lf", "early_talker", "long_command_line", "unknown_verb",
-    "bytes_after_starttls", "nul_byte"};
+inline constexpr std::array<std::string_view, 8> kAnomalyNames{"bare_cr",
+                                                               "bare_lf",
+                                                               "dot_lf",
+                                                               "early_talker",
+                                                               "long_command_line",
+                                                               "unknown_verb",
+                                                               "bytes_after_starttls",
+                                                               "nul_byte"};
 
 }  // namespace postern::smtp
