@@ -101,6 +101,7 @@ class Pipeline {
 
  private:
   struct Impl;
+  Pipeline() = default;
   std::unique_ptr<Impl> impl_;
 };
 
