@@ -107,6 +107,7 @@ class Pipeline {
  private:
   Pipeline();
   struct Impl;
+  Pipeline() = default;
   std::unique_ptr<Impl> impl_;
 };
 
