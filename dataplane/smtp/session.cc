@@ -88,6 +88,7 @@ bool Session::begin_message() {
   if (!open_transaction()) return false;
   if (!handler_->message_begin(*this, *transaction_)) return false;
   message_under_way_ = true;
+  transaction_->message_bytes = 0;
   transaction_->reported = false;
   return true;
 }
