@@ -5,7 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from topology import SetupError, run, wait_until
+from smtp_client import Client
+from topology import SINK, SetupError, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -105,6 +106,77 @@ class Appliance:
         text = self.postern("status", "--json", check=False)
         return json.loads(text) if text.strip() else None
 
+    # Verdicts. Each call returns once the data plane has acknowledged.
+
+    def set_verdict(self, prefix, treatment, per_minute=None, in_force=True):
+        rate = ["--per-minute", per_minute] if per_minute else []
+        self.postern("verdict", "set", prefix, treatment, *rate, "--reason", "wire test")
+        if in_force:
+            self.wait_in_force()
+
+    def clear_verdict(self, prefix):
+        self.postern("verdict", "clear", prefix, "--reason", "wire test is over")
+        self.wait_in_force()
+
+    def clear_verdicts(self):
+        for entry in self.json("verdict", "list")["entries"]:
+            self.clear_verdict(entry["prefix"])
+
+    def wait_in_force(self, timeout_s=10):
+        def acknowledged():
+            status = self.status()
+            return status and status["data_planes"] and all(
+                gate["acknowledged_version"] == status["version"]
+                for gate in status["data_planes"] if gate["attached"])
+        wait_until(acknowledged, timeout_s, "the verdicts to be in force")
+
+    def events(self, case):
+        """What the ledger has of a case; waits for its first event."""
+        def known():
+            return self.json("events", "--case", case)["events"]
+        try:
+            return wait_until(known, 15, f"an event of case {case}", poll_s=0.2)
+        except TimeoutError:
+            return []
+
+    def scan(self, paths):
+        """What the scanner says of message files, off line: {path: score}."""
+        scores = {}
+        for start in range(0, len(paths), 400):
+            batch = paths[start:start + 400]
+            text = self.postern("scan", "--json", "--signatures", self._signatures, *batch,
+                                check=False)
+            answers = [json.loads(line) for line in text.splitlines()]
+            if len(answers) != len(batch):
+                raise AssertionError(f"{len(batch)} messages were given, {len(answers)} answers came")
+            scores.update((path, answer["score"]) for path, answer in zip(batch, answers))
+        return scores
+
+    # Counters. They come to control once a second.
+
+    def counters_when(self, condition, timeout_s=10):
+        """The counters, once `condition(counters)` holds; the last ones when it never does."""
+        counters = {}
+
+        def holds():
+            counters.update(self.counters())
+            return condition(counters)
+        try:
+            wait_until(holds, timeout_s, "the counters", poll_s=0.2)
+        except TimeoutError:
+            pass
+        return counters
+
+    def settled_counters(self):
+        """The counters once two reports in a row are alike: nothing is under way."""
+        reports = []
+
+        def settled():
+            reports.append(self.counters())
+            return len(reports) > 1 and reports[-1] == reports[-2]
+        wait_until(settled, 60, "the counters to come to rest", poll_s=2.1)
+        return reports[-1]
+
     def counters(self):
         """The counters, summed over the workers."""
         total = {}
@@ -113,6 +185,24 @@ class Appliance:
                 for counter in worker["counters"]:
                     total[counter["name"]] = total.get(counter["name"], 0) + int(counter["value"])
         return total
+
+    def wait_forwarding(self, space, source, timeout_s=30):
+        """Until a connection gets through: the data plane runs, whatever control knows of it."""
+        def through():
+            self.check()
+            try:
+                with Client(space, SINK, source, timeout_s=1):
+                    return True
+            except OSError:
+                return False
+        wait_until(through, timeout_s, "the data plane to forward")
+
+    def description(self):
+        """One line for people."""
+        status = self.status()["data_planes"][0]["status"]
+        return (f"ports {', '.join(status['ports'])}; {len(status['workers'])} worker(s); signature set "
+                f"{status['signature_set']} with {status['signature_rules']} rules, threshold "
+                f"{status['threshold']}")
 
     def _program(self, path):
         program = self._build / path
@@ -124,7 +214,50 @@ class Appliance:
         return self._huge_pages.eal_options()
 
     def _write_configuration(self):
-        raise NotImplementedError
+        socket, state = self.directory / "control.sock", self.directory / "state"
+        state.mkdir()
+        (self.directory / "dataplane.toml").write_text(f"""\
+[gate]
+id = "laboratory"
+
+[ports]
+inside = "net_af_packet0,iface=gate0"
+outside = "net_af_packet1,iface=gate1"
+
+[worker]
+count = {self._workers}
+idle_sleep_us = 50        # the machine has other things to do
+
+[signatures]
+set = "{self._signatures}"
+threshold = 5.0
+
+[replies]
+host = "gate.postern.example"
+url = "https://postmaster.example/case/"
+
+[limits]
+flows = 4096
+messages_in_flight = 512
+held_mib = 64
+verdicts = 10000
+
+[control]
+socket = "{socket}"
+
+[state]
+directory = "{state}"
+
+[eal]
+huge_pages = {"true" if self._huge_pages.reserved else "false"}
+""")
+        (self.directory / "control.toml").write_text(f"""\
+[control]
+socket = "{socket}"
+
+[ledger]
+path = "{self.directory / "ledger.sqlite"}"
+""")
 
 
 class HugePages:

@@ -18,7 +18,7 @@ class Message:
     name: str
     spam: bool
     octets: bytes          # CRLF line ends, ends in CRLF
-    description: str = ""
+    note: str = ""
 
     @property
     def sha256(self):
@@ -34,8 +34,8 @@ def shipped():
     """The messages of tests/messages: those that must pass and those that must be refused."""
     manifest = json.loads((_FOLDER / "MANIFEST.json").read_text())
     return [Message(entry["file"], entry["kind"] == "spam",
-                    crlf((_FOLDER / entry["file"]).read_bytes()), entry.get("description", ""))
-            for entry in manifest]
+                    crlf((_FOLDER / entry["file"]).read_bytes()), entry["note"])
+            for entry in manifest["messages"]]
 
 
 def generated(number, spam):

@@ -57,9 +57,10 @@ class Sink:
         self._loop.run_until_complete(
             asyncio.start_server(self._converse, sock=self._socket, limit=1 << 24))
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        conversations = asyncio.all_tasks(self._loop)
+        for task in conversations:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*conversations, return_exceptions=True))
         self._loop.close()
 
     async def _converse(self, reader, writer):
@@ -117,7 +118,7 @@ class Sink:
                 await writer.drain()
         except ConnectionResetError:
             self.resets += 1
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass
         finally:
             if state["in_message"]:

@@ -1,10 +1,11 @@
 """What each verdict does to its sender, on the wire."""
 
+import re
 import socket
 
 from laboratory import WireTest
 from messages import generated
-from smtp_client import Client
+from smtp_client import Client, dot_stuff
 from topology import CUSTOMER_OTHERS, SINK
 
 
@@ -83,14 +84,12 @@ class Verdicts(WireTest):
             self.assertEqual(client.envelope(self.SENDER, self.READER).code, 354)
             self.lab.gate.set_verdict(self.SOURCE, "refuse")
             # The message under way meets it at its commit point.
-            from smtp_client import dot_stuff
             client.send(dot_stuff(second.octets) + b".\r\n")
             reply = client.reply()
             self.assertEqual(reply.code // 100, 5, reply)
         self.assert_sink_got(first)
 
     def test_the_event_tells_what_the_reply_told(self):
-        import re
         reply = self.send(spam=True)
         case = re.search(r"case ([0-9A-Z]{10})", reply.text)[1]
         events = self.lab.gate.events(case)
