@@ -5,7 +5,9 @@
 namespace postern::scan {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
+}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -127,7 +129,8 @@ Mailbox read_mailbox(std::string_view text) {
   if (out.address.empty()) {
     // A display name that is the address: "user@host" in quotes, with nothing in the angles.
     std::string_view bare = out.phrase;
-    if (bare.size() >= 2 && bare.front() == '"' && bare.back() == '"') bare = bare.substr(1, bare.size() - 2);
+    if (bare.size() >= 2 && bare.front() == '"' && bare.back() == '"')
+      bare = bare.substr(1, bare.size() - 2);
     const std::string_view address = whole_address(bare);
     if (!address.empty() && address.find('.', address.rfind('@')) != std::string_view::npos) {
       out.address = address;

@@ -8,7 +8,9 @@ namespace postern::scan {
 using language::Target;
 
 Collector::Collector()
-    : body_(kBodyBytes, kBodyElements), raw_body_(kRawBodyBytes, kRawBodyElements), uris_(kUriBytes, kUriElements) {}
+    : body_(kBodyBytes, kBodyElements),
+      raw_body_(kRawBodyBytes, kRawBodyElements),
+      uris_(kUriBytes, kUriElements) {}
 
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher, char* value_buffer) {
   set_ = set;

@@ -5,8 +5,8 @@
 // scan a target, at its end, and a long one is seen whole with the same memory. Header fields are
 // kept and matched at the end.
 //
-// Raw body lines are put together to chunks as SpamAssassin cuts them (2,048 to 4,096 bytes, at a line
-// end where there is one): its rules for raw text may look over line ends.
+// Raw body lines are put together to chunks as SpamAssassin cuts them (2,048 to 4,096 bytes, at a
+// line end where there is one): its rules for raw text may look over line ends.
 #pragma once
 
 #include <array>

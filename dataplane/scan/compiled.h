@@ -27,22 +27,22 @@ struct CompiledExpression {
   bool no_subject = false;
   uint32_t counter = artefact::kNone;  // tflags multiple: index of its count
   uint32_t maximum_hits = 0;
-  language::Pcre2Code code;            // null when Hyperscan alone decides
+  language::Pcre2Code code;  // null when Hyperscan alone decides
 };
 
 // Where texts of one target, or values of one header selector, are matched.
 struct MatchPlan {
-  HsDatabase database;                  // null: no expression needs it
-  std::vector<uint32_t> pcre2_alone;    // expressions
+  HsDatabase database;                // null: no expression needs it
+  std::vector<uint32_t> pcre2_alone;  // expressions
   bool empty() const { return database == nullptr && pcre2_alone.empty(); }
 };
 
 struct HeaderPlan {
   language::HeaderSelector selector;
   MatchPlan match;
-  std::vector<uint32_t> negated;            // rules
-  std::vector<uint32_t> hit_when_present;   // rules: exists:
-  std::vector<uint32_t> hit_when_absent;    // rules
+  std::vector<uint32_t> negated;           // rules
+  std::vector<uint32_t> hit_when_present;  // rules: exists:
+  std::vector<uint32_t> hit_when_absent;   // rules
 };
 
 struct SignatureSet::Compiled {
@@ -52,7 +52,7 @@ struct SignatureSet::Compiled {
   std::vector<CompiledExpression> expressions;
   std::vector<uint32_t> counter_of_rule;  // kNone: not counted
   uint32_t counters = 0;
-  MatchPlan targets[4];                   // body, rawbody, uri, full: by Target, less one
+  MatchPlan targets[4];  // body, rawbody, uri, full: by Target, less one
   std::vector<HeaderPlan> headers;
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;

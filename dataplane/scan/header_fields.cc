@@ -142,7 +142,8 @@ void HeaderFields::add(std::string_view name, std::string_view raw, std::string_
   if (!table_->needs_decoded(field)) decoded = {};
   const uint32_t room = std::min(kArenaBytes - used_, kQuotaBytes - quota_used_[field]);
   const auto raw_length = static_cast<uint32_t>(std::min<size_t>(raw.size(), room));
-  const auto decoded_length = static_cast<uint32_t>(std::min<size_t>(decoded.size(), room - raw_length));
+  const auto decoded_length =
+      static_cast<uint32_t>(std::min<size_t>(decoded.size(), room - raw_length));
   instances_[count_++] = {field, used_, raw_length, used_ + raw_length, decoded_length};
   std::memcpy(arena_.get() + used_, raw.data(), raw_length);
   std::memcpy(arena_.get() + used_ + raw_length, decoded.data(), decoded_length);
@@ -167,7 +168,8 @@ std::optional<std::string_view> HeaderFields::value(const HeaderSelector& select
   }
   uint32_t begin = 0;
   if (chosen_count > 0 && selector.instance == HeaderSelector::Instance::kFirst) chosen_count = 1;
-  if (chosen_count > 0 && selector.instance == HeaderSelector::Instance::kLast) begin = chosen_count - 1;
+  if (chosen_count > 0 && selector.instance == HeaderSelector::Instance::kLast)
+    begin = chosen_count - 1;
   Appender appender(out);
   bool any = false;
   for (uint32_t i = begin; i < chosen_count; ++i) {
@@ -186,7 +188,8 @@ std::optional<std::string_view> HeaderFields::value(const HeaderSelector& select
     }
     // Encoded words are read after the addresses are told apart; their text may hold commas.
     const bool names = selector.part == HeaderSelector::Part::kNames;
-    const bool encoded = names && !selector.raw && raw_of(instance).find("=?") != std::string_view::npos;
+    const bool encoded =
+        names && !selector.raw && raw_of(instance).find("=?") != std::string_view::npos;
     MailboxReader mailboxes(encoded ? decoded_of(instance) : raw_of(instance));
     while (const auto mailbox = mailboxes.next()) {
       if ((names ? mailbox->phrase : mailbox->address).empty()) continue;

@@ -1,10 +1,10 @@
 // The header of one message, kept until its rules are matched.
 //
-// Theory of operation. Only fields that some rule asks for are kept, within a fixed arena and a quota
-// for each field name, so that a flood of one field cannot push out another. What a rule matches is
-// put together by value(): all instances of the field, each followed by a line end, as SpamAssassin
-// joins them; addresses or names out of them; or the whole header (ALL), which is kept apart and cut
-// at 64 KiB, SpamAssassin's own limit.
+// Theory of operation. Only fields that some rule asks for are kept, within a fixed arena and a
+// quota for each field name, so that a flood of one field cannot push out another. What a rule
+// matches is put together by value(): all instances of the field, each followed by a line end, as
+// SpamAssassin joins them; addresses or names out of them; or the whole header (ALL), which is kept
+// apart and cut at 64 KiB, SpamAssassin's own limit.
 #pragma once
 
 #include <array>
@@ -31,7 +31,9 @@ class FieldTable {
   // `name` in any case.
   uint16_t find(std::string_view name) const;
   // The fields that a selector reads, in order.
-  std::span<const uint16_t> fields_of(uint32_t selector) const { return selector_fields_[selector]; }
+  std::span<const uint16_t> fields_of(uint32_t selector) const {
+    return selector_fields_[selector];
+  }
   size_t size() const { return count_; }
   // More names than kMostFields: such a set cannot be loaded.
   bool overflowed() const { return overflowed_; }
@@ -72,7 +74,8 @@ class HeaderFields {
   // `table` outlives the message.
   void begin(const FieldTable* table);
   void add(std::string_view name, std::string_view raw, std::string_view decoded);
-  // What `selector` (the table's `index`th) reads, written to `out`; nothing when no such field is there.
+  // What `selector` (the table's `index`th) reads, written to `out`; nothing when no such field is
+  // there.
   std::optional<std::string_view> value(const language::HeaderSelector& selector, uint32_t index,
                                         std::span<char> out) const;
 

@@ -48,7 +48,8 @@ MessageScan::Scratch::Impl::~Impl() {
   pcre2_match_data_free(match);
 }
 
-void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch, Hits* hits) {
+void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch,
+                    Hits* hits) {
   set_ = set;
   scratch_ = scratch;
   hits_ = hits;
@@ -94,7 +95,8 @@ void Matcher::run(const MatchPlan& plan, std::string_view text) {
   for (uint32_t expression : plan.pcre2_alone) try_everywhere(expression);
 }
 
-int Matcher::on_match(unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
+int Matcher::on_match(unsigned id, unsigned long long, unsigned long long to, unsigned,
+                      void* context) {
   auto* matcher = static_cast<Matcher*>(context);
   if (id < matcher->set_->expressions.size()) matcher->candidate(id, to);
   return 0;
@@ -147,8 +149,8 @@ void Matcher::confirm(uint32_t index, uint32_t element) {
 
 bool Matcher::search(const CompiledExpression& expression, std::string_view text, size_t from,
                      uint32_t options, size_t& begin, size_t& end) {
-  const int code = pcre2_match(expression.code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-                               from, options, scratch_->match, scratch_->context);
+  const int code = pcre2_match(expression.code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                               text.size(), from, options, scratch_->match, scratch_->context);
   if (code >= 0) {
     const size_t* bounds = pcre2_get_ovector_pointer(scratch_->match);
     begin = bounds[0];
@@ -184,27 +186,61 @@ double Matcher::evaluate(const artefact::Meta& meta) {
     double& a = stack[height];  // the first operand, and the result
     const auto b = [&] { return stack[height + 1]; };
     switch (instruction.op) {
-      case MetaOperator::kNumber: a = instruction.number; break;
-      case MetaOperator::kRule: a = values[instruction.rule]; break;
-      case MetaOperator::kNot: a = a == 0; break;
-      case MetaOperator::kNegate: a = -a; break;
-      case MetaOperator::kMultiply: a *= b(); break;
-      case MetaOperator::kDivide: a = b() == 0 ? 0 : a / b(); break;
-      case MetaOperator::kAdd: a += b(); break;
-      case MetaOperator::kSubtract: a -= b(); break;
-      case MetaOperator::kLess: a = a < b(); break;
-      case MetaOperator::kLessEqual: a = a <= b(); break;
-      case MetaOperator::kGreater: a = a > b(); break;
-      case MetaOperator::kGreaterEqual: a = a >= b(); break;
-      case MetaOperator::kEqual: a = a == b(); break;
-      case MetaOperator::kNotEqual: a = a != b(); break;
+      case MetaOperator::kNumber:
+        a = instruction.number;
+        break;
+      case MetaOperator::kRule:
+        a = values[instruction.rule];
+        break;
+      case MetaOperator::kNot:
+        a = a == 0;
+        break;
+      case MetaOperator::kNegate:
+        a = -a;
+        break;
+      case MetaOperator::kMultiply:
+        a *= b();
+        break;
+      case MetaOperator::kDivide:
+        a = b() == 0 ? 0 : a / b();
+        break;
+      case MetaOperator::kAdd:
+        a += b();
+        break;
+      case MetaOperator::kSubtract:
+        a -= b();
+        break;
+      case MetaOperator::kLess:
+        a = a < b();
+        break;
+      case MetaOperator::kLessEqual:
+        a = a <= b();
+        break;
+      case MetaOperator::kGreater:
+        a = a > b();
+        break;
+      case MetaOperator::kGreaterEqual:
+        a = a >= b();
+        break;
+      case MetaOperator::kEqual:
+        a = a == b();
+        break;
+      case MetaOperator::kNotEqual:
+        a = a != b();
+        break;
       case MetaOperator::kExclusiveOr: {
         a = static_cast<double>(whole_number(a) ^ whole_number(b()));
         break;
       }
-      case MetaOperator::kAnd: a = a != 0 ? b() : a; break;
-      case MetaOperator::kOr: a = a != 0 ? a : b(); break;
-      case MetaOperator::kChoose: a = a != 0 ? b() : stack[height + 2]; break;
+      case MetaOperator::kAnd:
+        a = a != 0 ? b() : a;
+        break;
+      case MetaOperator::kOr:
+        a = a != 0 ? a : b();
+        break;
+      case MetaOperator::kChoose:
+        a = a != 0 ? b() : stack[height + 2];
+        break;
     }
     ++height;
   }

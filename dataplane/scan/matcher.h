@@ -13,8 +13,8 @@
 
 namespace postern::scan {
 
-// Steps that PCRE2 may take to confirm one candidate in one element: about ten milliseconds. What is
-// not confirmed by then counts as no match (and is counted).
+// Steps that PCRE2 may take to confirm one candidate in one element: about ten milliseconds. What
+// is not confirmed by then counts as no match (and is counted).
 inline constexpr uint32_t kConfirmationSteps = 1'000'000;
 
 // The hits of one message. Fixed memory, the caps are those of the artefact.
@@ -61,8 +61,8 @@ class Matcher {
   // A value of a header selector.
   void match_value(const HeaderPlan& plan, std::string_view value);
   void match_absent(const HeaderPlan& plan);
-  // A window of the whole message. Its first `context` bytes were matched before and only serve those
-  // after them; a match may begin from `begin` on.
+  // A window of the whole message. Its first `context` bytes were matched before and only serve
+  // those after them; a match may begin from `begin` on.
   void match_window(std::string_view window, size_t begin, size_t context, bool is_last);
   // Evaluates the metas: afterwards Hits holds every rule.
   void evaluate_metas();
@@ -87,8 +87,8 @@ class Matcher {
   void candidate(uint32_t expression, uint64_t end);
   void try_everywhere(uint32_t expression);
   void confirm(uint32_t expression, uint32_t element);
-  bool search(const CompiledExpression& expression, std::string_view text, size_t from, uint32_t options,
-              size_t& begin, size_t& end);
+  bool search(const CompiledExpression& expression, std::string_view text, size_t from,
+              uint32_t options, size_t& begin, size_t& end);
   double evaluate(const artefact::Meta& meta);
 
   const SignatureSet::Compiled* set_ = nullptr;

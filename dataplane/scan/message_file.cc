@@ -12,21 +12,26 @@
 
 namespace postern::scan {
 
-std::expected<std::vector<uint8_t>, std::string> read_message_file(const std::filesystem::path& path) {
+std::expected<std::vector<uint8_t>, std::string> read_message_file(
+    const std::filesystem::path& path) {
   std::ifstream file;
   if (path != "-") {
     std::error_code code;
     if (std::filesystem::is_directory(path, code)) {
-      return std::unexpected(fmt::format("{}: is a directory; expected a message file", path.string()));
+      return std::unexpected(
+          fmt::format("{}: is a directory; expected a message file", path.string()));
     }
     file.open(path, std::ios::binary);
-    if (!file) return std::unexpected(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+    if (!file)
+      return std::unexpected(
+          fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
   }
   std::istream& in = path == "-" ? std::cin : file;
   std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   if (in.bad()) return std::unexpected(fmt::format("{}: cannot be read to its end", path.string()));
   constexpr std::string_view kMboxLine = "From ";
-  if (bytes.size() > kMboxLine.size() && std::equal(kMboxLine.begin(), kMboxLine.end(), bytes.begin())) {
+  if (bytes.size() > kMboxLine.size() &&
+      std::equal(kMboxLine.begin(), kMboxLine.end(), bytes.begin())) {
     const auto line_end = std::ranges::find(bytes, uint8_t{'\n'});
     bytes.erase(bytes.begin(), line_end == bytes.end() ? line_end : line_end + 1);
   }

@@ -13,9 +13,10 @@
 
 namespace postern::scan {
 
-// The octets of a message file, or of standard input for "-". A leading mbox line ("From …") is left
-// out. The error says what to do.
-std::expected<std::vector<uint8_t>, std::string> read_message_file(const std::filesystem::path& path);
+// The octets of a message file, or of standard input for "-". A leading mbox line ("From …") is
+// left out. The error says what to do.
+std::expected<std::vector<uint8_t>, std::string> read_message_file(
+    const std::filesystem::path& path);
 
 ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> set,
                         MessageScan::Scratch& scratch, std::span<const uint8_t> message);

@@ -11,22 +11,27 @@ using language::Target;
 std::expected<HsDatabase, std::string> deserialise(const artefact::Database& database,
                                                    const artefact::Provenance& provenance) {
   hs_database_t* raw = nullptr;
-  const hs_error_t code = hs_deserialize_database(database.bytes.data(), database.bytes.size(), &raw);
+  const hs_error_t code =
+      hs_deserialize_database(database.bytes.data(), database.bytes.size(), &raw);
   if (code == HS_SUCCESS) return HsDatabase(raw);
-  constexpr std::string_view kAgain = "compile the set again on this machine: postern signatures compile";
+  constexpr std::string_view kAgain =
+      "compile the set again on this machine: postern signatures compile";
   if (code == HS_DB_VERSION_ERROR) {
     return std::unexpected(fmt::format("was compiled for Hyperscan {}, this machine has {}; {}",
                                        provenance.hyperscan, hs_version(), kAgain));
   }
   if (code == HS_DB_PLATFORM_ERROR) {
-    return std::unexpected(fmt::format("was compiled for another processor ({}); {}", provenance.platform, kAgain));
+    return std::unexpected(
+        fmt::format("was compiled for another processor ({}); {}", provenance.platform, kAgain));
   }
-  return std::unexpected(fmt::format("holds a database that Hyperscan refuses (error {}); {}", code, kAgain));
+  return std::unexpected(
+      fmt::format("holds a database that Hyperscan refuses (error {}); {}", code, kAgain));
 }
 
 class Loader {
  public:
-  Loader(artefact::Artefact artefact, SignatureSet::Compiled& out) : in_(std::move(artefact)), out_(out) {}
+  Loader(artefact::Artefact artefact, SignatureSet::Compiled& out)
+      : in_(std::move(artefact)), out_(out) {}
 
   std::expected<void, std::string> load() {
     out_.fields = std::make_unique<FieldTable>(in_.selectors);
@@ -121,7 +126,9 @@ std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::lo
 }
 
 uint32_t SignatureSet::rule_count() const { return static_cast<uint32_t>(compiled_->rules.size()); }
-std::string_view SignatureSet::rule_name(uint32_t rule) const { return compiled_->rules[rule].name; }
+std::string_view SignatureSet::rule_name(uint32_t rule) const {
+  return compiled_->rules[rule].name;
+}
 double SignatureSet::rule_score(uint32_t rule) const { return compiled_->rules[rule].score; }
 std::string_view SignatureSet::rule_description(uint32_t rule) const {
   return compiled_->rules[rule].description;

@@ -94,14 +94,15 @@ std::vector<uint8_t> serialise(const Artefact& artefact) {
 
 std::expected<Artefact, std::string> parse(std::span<const uint8_t> file) {
   if (file.size() < kMagic.size() || !std::ranges::equal(file.first(kMagic.size()), kMagic)) {
-    return std::unexpected("this is not a compiled signature set; expected a file written by: postern "
-                           "signatures compile SRC… -o SET.psig");
+    return std::unexpected(
+        "this is not a compiled signature set; expected a file written by: postern "
+        "signatures compile SRC… -o SET.psig");
   }
   ByteReader in(file.subspan(kMagic.size()));
   const uint32_t version = in.u32();
   if (in.ok() && version != kFormatVersion) {
-    return refuse(fmt::format("the artefact has format version {}, this postern reads version {}", version,
-                              kFormatVersion));
+    return refuse(fmt::format("the artefact has format version {}, this postern reads version {}",
+                              version, kFormatVersion));
   }
   in.u32();
   const uint64_t size = in.u64();
@@ -125,13 +126,15 @@ std::expected<Artefact, std::string> parse(std::span<const uint8_t> file) {
   return artefact;
 }
 
-std::expected<void, std::string> write(const Artefact& artefact, const std::filesystem::path& path) {
+std::expected<void, std::string> write(const Artefact& artefact,
+                                       const std::filesystem::path& path) {
   const std::vector<uint8_t> file = serialise(artefact);
   const std::string temporary = fmt::format("{}.{}.tmp", path.string(), getpid());
   const auto failed = [&](std::string_view step) {
     const int code = errno;
     unlink(temporary.c_str());
-    return std::unexpected(fmt::format("{}: cannot {}: {}", path.string(), step, std::strerror(code)));
+    return std::unexpected(
+        fmt::format("{}: cannot {}: {}", path.string(), step, std::strerror(code)));
   };
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return failed("create the file");
@@ -165,7 +168,8 @@ std::expected<void, std::string> write(const Artefact& artefact, const std::file
 std::expected<ArtefactFile, std::string> read(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) {
-    return std::unexpected(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+    return std::unexpected(
+        fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
   }
   const std::streamoff size = in.tellg();
   if (size < 0) return std::unexpected(fmt::format("{}: is not a regular file", path.string()));

@@ -55,12 +55,12 @@ enum class SectionKind : uint32_t {
 inline constexpr uint32_t kSections = 7;
 
 enum RuleFlag : uint32_t {
-  kSubRule = 1 << 0,       // serves metas; no score of its own
-  kOff = 1 << 1,           // score 0 or cannot be run: never hits
-  kMultiple = 1 << 2,      // its value is the number of hits
-  kNoSubject = 1 << 3,     // body without the subject paragraph
-  kNegated = 1 << 4,       // hits when the expression does not match
-  kExists = 1 << 5,        // hits when the header is there
+  kSubRule = 1 << 0,         // serves metas; no score of its own
+  kOff = 1 << 1,             // score 0 or cannot be run: never hits
+  kMultiple = 1 << 2,        // its value is the number of hits
+  kNoSubject = 1 << 3,       // body without the subject paragraph
+  kNegated = 1 << 4,         // hits when the expression does not match
+  kExists = 1 << 5,          // hits when the header is there
   kHitsWhenAbsent = 1 << 6,  // hits when the header is not there
 };
 inline constexpr uint32_t kAllRuleFlags = (1 << 7) - 1;
@@ -70,11 +70,11 @@ struct Rule {
   std::string description;
   double score = 0;
   language::Target target = language::Target::kBody;
-  uint32_t flags = 0;            // of RuleFlag
-  uint32_t maximum_hits = 0;     // 0: any number
-  uint32_t selector = kNone;     // header rules: index into selectors
-  uint32_t expression = kNone;   // index into expressions
-  uint32_t source = 0;           // index into Provenance::sources
+  uint32_t flags = 0;           // of RuleFlag
+  uint32_t maximum_hits = 0;    // 0: any number
+  uint32_t selector = kNone;    // header rules: index into selectors
+  uint32_t expression = kNone;  // index into expressions
+  uint32_t source = 0;          // index into Provenance::sources
   uint32_t line = 0;
 };
 
@@ -138,7 +138,8 @@ std::vector<uint8_t> serialise(const Artefact& artefact);
 // The error says what is wrong and what to do.
 std::expected<Artefact, std::string> parse(std::span<const uint8_t> file);
 
-// Writes a temporary file beside `path`, syncs it and renames it: a reader sees the old file or the new.
+// Writes a temporary file beside `path`, syncs it and renames it: a reader sees the old file or the
+// new.
 std::expected<void, std::string> write(const Artefact& artefact, const std::filesystem::path& path);
 std::expected<ArtefactFile, std::string> read(const std::filesystem::path& path);
 

@@ -14,10 +14,12 @@ class ByteWriter {
  public:
   void u8(uint8_t value) { bytes_.push_back(value); }
   void u32(uint32_t value) {
-    for (int shift = 0; shift < 32; shift += 8) bytes_.push_back(static_cast<uint8_t>(value >> shift));
+    for (int shift = 0; shift < 32; shift += 8)
+      bytes_.push_back(static_cast<uint8_t>(value >> shift));
   }
   void u64(uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) bytes_.push_back(static_cast<uint8_t>(value >> shift));
+    for (int shift = 0; shift < 64; shift += 8)
+      bytes_.push_back(static_cast<uint8_t>(value >> shift));
   }
   void f64(double value) { u64(std::bit_cast<uint64_t>(value)); }
   void text(std::string_view value) {
@@ -30,7 +32,8 @@ class ByteWriter {
   std::vector<uint8_t> bytes_;
 };
 
-// Past the end every field reads as zero and ok() stays false: check it before trusting what was read.
+// Past the end every field reads as zero and ok() stays false: check it before trusting what was
+// read.
 class ByteReader {
  public:
   explicit ByteReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -53,8 +56,8 @@ class ByteReader {
     bytes_ = bytes_.subspan(count);
     return out;
   }
-  // A count of items that take at least `item_bytes` each: more than fit is damage, found before any
-  // memory is set aside for them.
+  // A count of items that take at least `item_bytes` each: more than fit is damage, found before
+  // any memory is set aside for them.
   uint32_t count(size_t item_bytes) {
     const uint32_t value = u32();
     if (value > bytes_.size() / item_bytes) {

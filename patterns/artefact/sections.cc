@@ -80,8 +80,10 @@ std::expected<void, std::string> parse_rules(Artefact& artefact, ByteReader& in)
     rule.target = static_cast<Target>(target);
     if ((rule.flags & ~kAllRuleFlags) != 0) return damaged("a rule's flags are unknown");
     if (!std::isfinite(rule.score)) return damaged("a rule's score is no number");
-    if (rule.source >= artefact.provenance.sources.size()) return damaged("a rule's source is unknown");
-    if ((rule.flags & kMultiple) && ++counted > kMostCountedRules) return damaged("too many counted rules");
+    if (rule.source >= artefact.provenance.sources.size())
+      return damaged("a rule's source is unknown");
+    if ((rule.flags & kMultiple) && ++counted > kMostCountedRules)
+      return damaged("too many counted rules");
   }
   return {};
 }
@@ -140,22 +142,26 @@ std::expected<void, std::string> parse_expressions(Artefact& artefact, ByteReade
     expression.regexp.flags = in.u32();
     expression.regexp.pattern = in.text();
     if (!in.ok()) return damaged("the expressions end too early");
-    if (kind > static_cast<uint8_t>(ExpressionClass::kPcre2)) return damaged("an expression's class is unknown");
+    if (kind > static_cast<uint8_t>(ExpressionClass::kPcre2))
+      return damaged("an expression's class is unknown");
     expression.kind = static_cast<ExpressionClass>(kind);
     if ((expression.regexp.flags & ~language::kAllRegexpFlags) != 0) {
       return damaged("an expression's flags are unknown");
     }
-    if (expression.rule >= artefact.rules.size() || artefact.rules[expression.rule].expression != i) {
+    if (expression.rule >= artefact.rules.size() ||
+        artefact.rules[expression.rule].expression != i) {
       return damaged("an expression belongs to no rule");
     }
   }
   for (const Rule& rule : artefact.rules) {
-    if (rule.expression != kNone && rule.expression >= count) return damaged("a rule's expression is missing");
+    if (rule.expression != kNone && rule.expression >= count)
+      return damaged("a rule's expression is missing");
     const bool is_header = rule.target == Target::kHeader && !(rule.flags & kOff);
     if (is_header ? rule.selector >= artefact.selectors.size() : rule.selector != kNone) {
       return damaged("a rule's header selector is missing");
     }
-    if (rule.target == Target::kMeta && rule.expression != kNone) return damaged("a meta has an expression");
+    if (rule.target == Target::kMeta && rule.expression != kNone)
+      return damaged("a meta has an expression");
   }
   return {};
 }
@@ -177,7 +183,8 @@ std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader&
     database.selector = in.u32();
     const auto bytes = in.take(in.u32());
     if (!in.ok()) return damaged("the databases end too early");
-    if (target >= static_cast<uint8_t>(Target::kMeta)) return damaged("a database's target is unknown");
+    if (target >= static_cast<uint8_t>(Target::kMeta))
+      return damaged("a database's target is unknown");
     database.target = static_cast<Target>(target);
     if (database.target == Target::kHeader ? database.selector >= artefact.selectors.size()
                                            : database.selector != kNone) {
@@ -201,8 +208,8 @@ void serialise_metas(const Artefact& artefact, ByteWriter& out) {
   }
 }
 
-// Runs the code's stack heights, not its values: no operator may find too few operands, the stack may
-// not pass its cap, one value must be left.
+// Runs the code's stack heights, not its values: no operator may find too few operands, the stack
+// may not pass its cap, one value must be left.
 std::expected<void, std::string> parse_meta_code(const std::vector<bool>& still_open, Meta& meta,
                                                  ByteReader& in) {
   const uint32_t length = in.count(1);
@@ -255,13 +262,26 @@ std::expected<void, std::string> parse_metas(Artefact& artefact, ByteReader& in)
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
   ByteWriter out;
   switch (kind) {
-    case SectionKind::kProvenance: serialise_provenance(artefact, out); break;
-    case SectionKind::kRules: serialise_rules(artefact, out); break;
-    case SectionKind::kSelectors: serialise_selectors(artefact, out); break;
-    case SectionKind::kExpressions: serialise_expressions(artefact, out); break;
-    case SectionKind::kDatabases: serialise_databases(artefact, out); break;
-    case SectionKind::kMetas: serialise_metas(artefact, out); break;
-    case SectionKind::kSignature: break;
+    case SectionKind::kProvenance:
+      serialise_provenance(artefact, out);
+      break;
+    case SectionKind::kRules:
+      serialise_rules(artefact, out);
+      break;
+    case SectionKind::kSelectors:
+      serialise_selectors(artefact, out);
+      break;
+    case SectionKind::kExpressions:
+      serialise_expressions(artefact, out);
+      break;
+    case SectionKind::kDatabases:
+      serialise_databases(artefact, out);
+      break;
+    case SectionKind::kMetas:
+      serialise_metas(artefact, out);
+      break;
+    case SectionKind::kSignature:
+      break;
   }
   return std::move(out.bytes());
 }
@@ -271,13 +291,26 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
   ByteReader in(bytes);
   std::expected<void, std::string> parsed;
   switch (kind) {
-    case SectionKind::kProvenance: parsed = parse_provenance(artefact, in); break;
-    case SectionKind::kRules: parsed = parse_rules(artefact, in); break;
-    case SectionKind::kSelectors: parsed = parse_selectors(artefact, in); break;
-    case SectionKind::kExpressions: parsed = parse_expressions(artefact, in); break;
-    case SectionKind::kDatabases: parsed = parse_databases(artefact, in); break;
-    case SectionKind::kMetas: parsed = parse_metas(artefact, in); break;
-    case SectionKind::kSignature: break;
+    case SectionKind::kProvenance:
+      parsed = parse_provenance(artefact, in);
+      break;
+    case SectionKind::kRules:
+      parsed = parse_rules(artefact, in);
+      break;
+    case SectionKind::kSelectors:
+      parsed = parse_selectors(artefact, in);
+      break;
+    case SectionKind::kExpressions:
+      parsed = parse_expressions(artefact, in);
+      break;
+    case SectionKind::kDatabases:
+      parsed = parse_databases(artefact, in);
+      break;
+    case SectionKind::kMetas:
+      parsed = parse_metas(artefact, in);
+      break;
+    case SectionKind::kSignature:
+      break;
   }
   if (!parsed) return parsed;
   if (!in.ok() || !in.at_end()) {

@@ -12,8 +12,8 @@
 namespace postern::artefact {
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind);
-// Adds the section to `artefact`. Sections come in the order of their kinds: a later one's indices are
-// checked against the earlier ones.
+// Adds the section to `artefact`. Sections come in the order of their kinds: a later one's indices
+// are checked against the earlier ones.
 std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind kind,
                                                std::span<const uint8_t> bytes);
 

@@ -25,12 +25,13 @@ struct HsFree {
 using HsDatabase = std::unique_ptr<hs_database_t, HsFree>;
 using HsError = std::unique_ptr<hs_compile_error_t, HsFree>;
 
-// Whether Hyperscan can express the form at all. Matching nothing (an empty match) is left to PCRE2.
+// Whether Hyperscan can express the form at all. Matching nothing (an empty match) is left to
+// PCRE2.
 bool is_expressible(const HyperscanForm& form, unsigned extra_flags) {
   hs_expr_info_t* info = nullptr;
   hs_compile_error_t* error = nullptr;
-  const bool ok =
-      hs_expression_info(form.pattern.c_str(), form.flags | extra_flags, &info, &error) == HS_SUCCESS;
+  const bool ok = hs_expression_info(form.pattern.c_str(), form.flags | extra_flags, &info,
+                                     &error) == HS_SUCCESS;
   HsError owned_error(error);
   const bool empty = ok && info->min_width == 0;
   free(info);
@@ -45,24 +46,26 @@ struct Candidate {
 
 class Compiler {
  public:
-  Compiler(const language::RuleSet& rules, const CompileOptions& options) : set_(rules), options_(options) {}
+  Compiler(const language::RuleSet& rules, const CompileOptions& options)
+      : set_(rules), options_(options) {}
 
   std::expected<Compiled, std::string> compile() {
     if (set_.rules.size() > artefact::kMostRules) {
-      return std::unexpected(fmt::format("{} rules; expected at most {}: split the set", set_.rules.size(),
-                                         artefact::kMostRules));
+      return std::unexpected(fmt::format("{} rules; expected at most {}: split the set",
+                                         set_.rules.size(), artefact::kMostRules));
     }
     auto metas = order_metas(set_.rules);
     if (!metas) return std::unexpected(std::move(metas.error()));
     for (uint32_t i = 0; i < set_.rules.size(); ++i) add_rule(i);
     for (uint32_t off : metas->off) {
-      turn_off(off, set_.rules[off].score == 0 ? "its score is 0" : "it builds on a meta whose score is 0");
+      turn_off(off, set_.rules[off].score == 0 ? "its score is 0"
+                                               : "it builds on a meta whose score is 0");
     }
     artefact_.metas = std::move(metas->metas);
     report_.metas = static_cast<uint32_t>(artefact_.metas.size());
     if (counted_ > artefact::kMostCountedRules) {
-      return std::unexpected(fmt::format("{} rules with tflags multiple; expected at most {}", counted_,
-                                         artefact::kMostCountedRules));
+      return std::unexpected(fmt::format("{} rules with tflags multiple; expected at most {}",
+                                         counted_, artefact::kMostCountedRules));
     }
     for (auto& [key, candidates] : groups_) {
       if (auto built = build_database(key.first, key.second, candidates); !built) {
@@ -136,7 +139,8 @@ class Compiler {
                                                                : ExpressionClass::kNative;
     if (!is_expressible(form, 0)) {
       form.flags |= HS_FLAG_PREFILTER;
-      expression.kind = is_expressible(form, 0) ? ExpressionClass::kConfirmed : ExpressionClass::kPcre2;
+      expression.kind =
+          is_expressible(form, 0) ? ExpressionClass::kConfirmed : ExpressionClass::kPcre2;
     }
     if (expression.kind != ExpressionClass::kPcre2 &&
         form.repetitions > options_.suspicious_repetitions &&
@@ -163,9 +167,9 @@ class Compiler {
       }
       hs_database_t* raw = nullptr;
       hs_compile_error_t* raw_error = nullptr;
-      const hs_error_t code =
-          hs_compile_multi(patterns.data(), flags.data(), ids.data(),
-                           static_cast<unsigned>(patterns.size()), HS_MODE_BLOCK, nullptr, &raw, &raw_error);
+      const hs_error_t code = hs_compile_multi(patterns.data(), flags.data(), ids.data(),
+                                               static_cast<unsigned>(patterns.size()),
+                                               HS_MODE_BLOCK, nullptr, &raw, &raw_error);
       HsDatabase database(raw);
       HsError error(raw_error);
       if (code == HS_SUCCESS) return store_database(target, selector, database.get());
@@ -186,14 +190,16 @@ class Compiler {
       expression.kind = ExpressionClass::kConfirmed;
       candidate.form.flags |= HS_FLAG_PREFILTER;
       const Target target = artefact_.rules[expression.rule].target;
-      if (target != Target::kHeader && target != Target::kFull) candidate.form.flags &= ~HS_FLAG_SINGLEMATCH;
+      if (target != Target::kHeader && target != Target::kFull)
+        candidate.form.flags &= ~HS_FLAG_SINGLEMATCH;
     } else {
       expression.kind = ExpressionClass::kPcre2;
       candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(position));
     }
   }
 
-  std::expected<void, std::string> store_database(Target target, uint32_t selector, hs_database_t* database) {
+  std::expected<void, std::string> store_database(Target target, uint32_t selector,
+                                                  hs_database_t* database) {
     char* bytes = nullptr;
     size_t length = 0;
     char* info = nullptr;
@@ -211,9 +217,15 @@ class Compiler {
 
   void count_class(ExpressionClass kind) {
     switch (kind) {
-      case ExpressionClass::kNative: ++report_.native; break;
-      case ExpressionClass::kConfirmed: ++report_.confirmed; break;
-      case ExpressionClass::kPcre2: ++report_.pcre2_alone; break;
+      case ExpressionClass::kNative:
+        ++report_.native;
+        break;
+      case ExpressionClass::kConfirmed:
+        ++report_.confirmed;
+        break;
+      case ExpressionClass::kPcre2:
+        ++report_.pcre2_alone;
+        break;
     }
   }
 
@@ -228,7 +240,8 @@ class Compiler {
 
 }  // namespace
 
-std::expected<Compiled, std::string> compile(const language::RuleSet& rules, const CompileOptions& options) {
+std::expected<Compiled, std::string> compile(const language::RuleSet& rules,
+                                             const CompileOptions& options) {
   return Compiler(rules, options).compile();
 }
 

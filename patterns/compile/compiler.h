@@ -1,11 +1,12 @@
 // Compiles a rule set into an artefact.
 //
 // Theory of operation. Every expression is classed: native (Hyperscan's hit is the rule's hit),
-// confirmed (Hyperscan finds candidates, PCRE2 decides within the element) or PCRE2 alone (Hyperscan
-// cannot express it, or takes too long to compile it). The expressions of one target make one
-// Hyperscan database in block mode; for headers each selector ("Subject", "From:addr", "ALL") has its
-// own, so that a value meets only the rules that ask for it. Metas become postfix code in order of
-// evaluation. The same rules give the same artefact on the same platform, byte for byte.
+// confirmed (Hyperscan finds candidates, PCRE2 decides within the element) or PCRE2 alone
+// (Hyperscan cannot express it, or takes too long to compile it). The expressions of one target
+// make one Hyperscan database in block mode; for headers each selector ("Subject", "From:addr",
+// "ALL") has its own, so that a value meets only the rules that ask for it. Metas become postfix
+// code in order of evaluation. The same rules give the same artefact on the same platform, byte for
+// byte.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@
 namespace postern::compile {
 
 struct CompileOptions {
-  std::string compiler = "postern";    // into the provenance
+  std::string compiler = "postern";       // into the provenance
   uint32_t suspicious_repetitions = 300;  // expressions with more are tried alone first
   unsigned trial_seconds = 5;
 };
@@ -45,6 +46,7 @@ struct Compiled {
 };
 
 // The error says what to do. One thread (see trial.h).
-std::expected<Compiled, std::string> compile(const language::RuleSet& rules, const CompileOptions& options);
+std::expected<Compiled, std::string> compile(const language::RuleSet& rules,
+                                             const CompileOptions& options);
 
 }  // namespace postern::compile

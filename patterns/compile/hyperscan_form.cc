@@ -27,9 +27,9 @@ int hex_value(char c) {
 }
 
 struct Escape {
-  size_t length;         // with the backslash
+  size_t length;  // with the backslash
   Reach reach;
-  int code = -1;         // the single character it stands for, if one
+  int code = -1;  // the single character it stands for, if one
   bool is_known = true;
 };
 
@@ -44,7 +44,8 @@ Escape braced(std::string_view p, int base) {
   for (char c : p.substr(3, close - 3)) {
     const int digit = hex_value(c);
     if (digit < 0 || digit >= base) return {close + 1, kBoth, -1, false};
-    code = std::min<uint32_t>(code * static_cast<uint32_t>(base) + static_cast<uint32_t>(digit), 0xFFFF);
+    code = std::min<uint32_t>(code * static_cast<uint32_t>(base) + static_cast<uint32_t>(digit),
+                              0xFFFF);
   }
   return numeric(close + 1, code);
 }
@@ -54,20 +55,44 @@ Escape read_escape(std::string_view p, bool in_class) {
   if (p.size() < 2) return {p.size(), {}, -1, true};
   const char c = p[1];
   switch (c) {
-    case 'n': return numeric(2, '\n');
-    case 't': return numeric(2, '\t');
-    case 'r': return numeric(2, '\r');
-    case 'f': return numeric(2, '\f');
-    case 'a': return numeric(2, '\a');
-    case 'e': return numeric(2, 27);
-    case 's': case 'v': return {2, {true, false}, -1, true};
-    case 'R': return {2, {true, false}, -1, !in_class};
-    case 'w': case 'd': case 'h': return {2, {}, -1, true};
-    case 'W': case 'D': case 'H': return {2, kBoth, -1, true};
-    case 'S': case 'V': case 'N': return {2, {false, true}, -1, true};
-    case 'b': case 'B': case 'A': case 'z': case 'Z': return {2, {}, -1, true};
-    case 'c': return p.size() > 2 ? numeric(3, static_cast<uint32_t>(std::toupper(p[2]) ^ 64))
-                                  : Escape{2, kBoth, -1, false};
+    case 'n':
+      return numeric(2, '\n');
+    case 't':
+      return numeric(2, '\t');
+    case 'r':
+      return numeric(2, '\r');
+    case 'f':
+      return numeric(2, '\f');
+    case 'a':
+      return numeric(2, '\a');
+    case 'e':
+      return numeric(2, 27);
+    case 's':
+    case 'v':
+      return {2, {true, false}, -1, true};
+    case 'R':
+      return {2, {true, false}, -1, !in_class};
+    case 'w':
+    case 'd':
+    case 'h':
+      return {2, {}, -1, true};
+    case 'W':
+    case 'D':
+    case 'H':
+      return {2, kBoth, -1, true};
+    case 'S':
+    case 'V':
+    case 'N':
+      return {2, {false, true}, -1, true};
+    case 'b':
+    case 'B':
+    case 'A':
+    case 'z':
+    case 'Z':
+      return {2, {}, -1, true};
+    case 'c':
+      return p.size() > 2 ? numeric(3, static_cast<uint32_t>(std::toupper(p[2]) ^ 64))
+                          : Escape{2, kBoth, -1, false};
     case 'x': {
       if (p.size() > 2 && p[2] == '{') return braced(p, 16);
       uint32_t code = 0;
@@ -77,14 +102,18 @@ Escape read_escape(std::string_view p, bool in_class) {
       }
       return numeric(i, code);
     }
-    case 'o': return p.size() > 2 && p[2] == '{' ? braced(p, 8) : Escape{2, kBoth, -1, false};
-    default: break;
+    case 'o':
+      return p.size() > 2 && p[2] == '{' ? braced(p, 8) : Escape{2, kBoth, -1, false};
+    default:
+      break;
   }
   if (std::isdigit(static_cast<unsigned char>(c))) {
-    if (!in_class && c != '0') return {2, {}, -1, true};  // a back-reference repeats what was matched
+    if (!in_class && c != '0')
+      return {2, {}, -1, true};  // a back-reference repeats what was matched
     uint32_t code = 0;
     size_t i = 1;
-    for (; i < p.size() && i < 4 && is_octal(p[i]); ++i) code = code * 8 + static_cast<uint32_t>(p[i] - '0');
+    for (; i < p.size() && i < 4 && is_octal(p[i]); ++i)
+      code = code * 8 + static_cast<uint32_t>(p[i] - '0');
     return numeric(std::max<size_t>(i, 2), code);
   }
   if (std::isalpha(static_cast<unsigned char>(c))) return {2, kBoth, -1, false};
@@ -182,7 +211,8 @@ class Translator {
   void step() {
     const std::string_view rest = p_.substr(i_);
     switch (rest[0]) {
-      case '\\': return escape(rest);
+      case '\\':
+        return escape(rest);
       case '[': {
         const Class read = read_class(rest);
         reach_ = reach_ | read.reach;
@@ -191,18 +221,22 @@ class Translator {
       case '.':
         reach_ = reach_ | Reach{dot_all_, true};
         return copy(1);
-      case '^': case '$':
+      case '^':
+      case '$':
         has_anchor_ = true;
         return copy(1);
-      case '{': return repeat(rest);
-      case '(': return group(rest);
+      case '{':
+        return repeat(rest);
+      case '(':
+        return group(rest);
       case '\n':
         reach_.newline = true;
         return copy(1);
       case '\0':
         reach_.nul = true;
         return copy(1);
-      default: return copy(1);
+      default:
+        return copy(1);
     }
   }
 
@@ -244,8 +278,8 @@ class Translator {
     if (rest.size() < 3 || rest[1] != '?') return copy(1);
     if (rest[2] == '#') return copy(std::min(rest.find(')'), rest.size() - 1) + 1);
     size_t end = 2;
-    while (end < rest.size() && (std::islower(static_cast<unsigned char>(rest[end])) || rest[end] == '^' ||
-                                 rest[end] == '-')) {
+    while (end < rest.size() && (std::islower(static_cast<unsigned char>(rest[end])) ||
+                                 rest[end] == '^' || rest[end] == '-')) {
       ++end;
     }
     if (end == 2 || end >= rest.size() || (rest[end] != ':' && rest[end] != ')')) return copy(1);

@@ -16,7 +16,8 @@ bool is_rule(const MetaToken& token) { return token.op == MetaOperator::kRule; }
 
 class Orderer {
  public:
-  explicit Orderer(const std::vector<language::Rule>& rules) : rules_(rules), never_known_(rules.size()) {
+  explicit Orderer(const std::vector<language::Rule>& rules)
+      : rules_(rules), never_known_(rules.size()) {
     for (uint32_t i = 0; i < rules.size(); ++i) index_.emplace(rules[i].name, i);
   }
 
@@ -40,7 +41,8 @@ class Orderer {
 
  private:
   static bool is_zero(const language::Rule& rule) {
-    return rule.meta.size() == 1 && rule.meta[0].op == MetaOperator::kNumber && rule.meta[0].number == 0;
+    return rule.meta.size() == 1 && rule.meta[0].op == MetaOperator::kNumber &&
+           rule.meta[0].number == 0;
   }
 
   // Metas after the metas they use.
@@ -52,7 +54,8 @@ class Orderer {
       if (rules_[i].target != language::Target::kMeta) continue;
       for (const MetaToken& token : rules_[i].meta) {
         const auto found = is_rule(token) ? index_.find(token.rule) : index_.end();
-        if (found == index_.end() || rules_[found->second].target != language::Target::kMeta) continue;
+        if (found == index_.end() || rules_[found->second].target != language::Target::kMeta)
+          continue;
         used_by[found->second].push_back(i);
         ++waits_for[i];
       }
@@ -82,9 +85,10 @@ class Orderer {
       meta.code.push_back(instruction);
       height = height - language::operands(token.op) + 1;
       if (height > artefact::kDeepestMeta) {
-        return std::unexpected(fmt::format("meta {} needs more than {} values at once; expected a flatter "
-                                           "expression, or one split over sub-rules",
-                                           rules_[rule].name, artefact::kDeepestMeta));
+        return std::unexpected(
+            fmt::format("meta {} needs more than {} values at once; expected a flatter "
+                        "expression, or one split over sub-rules",
+                        rules_[rule].name, artefact::kDeepestMeta));
       }
     }
     out_.metas.push_back(std::move(meta));

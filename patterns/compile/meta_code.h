@@ -1,9 +1,9 @@
 // Orders the metas of a rule set and turns them into code.
 //
-// SpamAssassin evaluates a meta once all its rules are known, and never runs a meta whose score is 0;
-// metas that build on one that was not run are not run either, whatever they ask of it. That is kept
-// here: such metas are off. A rule that was not run, or that exists only where an `if` is false,
-// counts as 0.
+// SpamAssassin evaluates a meta once all its rules are known, and never runs a meta whose score is
+// 0; metas that build on one that was not run are not run either, whatever they ask of it. That is
+// kept here: such metas are off. A rule that was not run, or that exists only where an `if` is
+// false, counts as 0.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,8 @@ bool compiles_in_time(const HyperscanForm& form, unsigned seconds) {
     alarm(seconds);
     hs_database_t* database = nullptr;
     hs_compile_error_t* error = nullptr;
-    const bool compiled = hs_compile(form.pattern.c_str(), form.flags, HS_MODE_BLOCK, nullptr, &database,
-                                     &error) == HS_SUCCESS;
+    const bool compiled = hs_compile(form.pattern.c_str(), form.flags, HS_MODE_BLOCK, nullptr,
+                                     &database, &error) == HS_SUCCESS;
     _exit(compiled ? 0 : 1);
   }
   int status = 0;

@@ -1,7 +1,7 @@
 // Tries an expression on Hyperscan's compiler with a limit on time.
 //
-// A few expressions (long bounded repeats inside one another) take the compiler half a minute, and it
-// cannot be interrupted: so a child process tries them.
+// A few expressions (long bounded repeats inside one another) take the compiler half a minute, and
+// it cannot be interrupted: so a child process tries them.
 #pragma once
 
 #include <cstdint>

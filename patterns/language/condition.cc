@@ -12,12 +12,13 @@ namespace {
 constexpr int kDeepestNesting = 50;
 constexpr double kPerlVersion = 5.036;
 
-// Features of SpamAssassin's own configuration language that can() and has() ask for and that are here.
+// Features of SpamAssassin's own configuration language that can() and has() ask for and that are
+// here.
 constexpr std::array<std::string_view, 13> kFeatures{
-    "feature_bug6558_free",        "feature_compile_regexp",        "feature_meta_rules_matching",
-    "feature_header_first_last",   "feature_header_match_many",     "feature_header_address_parser",
-    "feature_local_tests_only",    "feature_welcomelist_blocklist", "feature_blocklist_welcomelist",
-    "feature_yesno_takes_args",    "feature_capture_rules",         "has_tflags_nosubject",
+    "feature_bug6558_free",      "feature_compile_regexp",        "feature_meta_rules_matching",
+    "feature_header_first_last", "feature_header_match_many",     "feature_header_address_parser",
+    "feature_local_tests_only",  "feature_welcomelist_blocklist", "feature_blocklist_welcomelist",
+    "feature_yesno_takes_args",  "feature_capture_rules",         "has_tflags_nosubject",
     "perl_min_version_5010000"};
 
 bool has_feature(std::string_view name) {
@@ -54,9 +55,9 @@ class Parser {
   }
   void expected(std::string_view what) {
     if (!error_.empty()) return;
-    error_ = at_ < text_.size() ? fmt::format("unexpected '{}' in the condition; expected {}",
-                                              text_[at_], what)
-                                : fmt::format("the condition ends too early; expected {}", what);
+    error_ = at_ < text_.size()
+                 ? fmt::format("unexpected '{}' in the condition; expected {}", text_[at_], what)
+                 : fmt::format("the condition ends too early; expected {}", what);
   }
 
   double either(int depth) {
@@ -102,8 +103,8 @@ class Parser {
   }
   double number() {
     double value = 0;
-    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value,
-                                              std::chars_format::fixed);
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(),
+                                              value, std::chars_format::fixed);
     if (error != std::errc()) {
       expected("a number");
       return 0;

@@ -1,4 +1,5 @@
-// The condition of `if` and `ifplugin`: "(version >= 4.0) && !plugin(Mail::SpamAssassin::Plugin::SPF)".
+// The condition of `if` and `ifplugin`: "(version >= 4.0) &&
+// !plugin(Mail::SpamAssassin::Plugin::SPF)".
 //
 // Postern answers as SpamAssassin 4.0.1 without any plugin would, which makes rule files take the
 // branch that needs none.

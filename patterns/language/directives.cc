@@ -102,9 +102,21 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
 
 // Sorted.
 constexpr auto kRulesNotRun = std::to_array<std::string_view>({
-    "askdns", "mimeheader", "uri_block_cc", "uri_block_cidr", "uri_block_cont", "uri_block_isp",
-    "uri_detail", "uridnsbl", "uridnssub", "urifullnsrhsbl", "urifullnsrhssub", "urinsrhsbl",
-    "urinsrhssub", "urirhsbl", "urirhssub",
+    "askdns",
+    "mimeheader",
+    "uri_block_cc",
+    "uri_block_cidr",
+    "uri_block_cont",
+    "uri_block_isp",
+    "uri_detail",
+    "uridnsbl",
+    "uridnssub",
+    "urifullnsrhsbl",
+    "urifullnsrhssub",
+    "urinsrhsbl",
+    "urinsrhssub",
+    "urirhsbl",
+    "urirhssub",
 });
 
 static_assert(std::ranges::is_sorted(kWithoutEffect));

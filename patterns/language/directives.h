@@ -1,6 +1,6 @@
 // Directives of SpamAssassin's configuration language that Postern knows but gives no effect. They
-// are accepted, counted and listed, so that a real rule file compiles and its reader learns what of it
-// is at work; a word that is not known at all is an error.
+// are accepted, counted and listed, so that a real rule file compiles and its reader learns what of
+// it is at work; a word that is not known at all is an error.
 #pragma once
 
 #include <string_view>

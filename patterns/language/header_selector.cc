@@ -11,10 +11,11 @@ namespace {
 
 // Pseudo headers that SpamAssassin computes from the envelope or from trusted Received lines.
 constexpr std::array<std::string_view, 10> kComputedFields{
-    "envelopefrom",           "x-spam-relays-untrusted", "x-spam-relays-trusted",
-    "x-spam-relays-external", "x-spam-relays-internal",  "all-trusted",
-    "all-untrusted",          "all-internal",            "all-external",
-    "x-languages"};
+    "envelopefrom",           "x-spam-relays-untrusted",
+    "x-spam-relays-trusted",  "x-spam-relays-external",
+    "x-spam-relays-internal", "all-trusted",
+    "all-untrusted",          "all-internal",
+    "all-external",           "x-languages"};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -53,20 +54,23 @@ std::expected<SelectorText, std::string> parse_header_selector(std::string_view 
       out.selector.instance = HeaderSelector::Instance::kFirst;
     } else if (modifier == "last") {
       out.selector.instance = HeaderSelector::Instance::kLast;
-    } else if (modifier == "host" || modifier == "domain" || modifier == "ip" || modifier == "revip") {
+    } else if (modifier == "host" || modifier == "domain" || modifier == "ip" ||
+               modifier == "revip") {
       out.not_run = fmt::format("header modifier :{} is not computed", modifier);
     } else {
-      return std::unexpected(fmt::format(
-          "unknown header modifier ':{}'; expected :raw, :addr, :name, :first, :last, :host, :domain, "
-          ":ip or :revip",
-          modifier));
+      return std::unexpected(
+          fmt::format("unknown header modifier ':{}'; expected :raw, :addr, :name, :first, :last, "
+                      ":host, :domain, "
+                      ":ip or :revip",
+                      modifier));
     }
   }
   // SpamAssassin compares ALL and MESSAGEID with regard to case, ToCc and field names without.
   out.selector.field = lower(name);
   if (name == "ALL") {
     out.selector.source = HeaderSelector::Source::kAll;
-    // For ALL the other modifiers change nothing: the whole header is returned before they are looked at.
+    // For ALL the other modifiers change nothing: the whole header is returned before they are
+    // looked at.
     out.selector.part = HeaderSelector::Part::kValue;
     out.selector.instance = HeaderSelector::Instance::kEvery;
     out.not_run.clear();
@@ -84,10 +88,18 @@ std::expected<SelectorText, std::string> parse_header_selector(std::string_view 
 std::string to_string(const HeaderSelector& selector) {
   std::string out;
   switch (selector.source) {
-    case HeaderSelector::Source::kField: out = selector.field; break;
-    case HeaderSelector::Source::kAll: out = "ALL"; break;
-    case HeaderSelector::Source::kToCc: out = "ToCc"; break;
-    case HeaderSelector::Source::kMessageId: out = "MESSAGEID"; break;
+    case HeaderSelector::Source::kField:
+      out = selector.field;
+      break;
+    case HeaderSelector::Source::kAll:
+      out = "ALL";
+      break;
+    case HeaderSelector::Source::kToCc:
+      out = "ToCc";
+      break;
+    case HeaderSelector::Source::kMessageId:
+      out = "MESSAGEID";
+      break;
   }
   if (selector.part == HeaderSelector::Part::kAddresses) out += ":addr";
   if (selector.part == HeaderSelector::Part::kNames) out += ":name";

@@ -154,8 +154,8 @@ class Parser {
 
   void number() {
     double value = 0;
-    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value,
-                                              std::chars_format::fixed);
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(),
+                                              value, std::chars_format::fixed);
     if (error != std::errc()) return expected("a number");
     at_ = static_cast<size_t>(end - text_.data());
     if (at_ < text_.size() && is_name(text_[at_])) return expected("an operator after the number");
@@ -176,7 +176,8 @@ class Parser {
     }
     if (!take('(')) return expected("'(' after rules_matching");
     const size_t glob = at_;
-    while (at_ < text_.size() && (is_name(text_[at_]) || text_[at_] == '*' || text_[at_] == '?')) ++at_;
+    while (at_ < text_.size() && (is_name(text_[at_]) || text_[at_] == '*' || text_[at_] == '?'))
+      ++at_;
     if (at_ == glob) return expected("rule names with * and ?");
     const std::string_view pattern = text_.substr(glob, at_ - glob);
     skip_blanks();

@@ -1,8 +1,8 @@
 // The expression of a meta rule: "(A || B) && !C", "2 * A + B >= 3", "A ? B : 0".
 //
 // Theory of operation. Operators, their precedence and the values they return are Perl's, because
-// SpamAssassin evaluates the expression as Perl: && and || return an operand, comparisons 1 or 0. The
-// expression is parsed once into postfix order, in which it is later compiled and evaluated.
+// SpamAssassin evaluates the expression as Perl: && and || return an operand, comparisons 1 or 0.
+// The expression is parsed once into postfix order, in which it is later compiled and evaluated.
 #pragma once
 
 #include <cstdint>
@@ -40,9 +40,9 @@ uint32_t operands(MetaOperator op);
 
 struct MetaToken {
   MetaOperator op = MetaOperator::kNumber;
-  double number = 0;      // kNumber
-  std::string rule;       // kRule: a name, or a glob of rules_matching()
-  bool is_glob = false;   // the sum of all rules whose names match
+  double number = 0;     // kNumber
+  std::string rule;      // kRule: a name, or a glob of rules_matching()
+  bool is_glob = false;  // the sum of all rules whose names match
 };
 
 // Postfix. The error says at which character what was expected.

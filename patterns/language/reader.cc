@@ -54,7 +54,8 @@ std::string without_comment(std::string_view text) {
 
 std::string directive_name(std::string_view word) {
   std::string out(word);
-  for (char& c : out) c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : out)
+    c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
 
@@ -246,15 +247,16 @@ void Reader::include(std::string_view value) {
 }
 
 bool Reader::check_rule_name(std::string_view name) {
-  const bool valid = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
-                     std::ranges::all_of(name, [](unsigned char c) {
-                       return std::isalnum(c) || c == '_';
-                     });
+  const bool valid =
+      !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+      std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '_'; });
   if (!valid) {
-    error(fmt::format("'{}' is no rule name; expected letters, digits and '_', not beginning with a digit",
-                      name));
+    error(fmt::format(
+        "'{}' is no rule name; expected letters, digits and '_', not beginning with a digit",
+        name));
   } else if (name.size() > kLongestRuleName) {
-    error(fmt::format("rule name of {} characters; expected at most {}", name.size(), kLongestRuleName));
+    error(fmt::format("rule name of {} characters; expected at most {}", name.size(),
+                      kLongestRuleName));
     return false;
   }
   return valid;
@@ -276,7 +278,8 @@ void Reader::define(std::string_view key, std::string_view value) {
   std::string_view text = value;
   const std::string_view name = take_word(text);
   if (!check_rule_name(name)) return;
-  if (text.empty()) return error(fmt::format("{} {} without a test; expected one after the name", key, name));
+  if (text.empty())
+    return error(fmt::format("{} {} without a test; expected one after the name", key, name));
   const auto target = std::ranges::find(kTargetNames, key) - std::begin(kTargetNames);
   Rule& rule = *new_rule(name, static_cast<Target>(target));
   if (rule.target == Target::kMeta) {
@@ -287,7 +290,8 @@ void Reader::define(std::string_view key, std::string_view value) {
   }
   for (std::string_view prefix : {"eval:", "rbleval:"}) {
     if (text.starts_with(prefix)) {
-      rule.not_run = fmt::format("{} needs SpamAssassin's Perl code", text.substr(0, text.find('(')));
+      rule.not_run =
+          fmt::format("{} needs SpamAssassin's Perl code", text.substr(0, text.find('(')));
       return;
     }
   }
@@ -304,7 +308,8 @@ void Reader::define_header(Rule& rule, std::string_view text) {
     if (text.ends_with(':')) text.remove_suffix(1);
     auto selector = parse_header_selector(text);
     if (!selector || text.find(':') != std::string_view::npos) {
-      return error(fmt::format("header {}: '{}' after exists:; expected a header field name", rule.name, text));
+      return error(fmt::format("header {}: '{}' after exists:; expected a header field name",
+                               rule.name, text));
     }
     rule.exists = true;
     rule.header = std::move(selector->selector);
@@ -313,8 +318,8 @@ void Reader::define_header(Rule& rule, std::string_view text) {
   }
   const size_t op = std::min(text.find("=~"), text.find("!~"));
   if (op == std::string_view::npos) {
-    return error(fmt::format("header {}: no operator; expected FIELD =~ /…/, FIELD !~ /…/ or exists:FIELD",
-                             rule.name));
+    return error(fmt::format(
+        "header {}: no operator; expected FIELD =~ /…/, FIELD !~ /…/ or exists:FIELD", rule.name));
   }
   std::string_view left = trim(text.substr(0, op));
   if (left.ends_with(':')) left.remove_suffix(1);
@@ -360,7 +365,8 @@ void Reader::score(std::string_view value) {
   std::vector<std::string_view> columns;
   while (!rest.empty()) columns.push_back(take_word(rest));
   if (columns.size() != 1 && columns.size() != 4) {
-    return error(fmt::format("score with {} numbers; expected a rule name and 1 or 4 numbers", columns.size()));
+    return error(fmt::format("score with {} numbers; expected a rule name and 1 or 4 numbers",
+                             columns.size()));
   }
   double first = 0;
   bool relative = false;
@@ -372,17 +378,19 @@ void Reader::score(std::string_view value) {
     }
     const auto number = parse_number(column);
     if (!number) {
-      return error(fmt::format("score {}: '{}' is no number; expected one such as 2.5, or (0.5) to add",
-                               name, columns[i]));
+      return error(
+          fmt::format("score {}: '{}' is no number; expected one such as 2.5, or (0.5) to add",
+                      name, columns[i]));
     }
     // The first of four columns is for scoring without network tests and without a Bayes filter.
     if (i == 0) first = *number;
   }
   Settings& settings = settings_[name];
   if (relative && !settings.has_score) {
-    return error(fmt::format("score {}: relative to a score that was not set; expected a number without "
-                             "parentheses first",
-                             name));
+    return error(
+        fmt::format("score {}: relative to a score that was not set; expected a number without "
+                    "parentheses first",
+                    name));
   }
   settings.score = relative ? settings.score + first : first;
   settings.has_score = true;
@@ -392,14 +400,16 @@ void Reader::score(std::string_view value) {
 void Reader::describe(std::string_view value) {
   std::string_view rest = value;
   const std::string name(take_word(rest));
-  if (name.empty() || rest.empty()) return error("describe without a text; expected a rule name and a text");
+  if (name.empty() || rest.empty())
+    return error("describe without a text; expected a rule name and a text");
   settings_[name].description = rest;
 }
 
 void Reader::flags(std::string_view value) {
   std::string_view rest = value;
   const std::string name(take_word(rest));
-  if (name.empty() || rest.empty()) return error("tflags without flags; expected a rule name and flags");
+  if (name.empty() || rest.empty())
+    return error("tflags without flags; expected a rule name and flags");
   settings_[name].flags = rest;
 }
 

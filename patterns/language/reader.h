@@ -1,13 +1,15 @@
 // Reads SpamAssassin rule files (`*.cf`).
 //
-// Theory of operation. Lines are read one by one as SpamAssassin's own parser does: comments from an
-// unescaped '#', no continuation lines, `if`/`ifplugin`/`else`/`endif` evaluated as SpamAssassin 4.0.1
-// with no plugin loaded would, `include` relative to the including file. A later definition, score or
-// description of a name replaces an earlier one, across files too. Directives without meaning for
-// Postern are counted in RuleSet::accepted; rules that need a plugin, the network or the envelope
-// become rules with `not_run` set, or names in `skipped_rules`, and count as 0 in metas.
+// Theory of operation. Lines are read one by one as SpamAssassin's own parser does: comments from
+// an unescaped '#', no continuation lines, `if`/`ifplugin`/`else`/`endif` evaluated as
+// SpamAssassin 4.0.1 with no plugin loaded would, `include` relative to the including file. A later
+// definition, score or description of a name replaces an earlier one, across files too. Directives
+// without meaning for Postern are counted in RuleSet::accepted; rules that need a plugin, the
+// network or the envelope become rules with `not_run` set, or names in `skipped_rules`, and count
+// as 0 in metas.
 //
-// An error never stops the reading: all of them are returned together, and then there is no rule set.
+// An error never stops the reading: all of them are returned together, and then there is no rule
+// set.
 #pragma once
 
 #include <expected>
@@ -26,9 +28,11 @@ namespace postern::language {
 
 class Reader {
  public:
-  using FileLoader = std::function<std::expected<std::string, std::string>(const std::filesystem::path&)>;
+  using FileLoader =
+      std::function<std::expected<std::string, std::string>(const std::filesystem::path&)>;
 
-  // `load_file` gives the text of a source or an include, or says why it cannot. Default: from disk.
+  // `load_file` gives the text of a source or an include, or says why it cannot. Default: from
+  // disk.
   explicit Reader(FileLoader load_file = {});
 
   // A file, or a directory whose *.cf are read in the order of their names.

@@ -98,8 +98,9 @@ void Reader::check_metas() {
       const auto found = rule_index_.find(token.rule);
       if (found == rule_index_.end()) {
         if (!skipped_names_.contains(token.rule)) {
-          error_at(rule.place, fmt::format("meta {} uses {}, which no file defines; expected a rule's name",
-                                           rule.name, token.rule));
+          error_at(rule.place,
+                   fmt::format("meta {} uses {}, which no file defines; expected a rule's name",
+                               rule.name, token.rule));
         }
         continue;
       }
@@ -109,8 +110,8 @@ void Reader::check_metas() {
         for (auto i = std::ranges::find(path, found->second, &Step::rule); i != path.end(); ++i) {
           circle += set_.rules[i->rule].name + " → ";
         }
-        error_at(rule.place, fmt::format("meta {} depends on itself: {}{}; expected no circle", rule.name,
-                                         circle, token.rule));
+        error_at(rule.place, fmt::format("meta {} depends on itself: {}{}; expected no circle",
+                                         rule.name, circle, token.rule));
         continue;
       }
       marks[found->second] = Mark::kOpen;

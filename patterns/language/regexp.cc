@@ -32,7 +32,8 @@ std::expected<Literal, std::string> split_literal(std::string_view text) {
       prefix = 1;
     }
     if (prefix == 0 || text.size() <= prefix || is_word(text[prefix])) {
-      return std::unexpected("no delimiters around the regular expression; expected /…/, m{…} or m!…!");
+      return std::unexpected(
+          "no delimiters around the regular expression; expected /…/, m{…} or m!…!");
     }
     const char open = text[prefix];
     if (open == '\\') return std::unexpected("a backslash cannot delimit a regular expression");
@@ -45,8 +46,8 @@ std::expected<Literal, std::string> split_literal(std::string_view text) {
   size_t end = text.size();
   while (end > 0 && text[end - 1] >= 'a' && text[end - 1] <= 'z' && text[end - 1] != 'e') --end;
   if (end == 0 || text[end - 1] != close) {
-    return std::unexpected(
-        fmt::format("the regular expression is not closed; expected '{}' and flags at its end", close));
+    return std::unexpected(fmt::format(
+        "the regular expression is not closed; expected '{}' and flags at its end", close));
   }
   return Literal{text.substr(0, end - 1), text.substr(end)};
 }
@@ -68,11 +69,21 @@ std::expected<uint32_t, std::string> parse_modifiers(std::string_view modifiers)
   uint32_t flags = 0;
   for (char c : modifiers) {
     switch (c) {
-      case 'i': flags |= kCaseless; break;
-      case 'm': flags |= kMultiline; break;
-      case 's': flags |= kDotAll; break;
-      case 'x': flags |= (flags & kExtended) ? kExtendedMore : kExtended; break;
-      case 'n': flags |= kNoAutoCapture; break;
+      case 'i':
+        flags |= kCaseless;
+        break;
+      case 'm':
+        flags |= kMultiline;
+        break;
+      case 's':
+        flags |= kDotAll;
+        break;
+      case 'x':
+        flags |= (flags & kExtended) ? kExtendedMore : kExtended;
+        break;
+      case 'n':
+        flags |= kNoAutoCapture;
+        break;
       default:
         if (kCharacterSetModifiers.find(c) == std::string_view::npos) {
           return std::unexpected(fmt::format("unknown flag '{}'; expected i, m, s, x or n", c));
@@ -99,13 +110,14 @@ size_t class_end(std::string_view p, size_t open) {
   return p.size();
 }
 
-// Copies "(?^msix-msix" without character-set modifiers; returns what follows it, or `open` when this
-// group sets no options.
+// Copies "(?^msix-msix" without character-set modifiers; returns what follows it, or `open` when
+// this group sets no options.
 size_t copy_options(std::string_view p, size_t open, std::string& out) {
   size_t i = open + 2;
   std::string kept;
   bool any = false;
-  for (; i < p.size() && (std::islower(static_cast<unsigned char>(p[i])) || p[i] == '^' || p[i] == '-');
+  for (; i < p.size() &&
+         (std::islower(static_cast<unsigned char>(p[i])) || p[i] == '^' || p[i] == '-');
        ++i) {
     any = true;
     if (kCharacterSetModifiers.find(p[i]) == std::string_view::npos) kept += p[i];
@@ -183,10 +195,10 @@ std::expected<Regexp, RegexpError> parse_regexp(std::string_view literal) {
   if (!split) return std::unexpected(RegexpError{std::move(split.error())});
   const char close = split->body.data()[split->body.size()];
   if (has_bare_delimiter(split->body, close)) {
-    return std::unexpected(RegexpError{
-        fmt::format("delimiter '{0}' inside the regular expression; expected it escaped as \\{0}, or "
-                    "other delimiters such as m{{…}}",
-                    close)});
+    return std::unexpected(RegexpError{fmt::format(
+        "delimiter '{0}' inside the regular expression; expected it escaped as \\{0}, or "
+        "other delimiters such as m{{…}}",
+        close)});
   }
   auto flags = parse_modifiers(split->modifiers);
   if (!flags) return std::unexpected(RegexpError{std::move(flags.error())});
@@ -201,8 +213,8 @@ bool matches(const Regexp& regexp, std::string_view subject) {
   if (!code) return false;
   std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
       pcre2_match_data_create(1, nullptr), &pcre2_match_data_free);
-  return pcre2_match(code->get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), 0, 0,
-                     match.get(), nullptr) >= 0;
+  return pcre2_match(code->get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), 0,
+                     0, match.get(), nullptr) >= 0;
 }
 
 }  // namespace postern::language

@@ -13,8 +13,16 @@
 namespace postern::language {
 
 // What a rule looks at. The numbers are part of the artefact's format.
-enum class Target : uint8_t { kHeader = 0, kBody = 1, kRawBody = 2, kUri = 3, kFull = 4, kMeta = 5 };
-inline constexpr std::string_view kTargetNames[] = {"header", "body", "rawbody", "uri", "full", "meta"};
+enum class Target : uint8_t {
+  kHeader = 0,
+  kBody = 1,
+  kRawBody = 2,
+  kUri = 3,
+  kFull = 4,
+  kMeta = 5
+};
+inline constexpr std::string_view kTargetNames[] = {"header", "body", "rawbody",
+                                                    "uri",    "full", "meta"};
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
 struct HeaderSelector {
@@ -24,8 +32,8 @@ struct HeaderSelector {
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
-  bool raw = false;        // not unfolded, not decoded
-  std::string field;       // lower case; kField only
+  bool raw = false;   // not unfolded, not decoded
+  std::string field;  // lower case; kField only
   auto operator<=>(const HeaderSelector&) const = default;
 };
 // As a rule file would write it.
@@ -50,9 +58,9 @@ struct Rule {
 
   double score = 1.0;
   std::string description;
-  bool multiple = false;     // tflags multiple: its value is the number of hits
-  uint32_t maximum_hits = 0; // tflags maxhits=N; 0: any number
-  bool no_subject = false;   // tflags nosubject: body without the subject paragraph
+  bool multiple = false;      // tflags multiple: its value is the number of hits
+  uint32_t maximum_hits = 0;  // tflags maxhits=N; 0: any number
+  bool no_subject = false;    // tflags nosubject: body without the subject paragraph
 
   // Sub-rules serve metas and carry no score of their own.
   bool is_sub_rule() const { return name.starts_with("__"); }
@@ -81,8 +89,8 @@ struct RuleSet {
 // One error of a rule file. All errors are found, not only the first.
 struct Diagnostic {
   std::string file;
-  uint32_t line = 0;   // 0: the file as a whole
-  std::string what;    // what is wrong; what was expected
+  uint32_t line = 0;              // 0: the file as a whole
+  std::string what;               // what is wrong; what was expected
   std::string to_string() const;  // file:line: what
 };
 

@@ -98,8 +98,8 @@ class Scanner {
   }
 
  private:
-  void print_json(const std::string& path, const std::vector<uint8_t>& message, const scan::ScanResult& result,
-                  bool is_spam) const {
+  void print_json(const std::string& path, const std::vector<uint8_t>& message,
+                  const scan::ScanResult& result, bool is_spam) const {
     json rules = json::array();
     for (uint32_t rule : result.rules) {
       rules.push_back({{"name", set_->rule_name(rule)},
@@ -122,8 +122,8 @@ class Scanner {
   }
 
   void print_text(const std::string& path, const scan::ScanResult& result, bool is_spam) const {
-    fmt::print("{}: {} score {:.3f} threshold {:.3f}\n", path, is_spam ? "spam" : "ham", result.score,
-               arguments_.threshold);
+    fmt::print("{}: {} score {:.3f} threshold {:.3f}\n", path, is_spam ? "spam" : "ham",
+               result.score, arguments_.threshold);
     for (uint32_t rule : result.rules) {
       fmt::print("{:>9.3f}  {:<32} {}\n", set_->rule_score(rule), set_->rule_name(rule),
                  set_->rule_description(rule));
@@ -141,7 +141,8 @@ int run_scan(const ScanArguments& arguments) {
   std::error_code code;
   if (!std::filesystem::exists(arguments.set, code)) {
     fmt::print(stderr,
-               "postern: there is no signature set {}; compile one with: postern signatures compile SRC… -o "
+               "postern: there is no signature set {}; compile one with: postern signatures "
+               "compile SRC… -o "
                "SET.psig, and name it with --signatures SET.psig\n",
                arguments.set);
     return kInputError;

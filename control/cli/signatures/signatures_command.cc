@@ -53,7 +53,8 @@ int report_errors(const std::vector<language::Diagnostic>& errors, bool as_json)
     print({{"compiled", false}, {"errors", list}});
   }
   for (const auto& error : errors) fmt::print(stderr, "{}\n", error.to_string());
-  fmt::print(stderr, "{} error{}; nothing was written\n", errors.size(), errors.size() == 1 ? "" : "s");
+  fmt::print(stderr, "{} error{}; nothing was written\n", errors.size(),
+             errors.size() == 1 ? "" : "s");
   return kInputError;
 }
 
@@ -72,21 +73,28 @@ json report_json(const language::RuleSet& rules, const compile::CompileReport& r
                         {"line", directive.first.line}});
   }
   json not_run = json::array();
-  for (const auto& rule : report.not_run) not_run.push_back({{"rule", rule.rule}, {"why", rule.why}});
-  return {{"rules", report.rules},         {"sub_rules", report.sub_rules},
-          {"metas", report.metas},         {"native", report.native},
-          {"confirmed", report.confirmed}, {"pcre2_alone", report.pcre2_alone},
-          {"not_run", not_run},            {"accepted_without_effect", accepted},
+  for (const auto& rule : report.not_run)
+    not_run.push_back({{"rule", rule.rule}, {"why", rule.why}});
+  return {{"rules", report.rules},
+          {"sub_rules", report.sub_rules},
+          {"metas", report.metas},
+          {"native", report.native},
+          {"confirmed", report.confirmed},
+          {"pcre2_alone", report.pcre2_alone},
+          {"not_run", not_run},
+          {"accepted_without_effect", accepted},
           {"skipped_by_conditions", rules.skipped_rules}};
 }
 
-void print_report(const language::RuleSet& rules, const compile::CompileReport& report, bool verbose) {
+void print_report(const language::RuleSet& rules, const compile::CompileReport& report,
+                  bool verbose) {
   fmt::print("{} rules and {} sub-rules from {} file{}\n", report.rules, report.sub_rules,
              rules.files.size(), rules.files.size() == 1 ? "" : "s");
-  fmt::print("expressions: {} native, {} confirmed by PCRE2, {} by PCRE2 alone; {} metas\n", report.native,
-             report.confirmed, report.pcre2_alone, report.metas);
+  fmt::print("expressions: {} native, {} confirmed by PCRE2, {} by PCRE2 alone; {} metas\n",
+             report.native, report.confirmed, report.pcre2_alone, report.metas);
   if (!report.not_run.empty()) {
-    fmt::print("not run: {} rules{}\n", report.not_run.size(), verbose ? "" : " (--verbose lists them)");
+    fmt::print("not run: {} rules{}\n", report.not_run.size(),
+               verbose ? "" : " (--verbose lists them)");
     for (const auto& rule : report.not_run) {
       if (verbose) fmt::print("  {:<40} {}\n", rule.rule, rule.why);
     }
@@ -102,7 +110,8 @@ void print_report(const language::RuleSet& rules, const compile::CompileReport& 
 
 int run_compile(const CompileArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<std::filesystem::path> sources(arguments.sources.begin(), arguments.sources.end());
+  const std::vector<std::filesystem::path> sources(arguments.sources.begin(),
+                                                   arguments.sources.end());
   const auto rules = language::read_rules(sources);
   if (!rules) return report_errors(rules.error(), arguments.as_json);
   compile::CompileOptions options;
@@ -114,7 +123,8 @@ int run_compile(const CompileArguments& arguments) {
   }
   const auto file = artefact::read(arguments.output);
   if (!file) return fail(file.error());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (arguments.as_json) {
     json out = report_json(*rules, compiled->report);
     out["compiled"] = true;
@@ -126,8 +136,8 @@ int run_compile(const CompileArguments& arguments) {
     return kDone;
   }
   print_report(*rules, compiled->report, arguments.verbose);
-  fmt::print("wrote {}: {} bytes, sha256 {}, in {:.1f} s\n", arguments.output, file->bytes, file->digest,
-             seconds);
+  fmt::print("wrote {}: {} bytes, sha256 {}, in {:.1f} s\n", arguments.output, file->bytes,
+             file->digest, seconds);
   return kDone;
 }
 
@@ -140,7 +150,8 @@ json rule_json(const artefact::Artefact& set, const artefact::Rule& rule) {
            {"sub_rule", (rule.flags & artefact::kSubRule) != 0},
            {"source", set.provenance.sources[rule.source].path},
            {"line", rule.line}};
-  if (rule.selector != artefact::kNone) out["header"] = language::to_string(set.selectors[rule.selector]);
+  if (rule.selector != artefact::kNone)
+    out["header"] = language::to_string(set.selectors[rule.selector]);
   if (rule.expression != artefact::kNone) {
     const auto& expression = set.expressions[rule.expression];
     out["class"] = artefact::kExpressionClassNames[static_cast<size_t>(expression.kind)];
@@ -184,8 +195,10 @@ int run_show(const ShowArguments& arguments) {
   const artefact::Artefact& set = file->artefact;
   fmt::print("set          {}\n", arguments.set);
   fmt::print("digest       {}\n", file->digest);
-  fmt::print("size         {} bytes, format version {}, not signed\n", file->bytes, artefact::kFormatVersion);
-  fmt::print("compiled by  {} for Hyperscan {}\n", set.provenance.compiler, set.provenance.hyperscan);
+  fmt::print("size         {} bytes, format version {}, not signed\n", file->bytes,
+             artefact::kFormatVersion);
+  fmt::print("compiled by  {} for Hyperscan {}\n", set.provenance.compiler,
+             set.provenance.hyperscan);
   fmt::print("platform     {}\n", set.provenance.platform);
   fmt::print("holds        {} rules, {} expressions, {} metas, {} databases\n", set.rules.size(),
              set.expressions.size(), set.metas.size(), set.databases.size());
@@ -194,9 +207,12 @@ int run_show(const ShowArguments& arguments) {
   }
   if (!arguments.rules) return kDone;
   for (const auto& rule : set.rules) {
-    const char* state = (rule.flags & artefact::kOff) ? "not run" : (rule.flags & artefact::kSubRule) ? "sub" : "";
+    const char* state = (rule.flags & artefact::kOff)       ? "not run"
+                        : (rule.flags & artefact::kSubRule) ? "sub"
+                                                            : "";
     fmt::print("{:>8.3f}  {:<8} {:<7} {:<36} {}\n", rule.score,
-               language::kTargetNames[static_cast<size_t>(rule.target)], state, rule.name, rule.description);
+               language::kTargetNames[static_cast<size_t>(rule.target)], state, rule.name,
+               rule.description);
   }
   return kDone;
 }
@@ -211,9 +227,11 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
   CLI::App* compile = signatures->add_subcommand(
       "compile", "Compile SpamAssassin rule files (or directories of *.cf) into a signature set");
   compile->add_option("SRC", compile_arguments->sources, "Rule files or directories")->required();
-  compile->add_option("-o,--output", compile_arguments->output, "The set to write (SET.psig)")->required();
+  compile->add_option("-o,--output", compile_arguments->output, "The set to write (SET.psig)")
+      ->required();
   compile->add_flag("--json", compile_arguments->as_json, "Print a JSON object");
-  compile->add_flag("--verbose", compile_arguments->verbose, "List the rules that are not run, and why");
+  compile->add_flag("--verbose", compile_arguments->verbose,
+                    "List the rules that are not run, and why");
   compile->callback([=] { *exit_code = run_compile(*compile_arguments); });
 
   auto show_arguments = std::make_shared<ShowArguments>();
