@@ -20,7 +20,8 @@ std::string hex(std::span<const uint8_t> bytes) {
 constexpr struct {
   std::string_view name;  // in capitals
   const char* key;
-} kHeaders[] = {{"SUBJECT", "subject"}, {"FROM", "from"}, {"TO", "to"}, {"MESSAGE-ID", "message_id"}};
+} kHeaders[] = {
+    {"SUBJECT", "subject"}, {"FROM", "from"}, {"TO", "to"}, {"MESSAGE-ID", "message_id"}};
 
 }  // namespace
 
@@ -37,7 +38,8 @@ void MessageRecord::add(std::span<const uint8_t> bytes) {
 
 void MessageRecord::header(std::string_view name, std::string_view, std::string_view decoded) {
   for (const auto& row : kHeaders) {
-    if (smtp::equals_upper(name, row.name) && !headers_.contains(row.key)) headers_[row.key] = decoded;
+    if (smtp::equals_upper(name, row.name) && !headers_.contains(row.key))
+      headers_[row.key] = decoded;
   }
 }
 
