@@ -80,6 +80,19 @@ ordered_json describe_envelope(const worker::Event& event, const smtp::Transacti
   return smtp;
 }
 
+void add_score(ordered_json& json, const worker::Event& event, const scan::SignatureSet& set) {
+  ordered_json rules = ordered_json::array();
+  for (uint32_t i = 0; i < std::min<uint32_t>(event.rules_count, worker::Event::kRules); ++i) {
+    const uint32_t rule = event.rules[i];
+    rules.push_back({{"name", set.rule_name(rule)},
+                     {"score", set.rule_score(rule)},
+                     {"description", set.rule_description(rule)}});
+  }
+  json["score"] = event.score;
+  json["rules"] = std::move(rules);
+  json["signature_set"] = {{"name", set.name()}, {"digest", set.digest()}};
+}
+
 // What the counters say of frames that went their ordinary way.
 bool ordinary(Counter counter) {
   switch (counter) {
@@ -199,13 +212,7 @@ void Inspector::transaction_over(const worker::Event& event, const smtp::Transac
       json["email"] = message->second->describe(transaction.message_bytes);
       json["email"]["complete"] = !abandoned;
     }
-    if (options_.signatures && !abandoned) {
-      ordered_json rules = ordered_json::array();
-      for (uint32_t i = 0; i < std::min<uint32_t>(event.rules_count, worker::Event::kRules); ++i)
-        rules.push_back(options_.signatures->rule_name(event.rules[i]));
-      json["score"] = event.score;
-      json["rules"] = std::move(rules);
-    }
+    if (options_.signatures && !abandoned) add_score(json, event, *options_.signatures);
     messages_.erase(message);
   }
   json["anomalies"] = ordered_json::array();

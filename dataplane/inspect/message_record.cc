@@ -52,7 +52,7 @@ void MessageRecord::part(const mime::Part& part) {
   nlohmann::ordered_json entry = {{"content_type", part.content_type}};
   if (!part.charset.empty()) entry["charset"] = part.charset;
   if (!part.file_name.empty()) entry["file_name"] = part.file_name;
-  entry["size"] = part.decoded_bytes;
+  entry["decoded_bytes"] = part.decoded_bytes;
   if (part.has_sha256) entry["sha256"] = hex(part.sha256);
   parts_.push_back(std::move(entry));
 }

@@ -337,13 +337,10 @@ void Connection::send_reset_to_server(SeqNum seq) {
   s_.transmitter->send(frame, packet::opposite(flow_.client_side));
 }
 
-// Which byte the server expects depends on what was lost behind us: it is between what it last
-// acknowledged and what we forwarded. Should both miss, its challenge tells (answered_from_server).
+// If the server has missed bytes on the way, it expects another one; then its challenge tells which
+// (answered_from_server).
 void Connection::reset_server() {
-  const SeqNum forwarded = flow_.client_stream.frontier();
-  const SeqNum acknowledged = flow_.client_stream.acknowledged();
-  send_reset_to_server(forwarded);
-  if (acknowledged != forwarded) send_reset_to_server(acknowledged);
+  send_reset_to_server(flow_.client_stream.frontier());
   if (flow_.answer != nullptr) flow_.answer->server_reset = true;
 }
 

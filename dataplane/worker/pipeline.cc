@@ -140,9 +140,11 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, const Now& now) {
   if (tcp.kind == Kind::kOther || !(to_server || from_server)) {
     return forward(frame, arrived, Counter::kFramesNotMail);
   }
+  Flow* flow = flows.find(FlowKey::of(tcp));
   // Between two mail ports only the flow, or the SYN, tells who is the client.
   const Side client_side = to_server ? arrived : packet::opposite(arrived);
-  if (client_side == Side::kOutside && !config.inspect_inbound && !(to_server && from_server)) {
+  if (flow == nullptr && client_side == Side::kOutside && !config.inspect_inbound &&
+      !(to_server && from_server)) {
     return forward(frame, arrived, Counter::kFramesNotInspected);
   }
   if (tcp.kind == Kind::kMalformed) return discard(frame, Counter::kDropMalformed);
@@ -151,7 +153,6 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, const Now& now) {
       !packet::checksums_right(*frame, tcp)) {
     return discard(frame, Counter::kDropChecksum);
   }
-  Flow* flow = flows.find(FlowKey::of(tcp));
   if (tcp.has(packet::kSyn)) {
     const bool answer = tcp.has(packet::kAck);
     const Side opener = answer ? packet::opposite(arrived) : arrived;

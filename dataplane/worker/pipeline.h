@@ -109,8 +109,8 @@ class Pipeline {
   uint64_t messages_in_flight() const;
 
  private:
-  Pipeline();
   struct Impl;
+  Pipeline();
   std::unique_ptr<Impl> impl_;
 };
 

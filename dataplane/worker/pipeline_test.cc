@@ -63,8 +63,8 @@ TEST(Gate, SpamIsRefusedAtTheSegmentThatWouldCompleteIt) {
   ASSERT_THAT(sent, SizeIs(3));
   // The server gets what stands before the end, then a RST at exactly its next byte.
   EXPECT_EQ(sent[0].out, Side::kOutside);
-  EXPECT_EQ(sent[0].segment.payload, "Subject: hi\r\n\r\nSPAM-HERE");
-  const uint32_t cut = d.client_next - 5;
+  EXPECT_EQ(sent[0].segment.payload, "Subject: hi\r\n\r\nSPAM-HERE\r\n");
+  const uint32_t cut = d.client_next - 3;  // the dot and its line end
   // The client gets the refusal behind the server's last byte, and all of its own acknowledged.
   EXPECT_EQ(sent[1].out, Side::kInside);
   EXPECT_THAT(sent[1].segment.payload, StartsWith("554 5.7.1 Message refused"));

@@ -43,7 +43,7 @@ std::string message_text(const ordered_json& email) {
   }
   for (const auto& part : email["parts"]) {
     text += fmt::format("    part      {}, {} octets", text_of(part["content_type"]),
-                        text_of(part["size"]));
+                        text_of(part["decoded_bytes"]));
     if (part.contains("file_name")) text += ", file " + text_of(part["file_name"]);
     if (part.contains("sha256")) text += ", sha256 " + text_of(part["sha256"]);
     text += "\n";
@@ -67,8 +67,10 @@ std::string transaction_text(const ordered_json& event) {
   if (event.contains("email")) text += message_text(event["email"]);
   text += fmt::format("  answered    {}\n", text_of(replies["message"]));
   if (event.contains("score")) {
-    text += fmt::format("  score       {:.1f}  {}\n", event["score"].get<double>(),
-                        joined(event["rules"]));
+    text += fmt::format("  score       {:.3f}\n", event["score"].get<double>());
+    for (const auto& rule : event["rules"]) {
+      text += fmt::format("    {:>9.3f}  {}\n", rule["score"].get<double>(), text_of(rule["name"]));
+    }
   }
   return text;
 }
