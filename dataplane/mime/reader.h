@@ -1,9 +1,9 @@
 // A streaming reader of Internet messages (RFC 5322, 2045–2047, 2231).
 //
 // Theory of operation. Bytes of one message go in, in any segmentation; renderings come out (see
-// render.h) and do not depend on the segmentation. Memory is bounded: all buffers are members or made
-// by the constructor; reading a message allocates nothing. Damaged input is read as leniently as
-// mail clients do and named as an anomaly; there is no error.
+// render.h) and do not depend on the segmentation. Memory is bounded: all buffers are members or
+// made by the constructor; reading a message allocates nothing. Damaged input is read as leniently
+// as mail clients do and named as an anomaly; there is no error.
 #pragma once
 
 #include <cstddef>

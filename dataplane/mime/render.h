@@ -25,14 +25,14 @@ enum class Anomaly : uint32_t {
   kBadQuotedPrintable = 1 << 3,
   kUnknownTransferEncoding = 1 << 4,
   kUnknownCharset = 1 << 5,
-  kLongHeader = 1 << 6,    // cut at the limit for matching; never on the wire
+  kLongHeader = 1 << 6,  // cut at the limit for matching; never on the wire
   kTooManyHeaders = 1 << 7,
   kHeaderSyntax = 1 << 8,  // a line among the headers that is none
 };
 inline constexpr std::array<std::string_view, 9> kAnomalyNames{
-    "nesting_limit", "missing_end_boundary", "bad_base64", "bad_quoted_printable",
-    "unknown_transfer_encoding", "unknown_charset", "long_header", "too_many_headers",
-    "header_syntax"};
+    "nesting_limit",        "missing_end_boundary",      "bad_base64",
+    "bad_quoted_printable", "unknown_transfer_encoding", "unknown_charset",
+    "long_header",          "too_many_headers",          "header_syntax"};
 
 // Receives the renderings, in message order. Views live until the call returns. What each holds
 // follows SpamAssassin's documentation of its rule types (Mail::SpamAssassin::Conf).

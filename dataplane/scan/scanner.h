@@ -27,8 +27,8 @@ class SignatureSet {
   std::string_view rule_name(uint32_t rule) const;
   double rule_score(uint32_t rule) const;
   std::string_view rule_description(uint32_t rule) const;
-  std::string_view name() const;        // of the set: its artefact's file name
-  const std::string& digest() const;    // hex sha256 of the artefact: identifies the set everywhere
+  std::string_view name() const;      // of the set: its artefact's file name
+  const std::string& digest() const;  // hex sha256 of the artefact: identifies the set everywhere
 
   struct Compiled;
   const Compiled& compiled() const { return *compiled_; }
@@ -40,13 +40,13 @@ class SignatureSet {
 
 struct ScanResult {
   double score = 0;
-  bool failed = false;               // a matcher returned an error: fail mode decides
-  std::span<const uint32_t> rules;   // rules that count towards the score, ascending; valid until the
-                                     // MessageScan begins anew
+  bool failed = false;              // a matcher returned an error: fail mode decides
+  std::span<const uint32_t> rules;  // rules that count towards the score, ascending; valid until
+                                    // the MessageScan begins anew
 };
 
-// One message under way: its MIME reader, its renderings, its hits. Made at start, reused; allocates
-// nothing while a message passes. One thread.
+// One message under way: its MIME reader, its renderings, its hits. Made at start, reused;
+// allocates nothing while a message passes. One thread.
 class MessageScan {
  public:
   // `threshold` is not known here: the decision is made elsewhere.
@@ -58,7 +58,8 @@ class MessageScan {
   // `scratch` belongs to the thread. `set` stays alive until the next begin().
   class Scratch;
   void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
-  // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts and URLs.
+  // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
+  // and URLs.
   void observe(mime::RenderSink* observer);
   // Message octets, dots unstuffed, any segmentation.
   void feed(std::span<const uint8_t> bytes);
