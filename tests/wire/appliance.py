@@ -254,9 +254,7 @@ huge_pages = {"true" if self._huge_pages.reserved else "false"}
         (self.directory / "control.toml").write_text(f"""\
 [control]
 socket = "{socket}"
-
-[ledger]
-path = "{self.directory / "ledger.sqlite"}"
+ledger = "{self.directory / "ledger.sqlite"}"
 """)
 
 
