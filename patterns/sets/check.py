@@ -290,7 +290,7 @@ def main():
         judges.append(SpamAssassin(arguments.rules))
     if arguments.postern:
         judges.append(Postern(arguments.postern, arguments.signatures, arguments.rules))
-    manifest = json.loads((arguments.messages / 'MANIFEST.json').read_text())['messages']
+    manifest = json.loads((arguments.messages / 'MANIFEST.json').read_text(encoding='utf-8'))
     files = sorted(arguments.tests.glob('*.eml')) + [arguments.messages / entry['file'] for entry in manifest]
     answers = {}
     for judge in judges:
