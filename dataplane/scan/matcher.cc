@@ -11,10 +11,6 @@ using artefact::kNone;
 using language::MetaOperator;
 using language::Target;
 
-constexpr size_t kJitStackStart = 64 * 1024;
-constexpr size_t kJitStackMost = 1024 * 1024;
-constexpr size_t kCaptures = 1;  // only the bounds of the whole match are wanted
-
 int64_t whole_number(double value) {
   constexpr double kMost = 9.0e18;  // fits an int64_t
   return static_cast<int64_t>(std::clamp(value, -kMost, kMost));
@@ -30,22 +26,6 @@ void Hits::begin(const SignatureSet::Compiled& set) {
   words_ = (set.rules.size() + 63) / 64;
   std::fill_n(bits_.get(), words_, uint64_t{0});
   std::fill_n(counts_.get(), set.counters, 0U);
-}
-
-MessageScan::Scratch::Impl::Impl()
-    : match(pcre2_match_data_create(kCaptures, nullptr)),
-      context(pcre2_match_context_create(nullptr)),
-      jit_stack(pcre2_jit_stack_create(kJitStackStart, kJitStackMost, nullptr)),
-      value(std::make_unique_for_overwrite<char[]>(HeaderFields::kValueBytes)) {
-  pcre2_set_match_limit(context, kConfirmationSteps);
-  pcre2_jit_stack_assign(context, nullptr, jit_stack);
-}
-
-MessageScan::Scratch::Impl::~Impl() {
-  hs_free_scratch(hyperscan);
-  pcre2_jit_stack_free(jit_stack);
-  pcre2_match_context_free(context);
-  pcre2_match_data_free(match);
 }
 
 void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch,

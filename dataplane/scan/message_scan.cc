@@ -35,27 +35,6 @@ struct MessageScan::State {
   std::shared_ptr<const SignatureSet> set;
 };
 
-MessageScan::Scratch::Scratch() : impl_(std::make_unique<Impl>()) {}
-MessageScan::Scratch::~Scratch() = default;
-
-std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSet& set) {
-  const SignatureSet::Compiled& compiled = set.compiled();
-  const auto allocate = [&](const MatchPlan& plan) {
-    return plan.database == nullptr ||
-           hs_alloc_scratch(plan.database.get(), &impl_->hyperscan) == HS_SUCCESS;
-  };
-  bool ok = true;
-  for (const MatchPlan& plan : compiled.targets) ok = ok && allocate(plan);
-  for (const HeaderPlan& plan : compiled.headers) ok = ok && allocate(plan.match);
-  if (!ok)
-    return std::unexpected(
-        "no memory for Hyperscan's scratch space; free some memory and try again");
-  if (impl_->tried.size() < compiled.expressions.size())
-    impl_->tried.resize(compiled.expressions.size());
-  if (impl_->values.size() < compiled.rules.size()) impl_->values.resize(compiled.rules.size());
-  return {};
-}
-
 MessageScan::MessageScan(const mime::ReaderLimits& limits)
     : state_(std::make_unique<State>(limits)) {}
 MessageScan::~MessageScan() = default;

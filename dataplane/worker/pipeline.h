@@ -105,9 +105,8 @@ class Pipeline {
   uint64_t messages_in_flight() const;
 
  private:
-  Pipeline();
   struct Impl;
-  Pipeline() = default;
+  Pipeline();
   std::unique_ptr<Impl> impl_;
 };
 
