@@ -157,7 +157,7 @@ def sanitize(_):
 
 def threads(_):
     tree = Tree("build-tsan", "-Dsanitize=thread", "--buildtype=debugoptimized")
-    return tree.run_tests("unit", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
+    return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
 
 
 def fuzz(_):
