@@ -100,7 +100,7 @@ class Verdicts(WireTest):
         self.assertEqual(event["outcome"], "refused_content")
         self.assertEqual(event["client"], self.SOURCE)
         self.assertEqual(event["mail_from"], self.SENDER)
-        self.assertEqual(event["recipients"], [self.READER])
+        self.assertEqual(event["rcpt_to"], [self.READER])
         self.assertEqual(int(event["message_bytes"]), len(generated(11, spam=True).octets))
         sent = email.message_from_bytes(generated(11, spam=True).octets, policy=email.policy.default)
         self.assertEqual(event["subject"], sent["subject"])
