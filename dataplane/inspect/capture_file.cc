@@ -28,11 +28,11 @@ void CaptureFile::Close::operator()(pcap* handle) const { pcap_close(handle); }
 
 std::expected<CaptureFile, std::string> CaptureFile::open(const std::filesystem::path& path) {
   std::array<char, PCAP_ERRBUF_SIZE> error{};
-  pcap_t* handle = pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_MICRO,
-                                                           error.data());
+  pcap_t* handle = pcap_open_offline_with_tstamp_precision(
+      path.c_str(), PCAP_TSTAMP_PRECISION_MICRO, error.data());
   if (!handle) {
-    return std::unexpected(
-        fmt::format("cannot read {} as a capture (pcap or pcapng): {}", path.string(), error.data()));
+    return std::unexpected(fmt::format("cannot read {} as a capture (pcap or pcapng): {}",
+                                       path.string(), error.data()));
   }
   const int type = pcap_datalink(handle);
   for (const Link& link : kLinks) {

@@ -16,8 +16,8 @@ namespace postern::inspect {
 
 class CaptureFile {
  public:
-  // Reads Ethernet, raw IP, Linux "cooked" (both versions) and loopback captures. The error says what
-  // the file is instead.
+  // Reads Ethernet, raw IP, Linux "cooked" (both versions) and loopback captures. The error says
+  // what the file is instead.
   static std::expected<CaptureFile, std::string> open(const std::filesystem::path& path);
 
   struct Packet {

@@ -20,7 +20,8 @@ std::string hex(std::span<const uint8_t> bytes) {
 constexpr struct {
   std::string_view name;  // in capitals
   const char* key;
-} kHeaders[] = {{"SUBJECT", "subject"}, {"FROM", "from"}, {"TO", "to"}, {"MESSAGE-ID", "message_id"}};
+} kHeaders[] = {
+    {"SUBJECT", "subject"}, {"FROM", "from"}, {"TO", "to"}, {"MESSAGE-ID", "message_id"}};
 
 }  // namespace
 
@@ -37,7 +38,8 @@ void MessageRecord::add(std::span<const uint8_t> bytes) {
 
 void MessageRecord::header(std::string_view name, std::string_view, std::string_view decoded) {
   for (const auto& row : kHeaders) {
-    if (smtp::equals_upper(name, row.name) && !headers_.contains(row.key)) headers_[row.key] = decoded;
+    if (smtp::equals_upper(name, row.name) && !headers_.contains(row.key))
+      headers_[row.key] = decoded;
   }
 }
 
@@ -50,7 +52,7 @@ void MessageRecord::part(const mime::Part& part) {
   nlohmann::ordered_json entry = {{"content_type", part.content_type}};
   if (!part.charset.empty()) entry["charset"] = part.charset;
   if (!part.file_name.empty()) entry["file_name"] = part.file_name;
-  entry["size"] = part.decoded_bytes;
+  entry["decoded_bytes"] = part.decoded_bytes;
   if (part.has_sha256) entry["sha256"] = hex(part.sha256);
   parts_.push_back(std::move(entry));
 }

@@ -175,6 +175,11 @@ void BodyText::html_text(std::string_view utf8, bool hidden) {
   (hidden && !unseen_in_body_ ? hidden_ : visible_).inline_text(utf8);
 }
 
+void BodyText::html_text_end() {
+  visible_.inline_text_end();
+  hidden_.inline_text_end();
+}
+
 void BodyText::html_line_ends(int count) {
   for (; count > 0; --count) {
     visible_.line_end();

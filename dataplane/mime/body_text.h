@@ -63,6 +63,7 @@ class BodyText final : private HtmlSink {
   void text(std::string_view utf8);
 
   void html_text(std::string_view utf8, bool hidden) override;
+  void html_text_end() override;
   void html_line_ends(int count) override;
   void html_blank() override;
   void html_uri(std::string_view uri) override { visible_sink_.sink->uri(uri); }
