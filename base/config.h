@@ -34,12 +34,12 @@ enum class ConfigType {
 };
 
 struct ConfigKey {
-  std::string_view name;  // "signatures.threshold": section and key; "threshold" has none
+  std::string_view name = {};  // "signatures.threshold": section and key; "threshold" has none
   ConfigType type = ConfigType::kText;
   // What holds when the file does not say: text, durations and choices bare, others as in TOML
   // ("5.0", "true", "[25, 587]"). For a required key only an example for describe_config().
-  std::string_view default_value;
-  std::string_view help;  // one or more sentences; wrapped as comment
+  std::string_view default_value = {};
+  std::string_view help = {};  // one or more sentences; wrapped as comment
   bool required = false;
   // Integers and numbers, the elements of an integer list; durations in milliseconds.
   double minimum = std::numeric_limits<double>::lowest();

@@ -25,11 +25,9 @@
     "retransmissions that carried other bytes than the first copy and were rewritten to it")       \
   X(kSegmentsTrimmed, "segments_trimmed",                                                          \
     "segments forwarded without a part that may not pass (already acknowledged, or past a wait)")  \
-  X(kSegmentsDiscordant, "segments_discordant",                                                    \
-    "overlaps whose bytes differed from the first copy")                                           \
   X(kDropMalformed, "drop_malformed",                                                              \
     "mail frames dropped: headers inconsistent with their lengths")                                \
-  X(kDropFragment, "drop_fragment", "IP fragments of TCP dropped: their port cannot be known")     \
+  X(kDropFragment, "drop_fragment", "first IP fragments of mail segments dropped")                 \
   X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")               \
   X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")           \
   X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                   \
@@ -48,6 +46,8 @@
   X(kDropSynInFlow, "drop_syn_in_flow", "SYNs dropped inside a live connection")                   \
   X(kDropResetOutOfWindow, "drop_reset_out_of_window",                                             \
     "RSTs dropped: sequence outside the window")                                                   \
+  X(kDropWrongSide, "drop_wrong_side",                                                             \
+    "frames dropped: they claim to come from the other side's host")                               \
   X(kDropTransmit, "drop_transmit", "frames dropped: the sending port's queue was full")           \
   X(kDropNoBuffer, "drop_no_buffer", "frames lost or not forged: no buffer was free")              \
   X(kDropWorkerQueue, "drop_worker_queue", "frames dropped: a worker's ring was full")             \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -41,10 +42,27 @@ struct Transaction {
   std::array<uint8_t, kLineBytes> line;
   void* message = nullptr;  // the handler's own: its message under way
 
+  uint32_t recipients_answered = 0;
+  uint32_t recipients_rejected = 0;  // of those answered
+  bool begun = false;                // MAIL, RCPT, DATA or BDAT was seen: more than a partial line
+  bool chunked = false;              // the message came by BDAT (RFC 3030)
+  bool reported = false;  // the handler has been told the outcome; nothing has happened since
+
   std::string_view mail_from() const { return {text.data() + mail_from_offset, mail_from_length}; }
   std::string_view recipient(uint32_t i) const {
     return {text.data() + recipients[i].offset, recipients[i].length};
   }
+
+  // Makes a used object new, but for its partial line.
+  void clear_envelope();
+  void add_mail_from(std::string_view address);
+  void add_recipient(std::string_view address);
+  // The reply to the first recipient not yet answered.
+  void answer_recipient(uint16_t code);
+
+ private:
+  // Returns the length stored.
+  uint16_t store(std::string_view address, uint16_t* offset);
 };
 
 // Named deviations from RFC 5321, as bits. Add rows at the end; kAnomalyNames follows.
@@ -57,14 +75,16 @@ enum class Anomaly : uint32_t {
   kUnknownVerb = 1 << 5,
   kCommandBytesAfterStartTls = 1 << 6,  // plain text pipelined behind STARTTLS
   kNulByte = 1 << 7,
+  kReplyOutOfTurn = 1 << 8,  // the server accepted a message whose end we have not seen
 };
-inline constexpr std::array<std::string_view, 8> kAnomalyNames{"bare_cr",
+inline constexpr std::array<std::string_view, 9> kAnomalyNames{"bare_cr",
                                                                "bare_lf",
                                                                "dot_lf",
                                                                "early_talker",
                                                                "long_command_line",
                                                                "unknown_verb",
                                                                "bytes_after_starttls",
-                                                               "nul_byte"};
+                                                               "nul_byte",
+                                                               "reply_out_of_turn"};
 
 }  // namespace postern::smtp

@@ -71,6 +71,10 @@ class VerdictTable : public VerdictSource {
   // keeps its token bucket.
   std::expected<void, std::string> replace_all(std::span<const PrefixVerdict> verdicts);
   void for_each(const std::function<void(const PrefixVerdict&)>& visit) const;
+  // The same in steps of at most `most` places, from place 0 on. Returns the place to go on from, 0
+  // at the end. A verdict that changes between two steps may be missed or met twice.
+  uint32_t visit_some(uint32_t from, uint32_t most,
+                      const std::function<void(const PrefixVerdict&)>& visit) const;
 
   uint32_t size() const { return size_.load(std::memory_order_relaxed); }  // any thread
   uint32_t capacity() const { return config_.capacity; }

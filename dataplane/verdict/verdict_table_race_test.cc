@@ -63,21 +63,25 @@ TEST(VerdictTableRace, NoReaderSeesAnUncoveredSenderOrATornRecord) {
     });
   }
 
-  constexpr uint8_t kLengths[] = {32, 24, 29, 27, 25};
-  for (uint32_t round = 2; round < 400; ++round) {
-    std::vector<PrefixVerdict> next;
-    std::vector<IpPrefix> gone;
-    for (uint32_t i = 0; i < kSenders; ++i) {
-      next.push_back(covering(i, kLengths[round % 5], round));
-      gone.push_back(IpPrefix::containing(sender(i), kLengths[(round - 1) % 5]));
+  // In a function of its own, so that a failed assertion still ends the readers.
+  const auto write_rounds = [&] {
+    constexpr uint8_t kLengths[] = {32, 24, 29, 27, 25};
+    for (uint32_t round = 2; round < 400; ++round) {
+      std::vector<PrefixVerdict> next;
+      std::vector<IpPrefix> gone;
+      for (uint32_t i = 0; i < kSenders; ++i) {
+        next.push_back(covering(i, kLengths[round % 5], round));
+        gone.push_back(IpPrefix::containing(sender(i), kLengths[(round - 1) % 5]));
+      }
+      if (round % 2 == 0) {
+        ASSERT_TRUE(table->replace_all(next).has_value());
+      } else {
+        ASSERT_TRUE(table->apply(next, gone).has_value());
+      }
+      ASSERT_EQ(table->size(), kSenders);
     }
-    if (round % 2 == 0) {
-      ASSERT_TRUE(table->replace_all(next).has_value());
-    } else {
-      ASSERT_TRUE(table->apply(next, gone).has_value());
-    }
-    ASSERT_EQ(table->size(), kSenders);
-  }
+  };
+  write_rounds();
   while (lookups.load() < 10'000) std::this_thread::yield();
   done = true;
   readers.clear();

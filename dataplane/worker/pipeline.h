@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,12 +20,15 @@
 #include "dataplane/scan/scanner.h"
 #include "dataplane/smtp/transaction.h"
 #include "dataplane/time.h"
+#include "dataplane/verdict/decide.h"
 #include "dataplane/verdict/verdict.h"
 #include "dataplane/worker/event.h"
 
 namespace postern::worker {
 
-enum class FailMode : uint8_t { kOpen, kClosed };
+struct Flow;
+
+using FailMode = verdict::FailMode;
 
 struct PipelineConfig {
   uint32_t worker = 0;  // its number: part of case references
@@ -40,12 +44,15 @@ struct PipelineConfig {
   uint32_t flows = 65536;
   uint32_t messages_in_flight = 1024;
   uint32_t transactions = 16384;
+  uint32_t answers = 4096;          // clients that we speak to: refused messages
+  uint32_t blocked_answers = 4096;  // and blocked senders
   uint32_t flow_out_of_order_bytes = 256 * 1024;
   uint32_t flow_retained_bytes = 1024 * 1024;
   uint64_t worker_held_bytes = 256ull * 1024 * 1024;  // out-of-order and retained, all flows
   uint32_t idle_timeout_s = 600;  // RFC 5321 4.5.3.2 lets a client wait 10 minutes
   uint32_t embryonic_timeout_s = 30;
-  uint32_t closing_timeout_s = 60;
+  uint32_t closing_timeout_s = 10;  // after a RST, or after we have closed
+  uint32_t answer_timeout_s = 60;   // a client silent that long after a refusal is told 421
 
   std::string greeting_host = "postern";  // in replies we give: 220 HOST ESMTP
   std::string help_url;                   // appended to refusals; empty: none
@@ -69,6 +76,8 @@ class Observer {
   virtual void message_bytes(const smtp::Transaction& transaction,
                              std::span<const uint8_t> bytes) = 0;
   virtual void transaction_over(const Event& event, const smtp::Transaction& transaction) = 0;
+  // A connection that was inspected is over, or goes on under TLS (its state says which).
+  virtual void session_over(const Flow& flow, const Now& now) { (void)flow, (void)now; }
 };
 
 class Pipeline {
@@ -101,7 +110,7 @@ class Pipeline {
 
  private:
   struct Impl;
-  Pipeline() = default;
+  Pipeline();
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,74 @@
+#include "control/ledger/event_rows.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/ip.h"
+
+namespace postern::ledger {
+namespace {
+
+using nlohmann::json;
+using Texts = google::protobuf::RepeatedPtrField<std::string>;
+
+std::string to_json(const Texts& texts) {
+  json list = json::array();
+  for (const std::string& text : texts) list.push_back(text);
+  return list.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void from_json(const std::string& text, Texts* texts) {
+  const json list = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!list.is_array()) return;
+  for (const json& element : list) {
+    if (element.is_string()) texts->Add(element.get<std::string>());
+  }
+}
+
+}  // namespace
+
+void insert_event(Statement& insert, const std::string& gate, uint64_t received_unix_s,
+                  const channel::v1::Event& e) {
+  const auto client = IpAddress::parse(e.client());
+  const std::array<uint8_t, 16> key = client ? client->bytes() : std::array<uint8_t, 16>{};
+  insert
+      .with(gate, received_unix_s, e.kind(), e.outcome(), uint64_t{e.case_reference()},
+            uint64_t{e.wall_us()}, key, e.client(), e.client_port(), e.server(), e.server_port(),
+            e.helo(), e.auth_user(), e.mail_from(), e.null_sender(), e.recipients_count(),
+            e.recipients_rejected(), to_json(e.recipients()), e.subject(),
+            uint64_t{e.message_bytes()}, e.server_reply(), e.score(), to_json(e.rules()),
+            e.signature_set(), to_json(e.anomalies()))
+      .run();
+}
+
+channel::v1::Event read_event(const Statement& row) {
+  channel::v1::Event event;
+  const auto number = [&](int column) { return static_cast<uint64_t>(row.number(column)); };
+  const auto small = [&](int column) { return static_cast<uint32_t>(row.number(column)); };
+  int column = 0;
+  event.set_kind(row.text(column++));
+  event.set_outcome(row.text(column++));
+  event.set_case_reference(number(column++));
+  event.set_wall_us(number(column++));
+  ++column;  // client_address
+  event.set_client(row.text(column++));
+  event.set_client_port(small(column++));
+  event.set_server(row.text(column++));
+  event.set_server_port(small(column++));
+  event.set_helo(row.text(column++));
+  event.set_auth_user(row.text(column++));
+  event.set_mail_from(row.text(column++));
+  event.set_null_sender(row.number(column++) != 0);
+  event.set_recipients_count(small(column++));
+  event.set_recipients_rejected(small(column++));
+  from_json(row.text(column++), event.mutable_recipients());
+  event.set_subject(row.text(column++));
+  event.set_message_bytes(number(column++));
+  event.set_server_reply(small(column++));
+  event.set_score(row.real(column++));
+  from_json(row.text(column++), event.mutable_rules());
+  event.set_signature_set(row.text(column++));
+  from_json(row.text(column++), event.mutable_anomalies());
+  return event;
+}
+
+}  // namespace postern::ledger

@@ -1,0 +1,136 @@
+#include "control/ledger/schema.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace postern::ledger {
+namespace {
+
+// "PSTN", in the file's header: tells a ledger from other databases (PRAGMA application_id).
+constexpr int64_t kApplicationId = 0x5053544e;
+
+// Each entry takes the file one schema further; PRAGMA user_version counts them. Released entries
+// are never edited.
+constexpr const char* kMigrations[] = {
+    // 1. Addresses are 16 octets, IPv4 as ::ffff:a.b.c.d, so that a range of either family is a
+    // range of
+    // keys; `length` counts in the address's own family. `prefix` says the same to people.
+    R"(
+CREATE TABLE meta (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  epoch TEXT NOT NULL,
+  version INTEGER NOT NULL
+);
+INSERT INTO meta VALUES (1, lower(hex(randomblob(16))), 0);
+
+CREATE TABLE verdicts (
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  prefix TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  messages_per_minute INTEGER NOT NULL,
+  case_reference INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  set_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (address, length)
+) WITHOUT ROWID;
+CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
+
+CREATE TABLE verdict_history (
+  id INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
+  action TEXT NOT NULL CHECK (action IN ('set', 'clear', 'expire')),
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  prefix TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  messages_per_minute INTEGER NOT NULL,
+  case_reference INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  set_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+CREATE INDEX verdict_history_by_version ON verdict_history (version);
+CREATE INDEX verdict_history_by_prefix ON verdict_history (address, length);
+CREATE TRIGGER verdict_history_keeps BEFORE UPDATE ON verdict_history
+  BEGIN SELECT RAISE(ABORT, 'the history of verdicts is append-only'); END;
+CREATE TRIGGER verdict_history_stays BEFORE DELETE ON verdict_history
+  BEGIN SELECT RAISE(ABORT, 'the history of verdicts is append-only'); END;
+
+CREATE TABLE event_batches (
+  gate TEXT NOT NULL,
+  boot TEXT NOT NULL,
+  batch INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  PRIMARY KEY (gate, boot, batch)
+) WITHOUT ROWID;
+CREATE INDEX event_batches_by_time ON event_batches (received_at);
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  gate TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  case_reference INTEGER NOT NULL,
+  wall_us INTEGER NOT NULL,
+  client_address BLOB NOT NULL,
+  client TEXT NOT NULL,
+  client_port INTEGER NOT NULL,
+  server TEXT NOT NULL,
+  server_port INTEGER NOT NULL,
+  helo TEXT NOT NULL,
+  auth_user TEXT NOT NULL,
+  mail_from TEXT NOT NULL,
+  null_sender INTEGER NOT NULL,
+  recipients_count INTEGER NOT NULL,
+  recipients_rejected INTEGER NOT NULL,
+  recipients TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  message_bytes INTEGER NOT NULL,
+  server_reply INTEGER NOT NULL,
+  score REAL NOT NULL,
+  rules TEXT NOT NULL,
+  signature_set TEXT NOT NULL,
+  anomalies TEXT NOT NULL
+);
+CREATE INDEX events_by_client ON events (client_address, id);
+CREATE INDEX events_by_case ON events (case_reference, id) WHERE case_reference != 0;
+)",
+};
+
+}  // namespace
+
+void migrate(Database& database) {
+  const int64_t application = database.number("PRAGMA application_id");
+  const int64_t objects = database.number("SELECT count(*) FROM sqlite_schema");
+  if (application != kApplicationId && objects != 0) {
+    throw SqliteError(
+        "this file is the database of another program, not a Postern ledger: name another file in "
+        "control.ledger");
+  }
+  const int64_t known = std::ssize(kMigrations);
+  const int64_t found = database.number("PRAGMA user_version");
+  if (found > known) {
+    throw SqliteError(
+        fmt::format("this ledger has schema {} and was written by a newer Postern; this one knows "
+                    "up to {}: install the newer one "
+                    "again, or restore a backup from before the upgrade",
+                    found, known));
+  }
+  if (found == known) return;
+  // Stays in the file; every later connection has it.
+  database.execute("PRAGMA journal_mode = WAL");
+  Transaction transaction(database);
+  for (int64_t i = found; i < known; ++i) database.execute(kMigrations[i]);
+  database.execute(
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, known)
+          .c_str());
+  transaction.commit();
+}
+
+}  // namespace postern::ledger

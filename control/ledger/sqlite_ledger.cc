@@ -1,0 +1,368 @@
+#include "control/ledger/sqlite_ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
+#include "control/channel/treatment.h"
+#include "control/ledger/event_rows.h"
+#include "control/ledger/schema.h"
+#include "control/ledger/sqlite.h"
+
+namespace postern::ledger {
+namespace {
+
+#define VERDICT_COLUMNS                                                                       \
+  "address, length, treatment, messages_per_minute, case_reference, reason, author, set_at, " \
+  "expires_at"
+
+Verdict read_verdict(const Statement& row, int column = 0) {
+  Verdict verdict;
+  verdict.prefix.address = IpAddress::from_v6(row.address(column).data());
+  verdict.prefix.length = static_cast<uint8_t>(row.number(column + 1));
+  verdict.treatment =
+      channel::parse_treatment(row.text(column + 2)).value_or(Treatment::TREATMENT_UNSPECIFIED);
+  verdict.messages_per_minute = static_cast<uint32_t>(row.number(column + 3));
+  verdict.case_reference.number = static_cast<uint64_t>(row.number(column + 4));
+  verdict.reason = row.text(column + 5);
+  verdict.author = row.text(column + 6);
+  verdict.set_unix_s = static_cast<uint64_t>(row.number(column + 7));
+  verdict.expires_unix_s = static_cast<uint64_t>(row.number(column + 8));
+  return verdict;
+}
+
+constexpr std::string_view kActionNames[] = {"set", "clear", "expire"};
+
+Change read_change(const Statement& row) {
+  const std::string action = row.text(0);
+  const auto* name = std::ranges::find(kActionNames, action);
+  return {static_cast<Action>(name - std::begin(kActionNames)), read_verdict(row, 1)};
+}
+
+// A connection, its statements and its lock.
+struct Writer {
+  explicit Writer(Database& database)
+      : upsert(
+            database,
+            "INSERT INTO verdicts (prefix, " VERDICT_COLUMNS
+            ") VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length) DO UPDATE SET "
+            "treatment = excluded.treatment, messages_per_minute = excluded.messages_per_minute, "
+            "case_reference = excluded.case_reference, reason = excluded.reason, "
+            "author = excluded.author, set_at = excluded.set_at, expires_at = excluded.expires_at"),
+        remove(database, "DELETE FROM verdicts WHERE address = ? AND length = ?"),
+        record(database, "INSERT INTO verdict_history (version, action, prefix, " VERDICT_COLUMNS
+                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"),
+        set_version(database, "UPDATE meta SET version = ?"),
+        expired(
+            database,
+            "SELECT " VERDICT_COLUMNS
+            " FROM verdicts WHERE expires_at != 0 AND expires_at <= ? ORDER BY address, length"),
+        add_batch(database, "INSERT OR IGNORE INTO event_batches VALUES (?,?,?,?)"),
+        add_event(database, kInsertEvent),
+        forget_events(database,
+                      "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE received_at < ? "
+                      "AND id < (SELECT min(id) FROM events) + ?)"),
+        forget_batches(database, "DELETE FROM event_batches WHERE received_at < ?") {}
+  Statement upsert, remove, record, set_version, expired, add_batch, add_event, forget_events,
+      forget_batches;
+};
+
+struct Feed {
+  explicit Feed(Database& database)
+      : first_page(database,
+                   "SELECT " VERDICT_COLUMNS " FROM verdicts ORDER BY address, length LIMIT ?"),
+        next_page(database, "SELECT " VERDICT_COLUMNS
+                            " FROM verdicts WHERE (address, length) > (?, ?) "
+                            "ORDER BY address, length LIMIT ?"),
+        changes(database,
+                "SELECT action, " VERDICT_COLUMNS
+                " FROM verdict_history WHERE version > ? AND version <= ? ORDER BY id LIMIT ?"),
+        next_expiry(database, "SELECT min(expires_at) FROM verdicts WHERE expires_at != 0") {}
+  Statement first_page, next_page, changes, next_expiry;
+};
+
+struct Desk {
+  explicit Desk(Database& database)
+      : on(database, "SELECT " VERDICT_COLUMNS " FROM verdicts WHERE address = ? AND length = ?"),
+        within(database, "SELECT " VERDICT_COLUMNS
+                         " FROM verdicts WHERE address BETWEEN ? AND ? AND length >= ? "
+                         "ORDER BY address, length"),
+        history(database,
+                "SELECT action, " VERDICT_COLUMNS
+                " FROM verdict_history WHERE address = ? AND length = ? ORDER BY id DESC"),
+        events(database, kSelectEvents),
+        events_of_client(database, kSelectEventsOfClient),
+        events_of_case(database, kSelectEventsOfCase) {}
+  Statement on, within, history, events, events_of_client, events_of_case;
+};
+
+// One connection with its prepared statements, used by one thread at a time.
+template <typename Statements>
+struct Connection {
+  explicit Connection(const std::filesystem::path& file) : database(file), statements(database) {}
+
+  std::mutex lock;
+  Database database;
+  Statements statements;
+};
+
+// The last address of a prefix, in the 16-octet key space.
+std::array<uint8_t, 16> last_address(const IpPrefix& prefix) {
+  std::array<uint8_t, 16> last = prefix.address.bytes();
+  for (size_t bit = prefix.mapped_length(); bit < 128; ++bit)
+    last[bit / 8] |= static_cast<uint8_t>(0x80 >> bit % 8);
+  return last;
+}
+
+class SqliteLedger : public Ledger {
+ public:
+  // Throws SqliteError.
+  explicit SqliteLedger(const std::filesystem::path& file)
+      : file_(checked_and_migrated(file)), writer_(file), feed_(file), desk_(file) {
+    writer_.database.execute(
+        "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
+    // The tables that enforcement rests on are read through once; the events are too many for that.
+    for (const char* check : {"PRAGMA quick_check('meta')", "PRAGMA quick_check('verdicts')"}) {
+      const std::string found = writer_.database.text(check);
+      if (found != "ok")
+        throw SqliteError(fmt::format("it is damaged ({}): restore it from a backup", found));
+    }
+    epoch_ = writer_.database.text("SELECT epoch FROM meta");
+    version_ = static_cast<uint64_t>(writer_.database.number("SELECT version FROM meta"));
+    if (epoch_.empty())
+      throw SqliteError("it has lost its identity (table meta): restore it from a backup");
+  }
+
+  std::string location() const override { return file_; }
+  Version version() const override { return {epoch_, version_.load()}; }
+
+  Result<uint64_t> apply(std::span<const Change> changes) override {
+    return use(writer_, [&](Writer& w) { return apply_locked(w, changes); });
+  }
+
+  Result<size_t> expire(uint64_t now_unix_s) override {
+    return use(writer_, [&](Writer& w) {
+      std::vector<Change> changes;
+      for (w.expired.with(now_unix_s); w.expired.step();) {
+        changes.push_back({Action::kExpire, read_verdict(w.expired)});
+        changes.back().verdict.author = "postern-control";
+        changes.back().verdict.set_unix_s = now_unix_s;
+      }
+      apply_locked(w, changes);
+      return changes.size();
+    });
+  }
+
+  Result<std::optional<uint64_t>> next_expiry() override {
+    return use(feed_, [&](Feed& f) -> std::optional<uint64_t> {
+      f.next_expiry.with();
+      const int64_t at = f.next_expiry.step() ? f.next_expiry.number(0) : 0;
+      f.next_expiry.reset();
+      if (at == 0) return std::nullopt;
+      return static_cast<uint64_t>(at);
+    });
+  }
+
+  Result<std::optional<Verdict>> verdict_on(const IpPrefix& prefix) override {
+    return use(desk_, [&](Desk& d) { return on(d, prefix); });
+  }
+
+  Result<std::vector<Verdict>> verdicts_covering(const IpAddress& address) override {
+    return use(desk_, [&](Desk& d) {
+      std::vector<Verdict> chain;
+      for (int length = address.is_v4() ? 32 : 128; length >= 0; --length) {
+        auto verdict = on(d, IpPrefix::containing(address, static_cast<uint8_t>(length)));
+        if (verdict) chain.push_back(std::move(*verdict));
+      }
+      return chain;
+    });
+  }
+
+  Result<std::vector<Verdict>> verdicts_within(const IpPrefix& prefix) override {
+    return use(desk_, [&](Desk& d) {
+      std::vector<Verdict> found;
+      d.within.with(prefix.address.bytes(), last_address(prefix), uint32_t{prefix.length});
+      while (d.within.step()) {
+        Verdict verdict = read_verdict(d.within);
+        // ::/0 spans the keys of IPv4, too.
+        if (verdict.prefix.address.is_v4() == prefix.address.is_v4())
+          found.push_back(std::move(verdict));
+      }
+      return found;
+    });
+  }
+
+  Result<std::vector<Verdict>> verdicts_after(const std::optional<IpPrefix>& after,
+                                              size_t limit) override {
+    return use(feed_, [&](Feed& f) {
+      std::vector<Verdict> page;
+      page.reserve(limit);
+      Statement& rows =
+          after ? f.next_page.with(after->address.bytes(), uint32_t{after->length}, uint64_t{limit})
+                : f.first_page.with(uint64_t{limit});
+      while (rows.step()) page.push_back(read_verdict(rows));
+      return page;
+    });
+  }
+
+  Result<std::optional<std::vector<Change>>> changes_since(uint64_t version, uint64_t until,
+                                                           size_t limit) override {
+    return use(feed_, [&](Feed& f) -> std::optional<std::vector<Change>> {
+      std::vector<Change> changes;
+      for (f.changes.with(version, until, uint64_t{limit} + 1); f.changes.step();) {
+        changes.push_back(read_change(f.changes));
+      }
+      if (changes.size() > limit) return std::nullopt;
+      return changes;
+    });
+  }
+
+  Result<std::vector<Change>> history_of(const IpPrefix& prefix) override {
+    return use(desk_, [&](Desk& d) {
+      std::vector<Change> changes;
+      for (d.history.with(prefix.address.bytes(), uint32_t{prefix.length}); d.history.step();) {
+        changes.push_back(read_change(d.history));
+      }
+      return changes;
+    });
+  }
+
+  Result<bool> store_events(const std::string& gate, const channel::v1::EventBatch& batch,
+                            uint64_t now_unix_s) override {
+    return use(writer_, [&](Writer& w) {
+      Transaction transaction(writer_.database);
+      if (w.add_batch.with(gate, batch.boot(), uint64_t{batch.batch()}, now_unix_s).run() == 0)
+        return false;
+      for (const channel::v1::Event& event : batch.events())
+        insert_event(w.add_event, gate, now_unix_s, event);
+      transaction.commit();
+      return true;
+    });
+  }
+
+  Result<std::vector<channel::v1::Event>> events(const EventQuery& query) override {
+    return use(desk_, [&](Desk& d) {
+      Statement& rows = query.case_reference ? d.events_of_case.with(query.case_reference.number)
+                        : query.client ? d.events_of_client.with(query.client->address.bytes(),
+                                                                 last_address(*query.client))
+                                       : d.events.with();
+      std::vector<channel::v1::Event> found;
+      while (found.size() < query.limit && rows.step()) {
+        channel::v1::Event event = read_event(rows);
+        if (!query.outcome.empty() && event.outcome() != query.outcome) continue;
+        if (query.client && !query.client->contains(
+                                IpAddress::from_v6(rows.address(kClientAddressColumn).data()))) {
+          continue;
+        }
+        found.push_back(std::move(event));
+      }
+      rows.reset();
+      return found;
+    });
+  }
+
+  Result<size_t> forget_events_before(uint64_t unix_s, size_t limit) override {
+    return use(writer_, [&](Writer& w) {
+      Transaction transaction(writer_.database);
+      const int64_t forgotten = w.forget_events.with(unix_s, uint64_t{limit}).run();
+      w.forget_batches.with(unix_s).run();
+      transaction.commit();
+      return static_cast<size_t>(forgotten);
+    });
+  }
+
+  Result<Totals> totals() override {
+    return use(desk_, [&](Desk&) {
+      Database& database = desk_.database;
+      // Events are forgotten oldest first, so their numbers have no holes.
+      return Totals{
+          .verdicts = static_cast<uint64_t>(database.number("SELECT count(*) FROM verdicts")),
+          .events =
+              static_cast<uint64_t>(database.number("SELECT ifnull((SELECT max(id) FROM events) - "
+                                                    "(SELECT min(id) FROM events) + 1, 0)"))};
+    });
+  }
+
+ private:
+  // The connections below prepare statements on tables: they must be there before.
+  static std::string checked_and_migrated(const std::filesystem::path& file) {
+    Database database(file);
+    migrate(database);
+    return file.string();
+  }
+
+  // Runs `work` with the connection's statements, alone; an SqliteError becomes the call's error.
+  template <typename Statements, typename Work>
+  static auto use(Connection<Statements>& connection, Work work)
+      -> Result<decltype(work(connection.statements))> {
+    const std::lock_guard guard(connection.lock);
+    try {
+      return work(connection.statements);
+    } catch (const SqliteError& error) {
+      return std::unexpected(error.what());
+    }
+  }
+
+  static std::optional<Verdict> on(Desk& d, const IpPrefix& prefix) {
+    d.on.with(prefix.address.bytes(), uint32_t{prefix.length});
+    if (!d.on.step()) return std::nullopt;
+    Verdict verdict = read_verdict(d.on);
+    d.on.reset();
+    return verdict;
+  }
+
+  uint64_t apply_locked(Writer& w, std::span<const Change> changes) {
+    if (changes.empty()) return version_;
+    const uint64_t next = version_ + 1;
+    Transaction transaction(writer_.database);
+    for (const Change& change : changes) {
+      const Verdict& v = change.verdict;
+      const std::string prefix = v.prefix.to_string();
+      const std::string_view treatment = v.treatment == Treatment::TREATMENT_UNSPECIFIED
+                                             ? ""
+                                             : channel::treatment_name(v.treatment);
+      if (change.action == Action::kSet) {
+        w.upsert
+            .with(prefix, v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
+                  v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
+                  v.expires_unix_s)
+            .run();
+      } else {
+        w.remove.with(v.prefix.address.bytes(), uint32_t{v.prefix.length}).run();
+      }
+      w.record
+          .with(next, kActionNames[static_cast<size_t>(change.action)], prefix,
+                v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
+                v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
+                v.expires_unix_s)
+          .run();
+    }
+    w.set_version.with(next).run();
+    transaction.commit();
+    version_ = next;
+    return next;
+  }
+
+  std::string file_;
+  Connection<Writer> writer_;
+  Connection<Feed> feed_;
+  Connection<Desk> desk_;
+  std::string epoch_;
+  std::atomic<uint64_t> version_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> open_sqlite_ledger(const std::filesystem::path& file) {
+  try {
+    return std::make_unique<SqliteLedger>(file);
+  } catch (const SqliteError& error) {
+    const std::string what = error.what();
+    if (what.find(file.string()) != std::string::npos) return std::unexpected(what);
+    return std::unexpected(fmt::format("the ledger {}: {}", file.string(), what));
+  }
+}
+
+}  // namespace postern::ledger

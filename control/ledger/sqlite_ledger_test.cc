@@ -1,0 +1,463 @@
+#include "control/ledger/sqlite_ledger.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace postern::ledger {
+namespace {
+
+using channel::v1::Event;
+using channel::v1::EventBatch;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A directory that goes with the test.
+class SqliteLedgerTest : public testing::Test {
+ protected:
+  SqliteLedgerTest() {
+    std::string name = testing::TempDir() + "postern-ledger-XXXXXX";
+    directory_ = mkdtemp(name.data());
+    file_ = directory_ / "ledger.sqlite";
+  }
+  ~SqliteLedgerTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Ledger> open() {
+    auto ledger = open_sqlite_ledger(file_);
+    EXPECT_TRUE(ledger.has_value()) << ledger.error();
+    return std::move(*ledger);
+  }
+  // What the sqlite3 library itself says, beside our code.
+  std::string ask(const char* sql) {
+    sqlite3* connection = nullptr;
+    EXPECT_EQ(sqlite3_open(file_.c_str(), &connection), SQLITE_OK);
+    std::string answer;
+    char* error = nullptr;
+    sqlite3_exec(
+        connection, sql,
+        [](void* out, int, char** columns, char**) {
+          *static_cast<std::string*>(out) += columns[0] != nullptr ? columns[0] : "";
+          return 0;
+        },
+        &answer, &error);
+    if (error != nullptr) answer = error;
+    sqlite3_free(error);
+    sqlite3_close(connection);
+    return answer;
+  }
+
+  std::filesystem::path directory_, file_;
+};
+
+IpPrefix prefix(std::string_view text) { return *IpPrefix::parse(text); }
+
+Verdict refuse(std::string_view on, uint64_t expires = 0) {
+  return {.prefix = prefix(on),
+          .treatment = Treatment::TREATMENT_REFUSE,
+          .case_reference = {0x2a},
+          .reason = "relays spam",
+          .author = "anna",
+          .set_unix_s = 1'700'000'000,
+          .expires_unix_s = expires};
+}
+Change set(Verdict verdict) { return {Action::kSet, std::move(verdict)}; }
+Change clear(std::string_view on) {
+  return {
+      Action::kClear,
+      {.prefix = prefix(on), .reason = "mended", .author = "bert", .set_unix_s = 1'700'000'100}};
+}
+
+EventBatch batch(uint64_t number, int events, std::string boot = "boot-1") {
+  EventBatch out;
+  out.set_batch(number);
+  out.set_boot(std::move(boot));
+  for (int i = 0; i < events; ++i) {
+    Event* event = out.add_events();
+    event->set_kind("message");
+    event->set_outcome(i % 2 == 0 ? "refused_content" : "forwarded");
+    event->set_client("192.0.2.7");
+    event->set_message_bytes(number * 1000 + static_cast<uint64_t>(i));
+  }
+  return out;
+}
+
+std::vector<std::string> names(const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> out;
+  for (const Verdict& verdict : verdicts) out.push_back(verdict.prefix.to_string());
+  return out;
+}
+
+TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
+  const Verdict throttle{.prefix = prefix("2001:db8::/32"),
+                         .treatment = Treatment::TREATMENT_THROTTLE,
+                         .messages_per_minute = 30,
+                         .case_reference = {CaseReference::kMask},
+                         .reason = "newsletters",
+                         .author = "anna",
+                         .set_unix_s = 1'700'000'001,
+                         .expires_unix_s = 1'800'000'000};
+  std::string epoch;
+  {
+    const auto ledger = open();
+    EXPECT_EQ(ledger->version().number, 0u);
+    EXPECT_EQ(ledger->apply(std::vector{set(refuse("192.0.2.7")), set(throttle)}), 1u);
+    epoch = ledger->version().epoch;
+    EXPECT_EQ(epoch.size(), 32u);
+  }
+  const auto ledger = open();
+  EXPECT_EQ(ledger->version().epoch, epoch);
+  EXPECT_EQ(ledger->version().number, 1u);
+  EXPECT_EQ(**ledger->verdict_on(prefix("192.0.2.7")), refuse("192.0.2.7"));
+  EXPECT_EQ(**ledger->verdict_on(prefix("2001:db8::/32")), throttle);
+  EXPECT_EQ(ask("SELECT prefix || ' ' || treatment FROM verdicts WHERE case_reference = 42"),
+            "192.0.2.7 refuse");
+}
+
+TEST_F(SqliteLedgerTest, TwoLedgersHaveDifferentEpochs) {
+  const std::string first = open()->version().epoch;
+  std::filesystem::remove_all(directory_);
+  std::filesystem::create_directory(directory_);
+  EXPECT_NE(open()->version().epoch, first);
+}
+
+TEST_F(SqliteLedgerTest, FindsTheChainOfAnAddressMostSpecificFirst) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.0/24")), set(refuse("192.0.2.7")),
+                                        set(refuse("0.0.0.0/0")), set(refuse("192.0.2.8")),
+                                        set(refuse("::/0")), set(refuse("192.0.0.0/16"))}));
+  EXPECT_THAT(names(*ledger->verdicts_covering(*IpAddress::parse("192.0.2.7"))),
+              ElementsAre("192.0.2.7", "192.0.2.0/24", "192.0.0.0/16", "0.0.0.0/0"));
+  EXPECT_THAT(names(*ledger->verdicts_covering(*IpAddress::parse("2001:db8::1"))),
+              ElementsAre("::/0"));
+}
+
+TEST_F(SqliteLedgerTest, ListsWhatLiesWithinAPrefix) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.0/24")), set(refuse("192.0.2.255")),
+                                        set(refuse("192.0.3.0")), set(refuse("192.0.0.0/16")),
+                                        set(refuse("2001:db8::1"))}));
+  EXPECT_THAT(names(*ledger->verdicts_within(prefix("192.0.2.0/24"))),
+              ElementsAre("192.0.2.0/24", "192.0.2.255"));
+  EXPECT_THAT(names(*ledger->verdicts_within(prefix("::/0"))), ElementsAre("2001:db8::1"));
+  EXPECT_THAT(names(*ledger->verdicts_within(prefix("0.0.0.0/0"))),
+              ElementsAre("192.0.0.0/16", "192.0.2.0/24", "192.0.2.255", "192.0.3.0"));
+  EXPECT_THAT(names(*ledger->verdicts_within(prefix("198.51.100.0/24"))), IsEmpty());
+}
+
+TEST_F(SqliteLedgerTest, PagesThroughAllVerdicts) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.3")), set(refuse("192.0.2.1")),
+                                        set(refuse("2001:db8::1")), set(refuse("192.0.2.0/24")),
+                                        set(refuse("192.0.2.2"))}));
+  std::vector<std::string> all;
+  std::optional<IpPrefix> after;
+  for (auto page = *ledger->verdicts_after(after, 2); !page.empty();
+       page = *ledger->verdicts_after(after, 2)) {
+    EXPECT_LE(page.size(), 2u);
+    for (const std::string& name : names(page)) all.push_back(name);
+    after = page.back().prefix;
+  }
+  EXPECT_THAT(all,
+              ElementsAre("192.0.2.0/24", "192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"));
+}
+
+TEST_F(SqliteLedgerTest, TellsTheChangesSinceAVersion) {
+  const auto ledger = open();
+  ASSERT_EQ(ledger->apply(std::vector{set(refuse("192.0.2.1"))}), 1u);
+  ASSERT_EQ(ledger->apply(std::vector{set(refuse("192.0.2.2"))}), 2u);
+  ASSERT_EQ(ledger->apply(std::vector{clear("192.0.2.1")}), 3u);
+  const auto changes = *ledger->changes_since(1, 3, 10);
+  ASSERT_TRUE(changes.has_value());
+  ASSERT_EQ(changes->size(), 2u);
+  EXPECT_EQ((*changes)[0].verdict, refuse("192.0.2.2"));
+  EXPECT_EQ((*changes)[1].action, Action::kClear);
+  EXPECT_EQ((*changes)[1].verdict.prefix, prefix("192.0.2.1"));
+  EXPECT_EQ(ledger->changes_since(1, 2, 10)->value().size(), 1u);
+  EXPECT_EQ(ledger->changes_since(0, 3, 3)->value().size(), 3u);
+  EXPECT_FALSE(ledger->changes_since(0, 3, 2)->has_value());
+}
+
+TEST_F(SqliteLedgerTest, ExpiresWhatIsDueAsOneVersionAndKeepsTheHistory) {
+  const auto ledger = open();
+  EXPECT_EQ(*ledger->next_expiry(), std::nullopt);
+  ASSERT_TRUE(
+      ledger->apply(std::vector{set(refuse("192.0.2.1", 1000)), set(refuse("192.0.2.2", 1001)),
+                                set(refuse("192.0.2.3", 999)), set(refuse("192.0.2.4"))}));
+  EXPECT_EQ(*ledger->next_expiry(), 999u);
+  EXPECT_EQ(ledger->expire(998), 0u);
+  EXPECT_EQ(ledger->version().number, 1u);
+  EXPECT_EQ(ledger->expire(1000), 2u);
+  EXPECT_EQ(ledger->version().number, 2u);
+  EXPECT_THAT(names(*ledger->verdicts_within(prefix("0.0.0.0/0"))),
+              ElementsAre("192.0.2.2", "192.0.2.4"));
+  const auto history = *ledger->history_of(prefix("192.0.2.1"));
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[0].action, Action::kExpire);
+  EXPECT_EQ(history[0].verdict.set_unix_s, 1000u);
+  EXPECT_EQ(history[1].verdict.author, "anna");
+}
+
+TEST_F(SqliteLedgerTest, TheHistoryCannotBeRewritten) {
+  open()->apply(std::vector{set(refuse("192.0.2.1"))});
+  EXPECT_THAT(ask("DELETE FROM verdict_history"), HasSubstr("append-only"));
+  EXPECT_THAT(ask("UPDATE verdict_history SET author = 'nobody'"), HasSubstr("append-only"));
+  EXPECT_EQ(ask("SELECT author FROM verdict_history"), "anna");
+}
+
+TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
+  EventBatch one;
+  one.set_batch(1);
+  one.set_boot("b");
+  Event* event = one.add_events();
+  event->set_kind("message");
+  event->set_outcome("refused_content");
+  event->set_case_reference(CaseReference::kMask);
+  event->set_wall_us(1'700'000'000'123'456);
+  event->set_client("2001:db8::7");
+  event->set_client_port(40001);
+  event->set_server("192.0.2.25");
+  event->set_server_port(25);
+  event->set_helo("mail.example.com");
+  event->set_auth_user("bob");
+  event->set_mail_from("bob@example.com");
+  event->set_null_sender(true);
+  event->set_recipients_count(3);
+  event->set_recipients_rejected(1);
+  event->add_recipients("a\"quote@example.net");
+  event->add_recipients("j\xc3\xbcrgen@example.net");
+  event->set_subject(
+      "Gr\xc3\xbc\xc3\x9f"
+      "e");
+  event->set_message_bytes(1ULL << 40);
+  event->set_server_reply(554);
+  event->set_score(7.25);
+  event->add_rules("GTUBE");
+  event->set_signature_set("abcd");
+  event->add_anomalies("bare_lf");
+
+  const auto ledger = open();
+  ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
+  const auto found = *ledger->events({});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(found[0], *event))
+      << found[0].DebugString();
+}
+
+TEST_F(SqliteLedgerTest, IgnoresABatchThatItHas) {
+  const auto ledger = open();
+  EXPECT_EQ(ledger->store_events("edge-1", batch(1, 3), 0), true);
+  EXPECT_EQ(ledger->store_events("edge-1", batch(1, 3), 0), false);
+  EXPECT_EQ(ledger->store_events("edge-1", batch(2, 1), 0), true);
+  EXPECT_EQ(ledger->store_events("edge-1", batch(1, 1, "boot-2"), 0), true);
+  EXPECT_EQ(ledger->store_events("edge-2", batch(1, 1), 0), true);
+  EXPECT_EQ(ledger->totals()->events, 6u);
+  EXPECT_EQ(ask("SELECT count(*) FROM events"), "6");
+}
+
+TEST_F(SqliteLedgerTest, SelectsEventsNewestFirst) {
+  const auto ledger = open();
+  EventBatch events = batch(1, 4);  // sizes 1000–1003
+  events.mutable_events(1)->set_client("192.0.2.9");
+  events.mutable_events(2)->set_client("2001:db8::7");
+  events.mutable_events(3)->set_case_reference(77);
+  ASSERT_TRUE(ledger->store_events("edge-1", events, 0));
+  const auto sizes = [&](const EventQuery& query) {
+    std::vector<uint64_t> out;
+    const auto found = *ledger->events(query);
+    for (const Event& event : found) out.push_back(event.message_bytes());
+    return out;
+  };
+  EXPECT_THAT(sizes({}), ElementsAre(1003, 1002, 1001, 1000));
+  EXPECT_THAT(sizes({.limit = 2}), ElementsAre(1003, 1002));
+  EXPECT_THAT(sizes({.client = prefix("192.0.2.7")}), ElementsAre(1003, 1000));
+  EXPECT_THAT(sizes({.client = prefix("192.0.2.0/24")}), ElementsAre(1003, 1001, 1000));
+  EXPECT_THAT(sizes({.client = prefix("::/0")}), ElementsAre(1002));
+  EXPECT_THAT(sizes({.case_reference = {77}}), ElementsAre(1003));
+  EXPECT_THAT(sizes({.outcome = "refused_content"}), ElementsAre(1002, 1000));
+  EXPECT_THAT(
+      sizes({.client = prefix("192.0.2.7"), .case_reference = {77}, .outcome = "refused_content"}),
+      IsEmpty());
+}
+
+TEST_F(SqliteLedgerTest, ForgetsOldEventsInPieces) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->store_events("edge-1", batch(1, 3), 100));
+  ASSERT_TRUE(ledger->store_events("edge-1", batch(2, 3), 200));
+  EXPECT_EQ(ledger->forget_events_before(200, 2), 2u);
+  EXPECT_EQ(ledger->forget_events_before(200, 2), 1u);
+  EXPECT_EQ(ledger->forget_events_before(200, 2), 0u);
+  EXPECT_EQ(ledger->totals()->events, 3u);
+  EXPECT_EQ(ledger->events({})->back().message_bytes(), 2000u);
+}
+
+// What a bad file gets: an error that says what to do, and the file left as it was.
+TEST_F(SqliteLedgerTest, RefusesAFileThatIsNoDatabase) {
+  std::ofstream(file_) << std::string(5000, 'x');
+  const auto ledger = open_sqlite_ledger(file_);
+  ASSERT_FALSE(ledger.has_value());
+  EXPECT_THAT(ledger.error(),
+              AllOf(HasSubstr(file_.string()), HasSubstr("restore it from a backup")));
+  EXPECT_EQ(std::filesystem::file_size(file_), 5000u);
+}
+
+TEST_F(SqliteLedgerTest, RefusesTheDatabaseOfAnotherProgram) {
+  ask("CREATE TABLE songs (title TEXT)");
+  const auto ledger = open_sqlite_ledger(file_);
+  ASSERT_FALSE(ledger.has_value());
+  EXPECT_THAT(ledger.error(), HasSubstr("another program"));
+  EXPECT_EQ(ask("SELECT group_concat(name) FROM sqlite_schema"), "songs");
+  EXPECT_EQ(ask("PRAGMA journal_mode"), "delete");
+}
+
+TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
+  open();
+  ask("PRAGMA user_version = 99");
+  const auto ledger = open_sqlite_ledger(file_);
+  ASSERT_FALSE(ledger.has_value());
+  EXPECT_THAT(ledger.error(), AllOf(HasSubstr("schema 99"), HasSubstr("newer Postern")));
+}
+
+TEST_F(SqliteLedgerTest, RefusesADamagedTableOfVerdicts) {
+  {
+    const auto ledger = open();
+    std::vector<Change> many;
+    for (int i = 0; i < 2000; ++i) {
+      const uint8_t address[4] = {10, 0, static_cast<uint8_t>(i / 256),
+                                  static_cast<uint8_t>(i % 256)};
+      Verdict verdict = refuse("192.0.2.1");
+      verdict.prefix = IpPrefix::host(IpAddress::from_v4(address));
+      many.push_back(set(verdict));
+    }
+    ASSERT_TRUE(ledger->apply(many));
+  }
+  const int64_t page =
+      std::stoll(ask("SELECT rootpage FROM sqlite_schema WHERE name = 'verdicts'"));
+  const int64_t page_size = std::stoll(ask("PRAGMA page_size"));
+  std::fstream raw(file_, std::ios::in | std::ios::out | std::ios::binary);
+  raw.seekp((page - 1) * page_size);
+  raw << std::string(static_cast<size_t>(page_size), '\x5a');
+  raw.close();
+  const auto ledger = open_sqlite_ledger(file_);
+  ASSERT_FALSE(ledger.has_value());
+  EXPECT_THAT(ledger.error(), AllOf(HasSubstr("damaged"), HasSubstr("backup")));
+}
+
+TEST_F(SqliteLedgerTest, SaysWhatToDoWhenTheDirectoryIsMissing) {
+  const auto ledger = open_sqlite_ledger(directory_ / "nowhere" / "ledger.sqlite");
+  ASSERT_FALSE(ledger.has_value());
+  EXPECT_THAT(ledger.error(), HasSubstr("its directory must exist"));
+}
+
+// Runs `body` in a child process; its return value is the child's exit status.
+template <typename Body>
+pid_t in_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  return child;
+}
+
+int exit_status(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// The child acknowledges each version and batch over a pipe after the call returned; it is killed
+// in the middle of its work. All that was acknowledged must be there, and no batch in part.
+TEST_F(SqliteLedgerTest, AKilledProcessLosesNothingThatWasAcknowledged) {
+  constexpr int kEventsPerBatch = 7;
+  uint64_t batches_before = 0;
+  for (int round = 0; round < 5; ++round) {
+    int acknowledgements[2];
+    ASSERT_EQ(pipe(acknowledgements), 0);
+    const pid_t child = in_child([&] {
+      close(acknowledgements[0]);
+      auto ledger = open_sqlite_ledger(file_);
+      if (!ledger) return 1;
+      for (uint64_t i = 1;; ++i) {
+        const uint8_t address[4] = {10, static_cast<uint8_t>(round), static_cast<uint8_t>(i >> 8),
+                                    static_cast<uint8_t>(i)};
+        Verdict verdict = refuse("192.0.2.1");
+        verdict.prefix = IpPrefix::host(IpAddress::from_v4(address));
+        const auto version = (*ledger)->apply(std::vector{set(verdict)});
+        const auto stored =
+            (*ledger)->store_events("edge-1", batch(i, kEventsPerBatch, std::to_string(round)), 0);
+        if (!version || !stored) return 2;
+        const uint64_t acknowledged[2] = {*version, i};
+        if (write(acknowledgements[1], acknowledged, sizeof acknowledged) != sizeof acknowledged)
+          return 3;
+      }
+    });
+    close(acknowledgements[1]);
+    uint64_t last[2] = {0, 0};
+    for (int i = 0; i < 20 + 13 * round; ++i) {
+      ASSERT_EQ(read(acknowledgements[0], last, sizeof last), ssize_t{sizeof last});
+    }
+    kill(child, SIGKILL);
+    // What it acknowledged before the signal reached it counts, too.
+    while (read(acknowledgements[0], last, sizeof last) == ssize_t{sizeof last}) {
+    }
+    close(acknowledgements[0]);
+    exit_status(child);
+
+    const auto ledger = open();
+    EXPECT_GE(ledger->version().number, last[0]);
+    EXPECT_LE(ledger->version().number, last[0] + 1);
+    EXPECT_EQ(ledger->totals()->verdicts, ledger->version().number);
+    const uint64_t batches = std::stoull(ask("SELECT count(*) FROM event_batches"));
+    EXPECT_GE(batches, batches_before + last[1]);
+    EXPECT_LE(batches, batches_before + last[1] + 1);
+    batches_before = batches;
+    EXPECT_EQ(std::stoull(ask("SELECT count(*) FROM events")), batches * kEventsPerBatch);
+    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
+  }
+}
+
+// On a small file system of its own, which goes with the child's mount namespace.
+TEST_F(SqliteLedgerTest, AFullDiskIsToldAndLosesNothing) {
+  const pid_t child = in_child([&] {
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", directory_.c_str(), "tmpfs", 0, "size=1m") != 0) {
+      return 77;
+    }
+    uint64_t stored = 0;
+    {
+      auto ledger = open_sqlite_ledger(file_);
+      if (!ledger) return 1;
+      if (!(*ledger)->apply(std::vector{set(refuse("192.0.2.1"))})) return 2;
+      Result<bool> result = true;
+      while (result) {
+        result = (*ledger)->store_events("edge-1", batch(stored + 1, 50), 0);
+        if (result) ++stored;
+      }
+      if (result.error().find("is full") == std::string::npos) return 3;
+      // What is there can still be read.
+      if ((*ledger)->totals()->events != stored * 50) return 4;
+      if (!(*ledger)->verdict_on(prefix("192.0.2.1"))->has_value()) return 5;
+    }
+    // Room again: all is there, and the refused batch is taken now.
+    if (mount("tmpfs", directory_.c_str(), "tmpfs", MS_REMOUNT, "size=8m") != 0) return 6;
+    auto ledger = open_sqlite_ledger(file_);
+    if (!ledger) return 7;
+    if ((*ledger)->totals()->events != stored * 50 || stored == 0) return 8;
+    if ((*ledger)->store_events("edge-1", batch(stored + 1, 50), 0) != true) return 9;
+    if (ask("PRAGMA integrity_check") != "ok") return 10;
+    return 0;
+  });
+  const int status = exit_status(child);
+  if (status == 77) GTEST_SKIP() << "needs the right to mount a file system: run as root";
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace postern::ledger
