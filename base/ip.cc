@@ -25,7 +25,9 @@ IpAddress IpAddress::from_v6(const uint8_t* bytes) {
   return a;
 }
 
-bool IpAddress::is_v4() const { return std::equal(kMappedV4.begin(), kMappedV4.end(), bytes_.begin()); }
+bool IpAddress::is_v4() const {
+  return std::equal(kMappedV4.begin(), kMappedV4.end(), bytes_.begin());
+}
 
 std::expected<IpAddress, std::string> IpAddress::parse(std::string_view text) {
   const std::string copy(text);
@@ -61,7 +63,8 @@ std::expected<IpPrefix, std::string> IpPrefix::parse(std::string_view text) {
   auto address = IpAddress::parse(text.substr(0, slash));
   if (!address) {
     return std::unexpected(fmt::format(
-        "'{}' is not an IP address or prefix: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32", text));
+        "'{}' is not an IP address or prefix: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
+        text));
   }
   if (slash == std::string_view::npos) return host(*address);
   const std::string_view digits = text.substr(slash + 1);
@@ -90,7 +93,8 @@ IpPrefix IpPrefix::containing(const IpAddress& address, uint8_t length) {
 }
 
 bool IpPrefix::contains(const IpAddress& other) const {
-  return other.is_v4() == address.is_v4() && masked(other.bytes(), mapped_length()) == address.bytes();
+  return other.is_v4() == address.is_v4() &&
+         masked(other.bytes(), mapped_length()) == address.bytes();
 }
 
 std::string IpPrefix::to_string() const {

@@ -46,7 +46,9 @@ struct IpPrefix {
   bool contains(const IpAddress& other) const;
   bool is_host() const { return length == (address.is_v4() ? 32 : 128); }
   // Length in the 128-bit key space: 96 more for IPv4.
-  uint8_t mapped_length() const { return address.is_v4() ? static_cast<uint8_t>(96 + length) : length; }
+  uint8_t mapped_length() const {
+    return address.is_v4() ? static_cast<uint8_t>(96 + length) : length;
+  }
   // A full-length prefix prints as a bare address.
   std::string to_string() const;
   auto operator<=>(const IpPrefix&) const = default;

@@ -15,7 +15,8 @@ namespace postern {
 template <typename T>
 class FixedPool {
  public:
-  explicit FixedPool(size_t capacity) : storage_(std::make_unique<T[]>(capacity)), capacity_(capacity) {
+  explicit FixedPool(size_t capacity)
+      : storage_(std::make_unique<T[]>(capacity)), capacity_(capacity) {
     free_.reserve(capacity);
     for (size_t i = capacity; i > 0; --i) free_.push_back(&storage_[i - 1]);
   }

@@ -1,6 +1,6 @@
-// Every counter of the data plane, in one table: telemetry, `postern status`, the docs and the tests
-// read it. Invariant 9: a packet that is not forwarded, and a message that is not delivered, raises
-// exactly one counter whose name says why.
+// Every counter of the data plane, in one table: telemetry, `postern status`, the docs and the
+// tests read it. Invariant 9: a packet that is not forwarded, and a message that is not delivered,
+// raises exactly one counter whose name says why.
 #pragma once
 
 #include <array>
@@ -9,64 +9,71 @@
 #include <string_view>
 
 // X(enumerator, name, help)
-#define POSTERN_COUNTERS(X)                                                                          \
-  X(kFramesIn, "frames_in", "frames received on both ports")                                         \
-  X(kFramesOut, "frames_out", "frames handed to a port for sending, forged ones included")           \
-  X(kBytesIn, "bytes_in", "bytes of the frames received")                                            \
-  X(kFramesNotMail, "frames_not_mail", "frames forwarded because they are not mail")                 \
-  X(kFramesNotInspected, "frames_not_inspected",                                                     \
-    "mail frames forwarded without inspection: verdict pass, inbound, or after STARTTLS")            \
-  X(kFramesMidStream, "frames_mid_stream",                                                           \
-    "mail frames of connections that were open before we started, forwarded untouched")              \
-  X(kFramesForged, "frames_forged", "frames we made ourselves: replies, acknowledgements, resets")   \
-  X(kSegmentsOutOfOrder, "segments_out_of_order", "segments that arrived ahead of a gap")            \
-  X(kSegmentsRetransmitted, "segments_retransmitted", "segments whose bytes were all seen before")   \
-  X(kSegmentsRewritten, "segments_rewritten",                                                        \
-    "retransmissions that carried other bytes than the first copy and were rewritten to it")         \
-  X(kSegmentsTrimmed, "segments_trimmed",                                                            \
-    "segments forwarded without a part that may not pass (already acknowledged, or past a wait)")    \
-  X(kSegmentsDiscordant, "segments_discordant", "overlaps whose bytes differed from the first copy") \
-  X(kDropMalformed, "drop_malformed", "mail frames dropped: headers inconsistent with their lengths")\
-  X(kDropFragment, "drop_fragment", "IP fragments of TCP dropped: their port cannot be known")       \
-  X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")                 \
-  X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")             \
-  X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                     \
-    "segments dropped: the flow's or worker's allowance for out-of-order bytes is used up")          \
-  X(kDropRetainedCap, "drop_retained_cap",                                                           \
-    "segments dropped: the flow's or worker's allowance for unacknowledged bytes is used up")        \
-  X(kDropFlowCap, "drop_flow_cap", "SYNs dropped: the flow table is full")                           \
-  X(kDropMessageCap, "drop_message_cap",                                                             \
-    "segments dropped: no memory for one more message under way")                                    \
-  X(kDropWait, "drop_wait",                                                                          \
-    "segments dropped until the server has answered an earlier command; the client sends again")     \
-  X(kDropOutOfWindow, "drop_out_of_window", "segments dropped: far outside what the peer may send")  \
-  X(kDropRefused, "drop_refused", "segments of a refused message or connection, kept from the server") \
-  X(kDropSynInFlow, "drop_syn_in_flow", "SYNs dropped inside a live connection")                     \
-  X(kDropResetOutOfWindow, "drop_reset_out_of_window", "RSTs dropped: sequence outside the window")  \
-  X(kDropTransmit, "drop_transmit", "frames dropped: the sending port's queue was full")             \
-  X(kDropNoBuffer, "drop_no_buffer", "frames lost or not forged: no buffer was free")                \
-  X(kDropWorkerQueue, "drop_worker_queue", "frames dropped: a worker's ring was full")               \
-  X(kFlowsOpened, "flows_opened", "mail connections taken under inspection")                         \
-  X(kFlowsClosed, "flows_closed", "mail connections ended")                                          \
-  X(kFlowsExpired, "flows_expired", "mail connections forgotten after their timeout")                \
-  X(kConnectionsRefused, "connections_refused", "connections answered by us: verdict refuse")        \
-  X(kConnectionsOpaque, "connections_opaque", "connections that went on under STARTTLS")             \
-  X(kMessagesSeen, "messages_seen", "messages whose end arrived at the commit point")                \
-  X(kMessagesForwarded, "messages_forwarded", "messages let through to the server")                  \
-  X(kMessagesRefusedContent, "messages_refused_content", "messages refused: score over threshold")   \
-  X(kMessagesRefusedVerdict, "messages_refused_verdict", "messages refused: verdict on the sender")  \
-  X(kMessagesDeferredThrottle, "messages_deferred_throttle", "messages deferred: rate limit")        \
-  X(kMessagesDeferredHold, "messages_deferred_hold", "messages deferred: verdict hold")              \
-  X(kMessagesRefusedSmuggling, "messages_refused_smuggling",                                         \
-    "messages refused: line ends by which a server could split them in two")                         \
-  X(kMessagesDeferredFault, "messages_deferred_fault",                                               \
-    "messages deferred: the scan failed and the fail mode is closed")                                \
-  X(kMessagesUnscanned, "messages_unscanned",                                                        \
-    "messages forwarded without a scan: no signature set or a scan error, fail mode open")           \
-  X(kMessagesAbandoned, "messages_abandoned", "messages whose connection ended before their end")    \
-  X(kScanErrors, "scan_errors", "matcher calls that returned an error")                              \
-  X(kAnomalies, "anomalies", "protocol anomalies recorded in events")                                \
-  X(kEventsLost, "events_lost", "events not reported: the event queue was full")
+#define POSTERN_COUNTERS(X)                                                                        \
+  X(kFramesIn, "frames_in", "frames received on both ports")                                       \
+  X(kFramesOut, "frames_out", "frames handed to a port for sending, forged ones included")         \
+  X(kBytesIn, "bytes_in", "bytes of the frames received")                                          \
+  X(kFramesNotMail, "frames_not_mail", "frames forwarded because they are not mail")               \
+  X(kFramesNotInspected, "frames_not_inspected",                                                   \
+    "mail frames forwarded without inspection: verdict pass, inbound, or after STARTTLS")          \
+  X(kFramesMidStream, "frames_mid_stream",                                                         \
+    "mail frames of connections that were open before we started, forwarded untouched")            \
+  X(kFramesForged, "frames_forged", "frames we made ourselves: replies, acknowledgements, resets") \
+  X(kSegmentsOutOfOrder, "segments_out_of_order", "segments that arrived ahead of a gap")          \
+  X(kSegmentsRetransmitted, "segments_retransmitted", "segments whose bytes were all seen before") \
+  X(kSegmentsRewritten, "segments_rewritten",                                                      \
+    "retransmissions that carried other bytes than the first copy and were rewritten to it")       \
+  X(kSegmentsTrimmed, "segments_trimmed",                                                          \
+    "segments forwarded without a part that may not pass (already acknowledged, or past a wait)")  \
+  X(kDropMalformed, "drop_malformed",                                                              \
+    "mail frames dropped: headers inconsistent with their lengths")                                \
+  X(kDropFragment, "drop_fragment", "first IP fragments of mail segments dropped")                 \
+  X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")               \
+  X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")           \
+  X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                   \
+    "segments dropped: the flow's or worker's allowance for out-of-order bytes is used up")        \
+  X(kDropRetainedCap, "drop_retained_cap",                                                         \
+    "segments dropped: the flow's or worker's allowance for unacknowledged bytes is used up")      \
+  X(kDropFlowCap, "drop_flow_cap", "SYNs dropped: the flow table is full")                         \
+  X(kDropMessageCap, "drop_message_cap",                                                           \
+    "segments dropped: no memory for one more message under way")                                  \
+  X(kDropWait, "drop_wait",                                                                        \
+    "segments dropped until the server has answered an earlier command; the client sends again")   \
+  X(kDropOutOfWindow, "drop_out_of_window",                                                        \
+    "segments dropped: far outside what the peer may send")                                        \
+  X(kDropRefused, "drop_refused",                                                                  \
+    "segments of a refused message or connection, kept from the server")                           \
+  X(kDropSynInFlow, "drop_syn_in_flow", "SYNs dropped inside a live connection")                   \
+  X(kDropResetOutOfWindow, "drop_reset_out_of_window",                                             \
+    "RSTs dropped: sequence outside the window")                                                   \
+  X(kDropWrongSide, "drop_wrong_side",                                                             \
+    "frames dropped: they claim to come from the other side's host")                               \
+  X(kDropTransmit, "drop_transmit", "frames dropped: the sending port's queue was full")           \
+  X(kDropNoBuffer, "drop_no_buffer", "frames lost or not forged: no buffer was free")              \
+  X(kDropWorkerQueue, "drop_worker_queue", "frames dropped: a worker's ring was full")             \
+  X(kFlowsOpened, "flows_opened", "mail connections taken under inspection")                       \
+  X(kFlowsClosed, "flows_closed", "mail connections ended")                                        \
+  X(kFlowsExpired, "flows_expired", "mail connections forgotten after their timeout")              \
+  X(kConnectionsRefused, "connections_refused", "connections answered by us: verdict refuse")      \
+  X(kConnectionsOpaque, "connections_opaque", "connections that went on under STARTTLS")           \
+  X(kMessagesSeen, "messages_seen", "messages whose end arrived at the commit point")              \
+  X(kMessagesForwarded, "messages_forwarded", "messages let through to the server")                \
+  X(kMessagesRefusedContent, "messages_refused_content", "messages refused: score over threshold") \
+  X(kMessagesRefusedVerdict, "messages_refused_verdict",                                           \
+    "messages refused: verdict on the sender")                                                     \
+  X(kMessagesDeferredThrottle, "messages_deferred_throttle", "messages deferred: rate limit")      \
+  X(kMessagesDeferredHold, "messages_deferred_hold", "messages deferred: verdict hold")            \
+  X(kMessagesRefusedSmuggling, "messages_refused_smuggling",                                       \
+    "messages refused: line ends by which a server could split them in two")                       \
+  X(kMessagesDeferredFault, "messages_deferred_fault",                                             \
+    "messages deferred: the scan failed and the fail mode is closed")                              \
+  X(kMessagesUnscanned, "messages_unscanned",                                                      \
+    "messages forwarded without a scan: no signature set or a scan error, fail mode open")         \
+  X(kMessagesAbandoned, "messages_abandoned", "messages whose connection ended before their end")  \
+  X(kScanErrors, "scan_errors", "matcher calls that returned an error")                            \
+  X(kAnomalies, "anomalies", "protocol anomalies recorded in events")                              \
+  X(kEventsLost, "events_lost", "events not reported: the event queue was full")                   \
+  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")
 
 namespace postern {
 

@@ -1,9 +1,9 @@
 // A streaming reader of Internet messages (RFC 5322, 2045–2047, 2231).
 //
 // Theory of operation. Bytes of one message go in, in any segmentation; renderings come out (see
-// render.h) and do not depend on the segmentation. Memory is bounded: all buffers are members or made
-// by the constructor; reading a message allocates nothing. Damaged input is read as leniently as
-// mail clients do and named as an anomaly; there is no error.
+// render.h) and do not depend on the segmentation. Memory is bounded: all buffers are members or
+// made by the constructor; reading a message allocates nothing. Damaged input is read as leniently
+// as mail clients do and named as an anomaly; there is no error.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,9 @@ struct ReaderLimits {
   uint32_t header_bytes = 16384;  // of one field, for matching
   uint32_t headers = 1000;        // fields of one header block
   bool digests = false;           // sha256 of every part: inspect and scan want it
+  // Hidden text and zero-width characters stay in body(), which then is SpamAssassin's to the
+  // letter.
+  bool unseen_in_body = false;
 };
 
 // One thread. Reused from message to message: begin() makes it new.

@@ -14,10 +14,10 @@ namespace postern::packet {
 class FrameSource;
 
 struct Frame {
-  uint8_t* buffer = nullptr;  // start of storage
-  uint32_t capacity = 0;      // bytes of storage
-  uint32_t offset = 0;        // where the frame begins in it (head room before)
-  uint32_t length = 0;        // bytes of the frame
+  uint8_t* buffer = nullptr;      // start of storage
+  uint32_t capacity = 0;          // bytes of storage
+  uint32_t offset = 0;            // where the frame begins in it (head room before)
+  uint32_t length = 0;            // bytes of the frame
   bool checksum_trusted = false;  // the NIC checked IP and TCP checksums and found them right
   bool checksum_needed = false;   // we changed it: IP and TCP checksums are to be filled on sending
   FrameSource* source = nullptr;
@@ -41,6 +41,8 @@ class FrameSource {
 
 // What the pipeline says about a frame: leave by this side. Inside is the customers' port.
 enum class Side : uint8_t { kInside = 0, kOutside = 1 };
-constexpr Side opposite(Side side) { return side == Side::kInside ? Side::kOutside : Side::kInside; }
+constexpr Side opposite(Side side) {
+  return side == Side::kInside ? Side::kOutside : Side::kInside;
+}
 
 }  // namespace postern::packet

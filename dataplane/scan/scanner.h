@@ -27,8 +27,8 @@ class SignatureSet {
   std::string_view rule_name(uint32_t rule) const;
   double rule_score(uint32_t rule) const;
   std::string_view rule_description(uint32_t rule) const;
-  std::string_view name() const;        // of the set: its artefact's file name
-  const std::string& digest() const;    // hex sha256 of the artefact: identifies the set everywhere
+  std::string_view name() const;      // of the set: its artefact's file name
+  const std::string& digest() const;  // hex sha256 of the artefact: identifies the set everywhere
 
   struct Compiled;
   const Compiled& compiled() const { return *compiled_; }
@@ -38,15 +38,19 @@ class SignatureSet {
   std::unique_ptr<Compiled> compiled_;
 };
 
+inline constexpr size_t kReportedRules = 1024;
+
 struct ScanResult {
   double score = 0;
-  bool failed = false;               // a matcher returned an error: fail mode decides
-  std::span<const uint32_t> rules;   // rules that count towards the score, ascending; valid until the
-                                     // MessageScan begins anew
+  bool failed = false;              // a matcher returned an error: fail mode decides
+  uint32_t confirmations_cut = 0;   // expressions given up in one element at their bound on work:
+                                    // they count as no match there
+  std::span<const uint32_t> rules;  // rules that count towards the score, ascending, at most
+                                    // kReportedRules; valid until the MessageScan begins anew
 };
 
-// One message under way: its MIME reader, its renderings, its hits. Made at start, reused; allocates
-// nothing while a message passes. One thread.
+// One message under way: its MIME reader, its renderings, its hits. Made at start, reused;
+// allocates nothing while a message passes. One thread.
 class MessageScan {
  public:
   // `threshold` is not known here: the decision is made elsewhere.
@@ -55,16 +59,20 @@ class MessageScan {
   MessageScan(const MessageScan&) = delete;
   MessageScan& operator=(const MessageScan&) = delete;
 
-  // `scratch` belongs to the thread. `set` stays alive until the next begin().
+  // `scratch` belongs to the thread. `set` stays alive until the next begin(). Without a set (null)
+  // the message is only read, for the observer.
   class Scratch;
   void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
-  // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts and URLs.
+  // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
+  // and URLs.
   void observe(mime::RenderSink* observer);
   // Message octets, dots unstuffed, any segmentation.
   void feed(std::span<const uint8_t> bytes);
   // Matches what is left and scores. Once per message.
   ScanResult finish();
   uint32_t mime_anomalies() const;
+  // Whether the message hit this rule, sub-rules included. After finish().
+  bool is_hit(uint32_t rule) const;
   const std::shared_ptr<const SignatureSet>& set() const;
 
   // Matcher scratch memory, one per thread; prepare() must be called, off the hot path, for every

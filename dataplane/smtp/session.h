@@ -1,4 +1,4 @@
-// One SMTP connection, followed in both directions (RFC 5321, 2920, 3207, 4954).
+// One SMTP connection, followed in both directions (RFC 5321, 2920, 3030, 3207, 4954).
 //
 // Theory of operation. The session is a passive, enforcing observer. It is given each direction's
 // bytes in order, exactly once, and answers how far they may be forwarded. It forges nothing and
@@ -6,8 +6,14 @@
 //
 // The commands that the client has sent and the server has not yet answered form a queue; a reply
 // always belongs to its head. After a command whose reply decides what the next client byte *means*
-// (DATA, STARTTLS, AUTH) the session takes no further client byte until that reply has come
-// (Step::kWait), so that it can never disagree with the server about what is text and what is a command.
+// (DATA, STARTTLS, AUTH, EHLO, HELO, a verb we do not know) the session takes no further client
+// byte until that reply has come (Step::kWait), so that it can never disagree with the server about
+// what is text and what is a command. RFC 2920 3.1 makes clients wait there anyway. A BDAT whose
+// CHUNKING the server has not announced is such an unknown verb.
+//
+// Between two transactions a session holds no memory but its own. A transaction whose end the
+// client has sent (end of data, RSET, QUIT) stays beside the next one until the server has answered
+// that end, because clients pipeline the next MAIL behind it.
 #pragma once
 
 #include <array>
@@ -16,6 +22,10 @@
 #include <span>
 #include <string_view>
 
+#include "dataplane/smtp/auth_user.h"
+#include "dataplane/smtp/command.h"
+#include "dataplane/smtp/message_text.h"
+#include "dataplane/smtp/reply_reader.h"
 #include "dataplane/smtp/transaction.h"
 
 namespace postern::smtp {
@@ -23,11 +33,12 @@ namespace postern::smtp {
 // What is to become of the client's bytes.
 enum class Step : uint8_t {
   kContinue,  // all were consumed: forward them
-  kWait,      // forward the consumed ones; the rest only after more from the server: offer them again
-  kRefuse,    // forward the consumed ones; nothing behind them may ever reach the server. The reply
-              // is in refusal(); it is due once replies_outstanding() is 0
-  kOpaque,    // forward the consumed ones; from the next byte on the connection is not SMTP text
-              // (TLS began, or it never was SMTP): stop calling
+  kWait,    // forward the consumed ones; the rest only after more from the server, or once there is
+            // memory again: offer them again
+  kRefuse,  // forward the consumed ones; nothing behind them may ever reach the server. The reply
+            // is in refusal(); it is due once replies_outstanding() is 0
+  kOpaque,  // forward the consumed ones; from the next byte on the connection is not SMTP text
+            // (TLS began, or it never was SMTP): stop calling
 };
 
 struct ClientStep {
@@ -36,8 +47,8 @@ struct ClientStep {
 };
 
 struct Limits {
-  uint32_t command_line = 2048;       // octets; RFC 5321 4.5.3.1.4 asks 512, ESMTP parameters add
-  uint32_t outstanding_commands = 256;
+  uint32_t command_line = 2048;         // octets; RFC 5321 4.5.3.1.4 asks 512, ESMTP parameters add
+  uint32_t outstanding_commands = 256;  // at most 256
 };
 
 // What the session asks of its surroundings (the worker, a test, `postern inspect`). All calls are
@@ -54,13 +65,25 @@ class SessionHandler {
   // Message octets as the receiver will store them: dots unstuffed, CRLF line ends, end of data
   // excluded (RFC 5321 4.5.2).
   virtual void message_bytes(Transaction& transaction, std::span<const uint8_t> bytes) = 0;
-  // The commit point: the end of data is next. True lets it pass; false refuses, and the handler has
-  // called Session::refuse_with().
+  // The commit point: the end of data is next. True lets it pass; false refuses, and the handler
+  // has called Session::refuse_with().
   virtual bool message_end(Session& session, Transaction& transaction) = 0;
-  // A message that began will not end: connection lost, or the server answered the DATA command with a refusal.
+  // A line end is next that makes a lone dot which is not the end of data (RFC 5321 4.1.1.4), but
+  // which some servers take for it ("SMTP smuggling"). True lets it pass as text; the transaction's
+  // anomalies tell of it at the commit point. False refuses the message here, where such a server
+  // would commit it; all is then as after message_end() returned false.
+  virtual bool dubious_message_end(Session& session, Transaction& transaction) {
+    (void)session, (void)transaction;
+    return true;
+  }
+  // A message that began will not end: connection lost, the server answered the DATA command with a
+  // refusal, or the client gave up between two chunks (RSET, QUIT). Replies so far are in
+  // `transaction`.
   virtual void message_abandoned(Session& session, Transaction& transaction) = 0;
-  // The server has answered the end of data, (or MAIL/RCPT/DATA failed and the transaction is over):
-  // all that is to be known of this transaction is in it now. Not called after message_abandoned().
+  // The server has answered the end of data, (or MAIL/RCPT/DATA failed and the transaction is
+  // over): all that is to be known of this transaction is in it now. Also called once for a message
+  // that we refused, when the earlier commands have been answered (replies_outstanding() is 0) or
+  // on close(). Not called after message_abandoned().
   virtual void transaction_over(Session& session, Transaction& transaction) = 0;
 };
 
@@ -86,10 +109,116 @@ class Session {
   // Replies that the server still owes to commands forwarded before the refused one.
   uint32_t replies_outstanding() const;
   bool opaque() const;
-  bool in_message() const;            // between DATA's 354 and the end of data
-  std::string_view helo() const;      // argument of the last HELO/EHLO, cut at 64 characters
-  std::string_view auth_user() const; // RFC 4954, from PLAIN and LOGIN, once the server said 235
-  uint32_t messages() const;          // ends of data seen on this connection
+  bool in_message() const;             // message octets are next: between DATA's 354 and the end of
+                                       // data, or within a chunk
+  std::string_view helo() const;       // argument of the last HELO/EHLO, cut at 64 characters
+  std::string_view auth_user() const;  // RFC 4954, from PLAIN and LOGIN, once the server said 235
+  uint32_t messages() const;           // ends of data seen on this connection
+  uint32_t anomalies() const;          // bits of smtp::Anomaly, of the whole connection
+  uint8_t extensions() const;          // bits of smtp::Extension, from the last EHLO reply
+
+ private:
+  // What the server's next reply may answer.
+  enum class Awaited : uint8_t {
+    kGreeting,
+    kEhlo,
+    kHelo,
+    kMail,
+    kNestedMail,  // MAIL within a transaction: servers refuse it, or start anew
+    kRcpt,
+    kData,
+    kChunk,       // a BDAT that is not the last
+    kMessageEnd,  // the end of data, or BDAT LAST
+    kReset,       // RSET or QUIT that ended a transaction
+    kAuth,
+    kStartTls,
+    kUnknown,
+    kOther,
+  };
+  // What the client's next byte is.
+  enum class State : uint8_t {
+    kCommand,
+    kAuthResponse,  // a line that answers 334
+    kWaiting,       // not known before the reply to the last command
+    kDataAccepted,  // the server said 354 to a verb that we do not know
+    kText,          // message text behind DATA
+    kChunk,         // message octets behind BDAT
+    kSkippedChunk,  // octets of a chunk that the server refused before it was complete
+    kRefused,
+    kOpaque,
+    kDisagreement,  // nothing may pass any more
+  };
+  static constexpr size_t kQueueSlots = 256;
+
+  ClientStep take_some(std::span<const uint8_t> bytes);
+  // session_lines.cc: command lines.
+  ClientStep take_line(std::span<const uint8_t> bytes);
+  ClientStep keep_partial_line(std::span<const uint8_t> bytes);
+  std::string_view join_line(std::span<const uint8_t> bytes, bool* cut);
+  void forget_line(Transaction* holder);
+  Step obey(const Command& command, bool cut);
+  Step obey_mail(std::string_view argument);
+  Step obey_rcpt(std::string_view argument);
+  Step obey_data();
+  Step obey_chunk(Chunk chunk);
+  Step obey_reset();
+  Step await_reply(Awaited awaited);
+  // session.cc: message octets and the commit point.
+  ClientStep take_text(std::span<const uint8_t> bytes);
+  ClientStep take_chunk(std::span<const uint8_t> bytes);
+  void deliver(std::span<const uint8_t> octets);
+  bool begin_message();
+  void enter_text();
+  Step commit();
+  Step refuse();
+  // session_replies.cc: replies and the life of transactions.
+  void take_reply(uint16_t code);
+  void answer(Awaited awaited, uint16_t code);
+  void answer_message_end(uint16_t code);
+  void answer_nested_mail(uint16_t code);
+  void answer_data(uint16_t code);
+  void answer_chunk(uint16_t code);
+  void answer_hello(uint16_t code, uint8_t extensions);
+  void settle();
+  Transaction* answered_transaction() { return pending_ ? pending_ : transaction_; }
+  Transaction* take_transaction();
+  bool open_transaction();
+  void abandon_message();
+  void report(Transaction* transaction);
+  void finish_current();
+  void finish_pending();
+  void give_if_idle();
+  void note(uint32_t anomalies);
+
+  void push(Awaited awaited) { queue_[(queue_head_ + queue_count_++) % kQueueSlots] = awaited; }
+  Awaited pop();
+  Awaited last_awaited() const { return queue_[(queue_head_ + queue_count_ - 1) % kQueueSlots]; }
+
+  SessionHandler* handler_ = nullptr;
+  const Limits* limits_ = nullptr;
+  Transaction* transaction_ = nullptr;  // the one that the client's commands belong to, or which
+                                        // merely holds a partial line
+  Transaction* pending_ = nullptr;      // ended by the client, its end not answered yet
+  uint32_t chunk_remaining_ = 0;
+  uint32_t messages_ = 0;
+  uint32_t anomalies_ = 0;
+  uint32_t unattributed_anomalies_ = 0;  // for the next transaction
+  uint16_t queue_head_ = 0;
+  uint16_t queue_count_ = 0;
+  State state_ = State::kCommand;
+  bool chunk_last_ = false;
+  bool greeted_ = false;
+  bool message_under_way_ = false;  // transaction_'s, begun and neither ended nor abandoned
+  bool line_cut_ = false;           // the partial line did not fit
+  bool line_ends_in_cr_ = false;    // the partial line, so far
+  uint8_t extensions_ = 0;
+  uint8_t helo_length_ = 0;
+  std::array<char, 64> helo_{};
+  AuthUser auth_user_;
+  MessageText text_;
+  ReplyReader replies_;
+  std::array<Awaited, kQueueSlots> queue_{};
 };
+static_assert(sizeof(Session) <= 512, "a million idle connections have one each");
 
 }  // namespace postern::smtp

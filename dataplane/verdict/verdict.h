@@ -21,11 +21,14 @@ enum class Treatment : uint8_t {
 inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
                                                        "hold", "refuse",  "drop"};
 
-// A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts full.
+// A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts
+// full.
 class ThrottleBucket {
  public:
-  // True: one more message may pass now.
+  // True: one more message may pass now. Any worker; never waits.
   bool take(uint32_t messages_per_minute, uint64_t monotonic_us);
+  // Goes on where `other` stands: a verdict that changed must not hand out a fresh allowance.
+  void carry_over(const ThrottleBucket& other);
 
  private:
   // Theoretical arrival time of the generic cell rate algorithm (ITU-T I.371), monotonic µs.
@@ -35,8 +38,18 @@ class ThrottleBucket {
 struct Verdict {
   Treatment treatment = Treatment::kInspect;
   uint32_t messages_per_minute = 0;   // throttle only
-  CaseReference case_reference;       // 0: none
-  ThrottleBucket* bucket = nullptr;   // throttle only; valid until the worker's next quiescent state
+  CaseReference case_reference = {};  // 0: none
+  ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
+};
+
+// A verdict as it is pushed, stored and counted: with the prefix that it covers.
+struct PrefixVerdict {
+  IpPrefix prefix = {};  // host bits zero
+  Treatment treatment = Treatment::kInspect;
+  uint32_t messages_per_minute = 0;   // throttle only
+  CaseReference case_reference = {};  // 0: none
+  uint64_t expires_unix_s = 0;        // 0: never
+  auto operator<=>(const PrefixVerdict&) const = default;
 };
 
 // Looks a sender up. Workers call it from their loop: no lock, no allocation.

@@ -17,17 +17,17 @@ enum class EventKind : uint8_t {
 };
 
 enum class Outcome : uint8_t {
-  kForwarded,           // let through; server_reply says what the server made of it
+  kForwarded,  // let through; server_reply says what the server made of it
   kRefusedContent,
   kRefusedVerdict,
   kRefusedSmuggling,
   kDeferredThrottle,
   kDeferredHold,
   kDeferredFault,
-  kAbandoned,           // the connection ended before the message did
+  kAbandoned,  // the connection ended before the message did
 };
 inline constexpr std::string_view kOutcomeNames[] = {
-    "forwarded",     "refused_content", "refused_verdict", "refused_smuggling",
+    "forwarded",         "refused_content", "refused_verdict", "refused_smuggling",
     "deferred_throttle", "deferred_hold",   "deferred_fault",  "abandoned"};
 
 // A string of at most N bytes, cut when longer.
@@ -57,19 +57,19 @@ struct Event {
   FixedText<64> auth_user;
   FixedText<256> mail_from;
   bool null_sender = false;
-  uint32_t recipients_count = 0;   // all; the first kRecipients are listed
+  uint32_t recipients_count = 0;  // all; the first kRecipients are listed
   uint32_t recipients_rejected = 0;
   uint32_t recipients_stored = 0;
   std::array<FixedText<128>, kRecipients> recipients;
   FixedText<128> subject;
   uint64_t message_bytes = 0;
-  uint16_t server_reply = 0;       // to the end of data; 0: none
+  uint16_t server_reply = 0;  // to the end of data; 0: none
   double score = 0;
-  uint32_t rules_count = 0;        // all; the first kRules are listed
+  uint32_t rules_count = 0;  // all; the first kRules are listed
   std::array<uint32_t, kRules> rules;
-  uint64_t set_generation = 0;     // which signature set the rule numbers belong to
-  uint32_t smtp_anomalies = 0;     // bits of smtp::Anomaly
-  uint32_t mime_anomalies = 0;     // bits of mime::Anomaly
+  uint64_t set_generation = 0;  // which signature set the rule numbers belong to
+  uint32_t smtp_anomalies = 0;  // bits of smtp::Anomaly
+  uint32_t mime_anomalies = 0;  // bits of mime::Anomaly
 };
 
 // Where a worker puts events.

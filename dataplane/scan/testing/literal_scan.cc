@@ -1,0 +1,65 @@
+#include "dataplane/scan/testing/literal_scan.h"
+
+namespace postern::scan {
+
+struct SignatureSet::Compiled {};
+struct MessageScan::Scratch::Impl {};
+struct MessageScan::State {
+  std::shared_ptr<const SignatureSet> set;
+  std::string text;
+};
+
+namespace {
+thread_local std::string finished_message;
+constexpr uint32_t kRule[] = {0};
+}  // namespace
+
+std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::load(
+    const std::filesystem::path&) {
+  return std::shared_ptr<const SignatureSet>(new SignatureSet());
+}
+SignatureSet::~SignatureSet() = default;
+uint32_t SignatureSet::rule_count() const { return 1; }
+std::string_view SignatureSet::rule_name(uint32_t) const { return "SPAM_HERE"; }
+double SignatureSet::rule_score(uint32_t) const { return 10; }
+std::string_view SignatureSet::rule_description(uint32_t) const { return "holds SPAM-HERE"; }
+std::string_view SignatureSet::name() const { return "literal"; }
+const std::string& SignatureSet::digest() const {
+  static const std::string digest(64, '0');
+  return digest;
+}
+
+MessageScan::MessageScan(const mime::ReaderLimits&) : state_(std::make_unique<State>()) {}
+MessageScan::~MessageScan() = default;
+void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*) {
+  state_->set = std::move(set);
+  state_->text.clear();
+}
+void MessageScan::observe(mime::RenderSink*) {}
+void MessageScan::feed(std::span<const uint8_t> bytes) {
+  state_->text.append(bytes.begin(), bytes.end());
+}
+ScanResult MessageScan::finish() {
+  finished_message = state_->text;
+  ScanResult result;
+  if (!state_->set) return result;
+  result.failed = state_->text.find("SCAN-FAILS") != std::string::npos;
+  if (state_->text.find("SPAM-HERE") != std::string::npos) {
+    result.score = 10;
+    result.rules = kRule;
+  }
+  return result;
+}
+uint32_t MessageScan::mime_anomalies() const { return 0; }
+const std::shared_ptr<const SignatureSet>& MessageScan::set() const { return state_->set; }
+
+MessageScan::Scratch::Scratch() = default;
+MessageScan::Scratch::~Scratch() = default;
+std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSet&) { return {}; }
+
+namespace testing {
+std::shared_ptr<const SignatureSet> literal_set() { return *SignatureSet::load({}); }
+const std::string& last_message() { return finished_message; }
+}  // namespace testing
+
+}  // namespace postern::scan

@@ -1,0 +1,115 @@
+#include "dataplane/smtp/message_text.h"
+
+#include <emmintrin.h>
+
+#include <bit>
+
+#include "dataplane/smtp/transaction.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr uint8_t kCarriageReturn[] = {'\r'};
+
+// Index of the first CR, LF or NUL in `bytes` from `at` on; its size when there is none.
+size_t find_control(std::span<const uint8_t> bytes, size_t at) {
+  const __m128i cr = _mm_set1_epi8('\r');
+  const __m128i lf = _mm_set1_epi8('\n');
+  const __m128i nul = _mm_setzero_si128();
+  for (; at + 16 <= bytes.size(); at += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + at));
+    const __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, cr), _mm_cmpeq_epi8(v, lf)),
+                                     _mm_cmpeq_epi8(v, nul));
+    const auto mask = static_cast<uint32_t>(_mm_movemask_epi8(hit));
+    if (mask != 0) return at + static_cast<size_t>(std::countr_zero(mask));
+  }
+  while (at < bytes.size() && bytes[at] != '\r' && bytes[at] != '\n' && bytes[at] != 0) ++at;
+  return at;
+}
+
+constexpr uint32_t bit(Anomaly anomaly) { return static_cast<uint32_t>(anomaly); }
+
+}  // namespace
+
+// The state behind an octet that ends nothing, inside a line.
+MessageText::After MessageText::after_text(uint8_t octet) {
+  if (octet == '\r') return After::kCr;
+  if (octet == '\n') {
+    anomalies_ |= bit(Anomaly::kBareLineFeed);
+    return After::kBareLf;
+  }
+  if (octet == 0) anomalies_ |= bit(Anomaly::kNulByte);
+  return After::kText;
+}
+
+// Stops in front of bytes[to]. Offered again, that octet is ordinary text.
+MessageText::Piece MessageText::dubious(std::span<const uint8_t> bytes, size_t from, size_t to) {
+  anomalies_ |= bit(Anomaly::kDotLineFeed);
+  after_ = after_ == After::kDotCr ? After::kDotCrText : After::kText;
+  return {bytes.subspan(from, to - from), to, 0, Stop::kDubiousEnd};
+}
+
+MessageText::Piece MessageText::next(std::span<const uint8_t> bytes) {
+  // A CR that was held back because it might have begun the end is delivered by itself.
+  if (after_ == After::kDotCrText) {
+    after_ = After::kCr;
+    return {kCarriageReturn, 0, 0, Stop::kText};
+  }
+  size_t from = 0;  // where the text to deliver begins
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    const uint8_t octet = bytes[at];
+    switch (after_) {
+      case After::kText: {
+        at = find_control(bytes, at);
+        if (at == bytes.size()) return {bytes.subspan(from), at, 0, Stop::kText};
+        after_ = after_text(bytes[at]);
+        break;
+      }
+      case After::kCr:
+        if (octet == '\n') {
+          after_ = After::kCrLf;
+          break;
+        }
+        anomalies_ |= bit(Anomaly::kBareCarriageReturn);
+        after_ = octet == '.' ? After::kDubiousDot : after_text(octet);
+        break;
+      case After::kBareLf:
+        after_ = octet == '.' ? After::kDubiousDot : after_text(octet);
+        break;
+      case After::kCrLf:
+        if (octet != '.') {
+          after_ = after_text(octet);
+          break;
+        }
+        // The dot is dropped whether it is stuffed or the end. A whole end is told in one piece, so
+        // that none of it need be forwarded before the judgement.
+        if (at + 2 < bytes.size() && bytes[at + 1] == '\r' && bytes[at + 2] == '\n')
+          return {bytes.subspan(from, at - from), at, 3, Stop::kEnd};
+        after_ = After::kDot;
+        return {bytes.subspan(from, at - from), at + 1, 0, Stop::kText};
+      case After::kDot:
+        if (octet == '\n') return dubious(bytes, from, at);
+        if (octet == '\r') {
+          if (at + 1 < bytes.size() && bytes[at + 1] == '\n')
+            return {bytes.subspan(from, 0), at, 2, Stop::kEnd};
+          after_ = After::kDotCr;
+          from = at + 1;
+          break;
+        }
+        after_ = after_text(octet);
+        break;
+      case After::kDotCr:
+        if (octet != '\n') return dubious(bytes, from, at);
+        return {bytes.subspan(from, 0), at, 1, Stop::kEnd};
+      case After::kDubiousDot:
+        if (octet == '\r' || octet == '\n') return dubious(bytes, from, at);
+        after_ = after_text(octet);
+        break;
+      case After::kDotCrText:
+        break;  // handled above
+    }
+  }
+  return {bytes.subspan(from), bytes.size(), 0, Stop::kText};
+}
+
+}  // namespace postern::smtp

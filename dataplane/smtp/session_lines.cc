@@ -1,0 +1,207 @@
+// The client's command lines.
+#include <string.h>
+
+#include <algorithm>
+
+#include "dataplane/smtp/session.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr uint32_t bit(Anomaly anomaly) { return static_cast<uint32_t>(anomaly); }
+
+// What is wrong with a line (its end removed), apart from its length.
+uint32_t line_anomalies(std::string_view line) {
+  uint32_t anomalies = 0;
+  if (line.find('\0') != std::string_view::npos) anomalies |= bit(Anomaly::kNulByte);
+  if (line.find('\r') != std::string_view::npos) anomalies |= bit(Anomaly::kBareCarriageReturn);
+  return anomalies;
+}
+
+}  // namespace
+
+// Reads one line, ended by LF: servers take a bare LF for a command's end too, and their reply
+// tells what became of it.
+ClientStep Session::take_line(std::span<const uint8_t> bytes) {
+  const auto* feed = static_cast<const uint8_t*>(memchr(bytes.data(), '\n', bytes.size()));
+  if (!feed) return keep_partial_line(bytes);
+  const size_t octets = static_cast<size_t>(feed - bytes.data()) + 1;
+  Transaction* holder = transaction_;
+  const bool ended_by_crlf = octets > 1 ? feed[-1] == '\r' : line_ends_in_cr_;
+  bool cut = false;
+  std::string_view line = join_line(bytes.first(octets - 1), &cut);
+  if (!cut && ended_by_crlf) line.remove_suffix(1);
+
+  Step step = Step::kContinue;
+  if (state_ == State::kAuthResponse) {
+    if (!cut) auth_user_.continuation(line);
+    state_ = State::kWaiting;
+  } else if (queue_count_ >= std::min<size_t>(limits_->outstanding_commands, kQueueSlots)) {
+    return {0, Step::kWait};
+  } else {
+    note(line_anomalies(line) | (ended_by_crlf ? 0 : bit(Anomaly::kBareLineFeed)) |
+         (cut ? bit(Anomaly::kLongCommandLine) : 0));
+    step = obey(parse_command(line), cut);
+  }
+  // Nothing of a line that may not pass yet is passed: it will be offered, and read, again.
+  if (step != Step::kContinue) return {0, step};
+  forget_line(holder);
+  return {octets, Step::kContinue};
+}
+
+ClientStep Session::keep_partial_line(std::span<const uint8_t> bytes) {
+  if (!transaction_) transaction_ = take_transaction();
+  if (!transaction_) return {0, Step::kWait};
+  const size_t cap = std::min<size_t>(limits_->command_line, Transaction::kLineBytes);
+  const size_t used = transaction_->line_used;
+  const size_t kept = std::min(bytes.size(), cap - std::min(cap, used));
+  memcpy(transaction_->line.data() + used, bytes.data(), kept);
+  transaction_->line_used = static_cast<uint16_t>(used + kept);
+  if (kept < bytes.size()) line_cut_ = true;
+  line_ends_in_cr_ = bytes.back() == '\r';
+  return {bytes.size(), Step::kContinue};
+}
+
+// The whole line whose last piece is `bytes`, without changing what is kept of it.
+std::string_view Session::join_line(std::span<const uint8_t> bytes, bool* cut) {
+  const size_t cap = std::min<size_t>(limits_->command_line, Transaction::kLineBytes);
+  const size_t used = transaction_ ? transaction_->line_used : 0;
+  const size_t kept = std::min(bytes.size(), cap - std::min(cap, used));
+  *cut = line_cut_ || kept < bytes.size();
+  if (used == 0) return {reinterpret_cast<const char*>(bytes.data()), kept};
+  memcpy(transaction_->line.data() + used, bytes.data(), kept);
+  return {reinterpret_cast<const char*>(transaction_->line.data()), used + kept};
+}
+
+// The line kept by `holder` has been dealt with. It may have held a password.
+void Session::forget_line(Transaction* holder) {
+  line_cut_ = false;
+  line_ends_in_cr_ = false;
+  if (holder && holder->line_used > 0) {
+    explicit_bzero(holder->line.data(), holder->line.size());
+    holder->line_used = 0;
+  }
+  give_if_idle();
+}
+
+// kContinue: the line may pass. kWait: not yet. kRefuse: never.
+Step Session::obey(const Command& command, bool cut) {
+  switch (command.verb) {
+    case Verb::kEhlo:
+    case Verb::kHelo: {
+      const std::string_view name = command.argument.substr(0, helo_.size());
+      std::copy_n(name.data(), name.size(), helo_.data());
+      helo_length_ = static_cast<uint8_t>(name.size());
+      return await_reply(command.verb == Verb::kEhlo ? Awaited::kEhlo : Awaited::kHelo);
+    }
+    case Verb::kMail:
+      return obey_mail(command.argument);
+    case Verb::kRcpt:
+      return obey_rcpt(command.argument);
+    case Verb::kData:
+      return obey_data();
+    case Verb::kBdat: {
+      const bool announced = extensions_ & static_cast<uint8_t>(Extension::kChunking);
+      const auto chunk = announced && !cut ? parse_chunk(command.argument) : std::nullopt;
+      if (chunk) return obey_chunk(*chunk);
+      break;
+    }
+    case Verb::kRset:
+    case Verb::kQuit:
+      return obey_reset();
+    case Verb::kAuth:
+      auth_user_.begin(command.argument);
+      return await_reply(Awaited::kAuth);
+    case Verb::kStartTls:
+      return await_reply(Awaited::kStartTls);
+    case Verb::kEmpty:
+    case Verb::kNoop:
+    case Verb::kVrfy:
+    case Verb::kOther:
+      push(Awaited::kOther);
+      return Step::kContinue;
+    case Verb::kUnknown:
+      break;
+  }
+  note(bit(Anomaly::kUnknownVerb));
+  return await_reply(Awaited::kUnknown);
+}
+
+// The command passes; what follows it means nothing until it is answered.
+Step Session::await_reply(Awaited awaited) {
+  push(awaited);
+  state_ = State::kWaiting;
+  return Step::kContinue;
+}
+
+Step Session::obey_mail(std::string_view argument) {
+  const std::string_view address = envelope_address(argument, "FROM:");
+  if (!transaction_ || !transaction_->begun) {
+    if (!open_transaction()) return Step::kWait;
+    transaction_->add_mail_from(address);
+    push(Awaited::kMail);
+    return Step::kContinue;
+  }
+  // Within a transaction. Whether there really is one is known when all is answered.
+  if (queue_count_ > 0) return Step::kWait;
+  Transaction* fresh = take_transaction();
+  if (!fresh) return Step::kWait;
+  pending_ = transaction_;
+  transaction_ = fresh;
+  transaction_->begun = true;
+  transaction_->anomalies = unattributed_anomalies_;
+  unattributed_anomalies_ = 0;
+  transaction_->add_mail_from(address);
+  return await_reply(Awaited::kNestedMail);
+}
+
+Step Session::obey_rcpt(std::string_view argument) {
+  if (!open_transaction()) return Step::kWait;
+  transaction_->reported = false;
+  transaction_->add_recipient(envelope_address(argument, "TO:"));
+  push(Awaited::kRcpt);
+  return Step::kContinue;
+}
+
+Step Session::obey_data() {
+  // Within a BDAT message it is an error (RFC 3030 3), and that message goes on.
+  const bool chunked = message_under_way_;
+  if (!begin_message()) return Step::kWait;
+  transaction_->chunked = chunked;
+  return await_reply(Awaited::kData);
+}
+
+Step Session::obey_chunk(Chunk chunk) {
+  if (!begin_message()) return Step::kWait;
+  transaction_->chunked = true;
+  if (chunk.octets == 0 && chunk.last) {
+    // The command line itself is the end.
+    if (pending_) return Step::kWait;
+    const Step step = commit();
+    if (step == Step::kContinue) push(Awaited::kMessageEnd);
+    return step;
+  }
+  push(chunk.last ? Awaited::kMessageEnd : Awaited::kChunk);
+  if (chunk.octets > 0) {
+    chunk_remaining_ = chunk.octets;
+    chunk_last_ = chunk.last;
+    state_ = State::kChunk;
+  }
+  return Step::kContinue;
+}
+
+// RSET, and QUIT: the transaction is over once it is answered.
+Step Session::obey_reset() {
+  if (!transaction_ || !transaction_->begun) {
+    push(Awaited::kOther);
+    return Step::kContinue;
+  }
+  if (pending_) return Step::kWait;
+  abandon_message();
+  pending_ = transaction_;
+  transaction_ = nullptr;
+  push(Awaited::kReset);
+  return Step::kContinue;
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,139 @@
+// The verdicts in force: written by one thread, read by every worker without a lock.
+//
+// Theory of operation. Records live in an array made at start and hang in a hash table of chains,
+// keyed by the masked address in the 128-bit key space and the prefix length in it. A look-up
+// probes the prefix lengths that are present, longest first; what it must touch is prefetched for
+// all of them before the first is compared. A record is never changed once it is linked: an update
+// links its successor in its place with one store, so a reader sees the old verdict or the new one,
+// whole.
+//
+// A record that was unlinked is used again only after every worker has passed a quiescent state
+// (DPDK's RCU QSBR). A worker is a reader under an id of its own: register_reader() on its thread,
+// then quiescent() once a loop, when it holds nothing that a look-up gave it.
+//
+// No address is ever without its verdict while a change goes in: what is new is linked first, then
+// a grace period passes, and only then what is old is removed. A look-up that began before the
+// first step cannot reach the third.
+//
+// The hash is keyed with a secret of the process, because the spammer may choose the address.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "dataplane/verdict/page_array.h"
+#include "dataplane/verdict/verdict.h"
+
+struct rte_rcu_qsbr;
+
+namespace postern::verdict {
+
+struct VerdictTableConfig {
+  uint32_t capacity = 1'000'000;                      // verdicts held at once
+  uint32_t readers = 1;                               // reader ids 0 … readers-1
+  Treatment default_treatment = Treatment::kInspect;  // of an address that no verdict covers
+};
+
+class VerdictTable : public VerdictSource {
+ public:
+  // Takes all its memory: 16 to 32 bytes of table for each verdict of the capacity at once, and 64
+  // (128 while a snapshot replaces everything) for each one held. Needs no EAL.
+  static std::expected<std::unique_ptr<VerdictTable>, std::string> create(
+      const VerdictTableConfig& config);
+  ~VerdictTable() override;
+  VerdictTable(const VerdictTable&) = delete;
+  VerdictTable& operator=(const VerdictTable&) = delete;
+
+  // Readers, each on its own thread. The result's bucket is valid until the reader's next
+  // quiescent(), offline() or unregister_reader().
+  Verdict lookup(const IpAddress& address, uint64_t wall_s) const override;
+  // And online. The error is an id out of range.
+  std::expected<void, std::string> register_reader(unsigned id);
+  void unregister_reader(unsigned id);
+  void quiescent(unsigned id);  // once a loop; a load and mostly nothing else
+  void offline(unsigned id);    // before blocking: the writer no longer waits for this reader
+  void online(unsigned id);
+
+  // The writer's thread only. Upserts go in before removals go out; a removal of what is not there
+  // is nothing. A change that would pass the capacity is refused before anything was changed. The
+  // other error is a worker that stands still for seconds: then a part may be in force, and only a
+  // replace_all() makes it whole again.
+  std::expected<void, std::string> apply(std::span<const PrefixVerdict> upserts,
+                                         std::span<const IpPrefix> removals);
+  // Holds exactly `verdicts` afterwards. Applied as a difference: an entry that does not change
+  // keeps its token bucket.
+  std::expected<void, std::string> replace_all(std::span<const PrefixVerdict> verdicts);
+  void for_each(const std::function<void(const PrefixVerdict&)>& visit) const;
+  // The same in steps of at most `most` places, from place 0 on. Returns the place to go on from, 0
+  // at the end. A verdict that changes between two steps may be missed or met twice.
+  uint32_t visit_some(uint32_t from, uint32_t most,
+                      const std::function<void(const PrefixVerdict&)>& visit) const;
+
+  uint32_t size() const { return size_.load(std::memory_order_relaxed); }  // any thread
+  uint32_t capacity() const { return config_.capacity; }
+  // Records unlinked whose grace period has not passed; tries to end it first. Writer's thread.
+  size_t awaiting_grace();
+
+ private:
+  struct Key {
+    uint64_t high, low;
+    uint8_t length;  // in the 128-bit key space
+    bool operator==(const Key&) const = default;
+  };
+  struct Record;
+  struct Retired {
+    uint64_t token;
+    uint32_t first, count;
+  };
+  using Link = std::atomic<uint32_t>;  // index of a record; 0: end of the chain
+  struct QsbrFree {
+    void operator()(rte_rcu_qsbr* qsbr) const;
+  };
+
+  VerdictTable(const VerdictTableConfig& config, PageArray<Link> heads, PageArray<Record> records);
+  static Key key_of(const IpPrefix& prefix);
+  uint64_t hash(const Key& key) const;
+  const Record* find(const Key& key, uint32_t head) const;
+  Link* find_link(const Key& key);
+  std::expected<void, std::string> check_room(std::span<const PrefixVerdict> upserts,
+                                              std::span<const IpPrefix> removals);
+  std::expected<void, std::string> upsert(const PrefixVerdict& verdict);
+  std::expected<void, std::string> upsert_all(std::span<const PrefixVerdict> upserts);
+  void remove(Link* link);
+  uint32_t take_record();
+  void retire(uint32_t index);
+  void seal_retired();
+  void reclaim();
+  bool wait_for_readers();
+  void count_length(const Key& key, int change);
+
+  const VerdictTableConfig config_;
+  std::array<uint64_t, 3> secret_;
+  PageArray<Link> heads_;
+  PageArray<Record> records_;
+  uint32_t head_mask_;
+  std::unique_ptr<rte_rcu_qsbr, QsbrFree> qsbr_;
+
+  // Which prefix lengths occur: bit n for length n of the family.
+  std::atomic<uint64_t> v4_lengths_{0};
+  std::array<std::atomic<uint64_t>, 3> v6_lengths_{};
+  std::atomic<uint32_t> size_{0};
+
+  // The writer's own.
+  std::array<uint32_t, 33> v4_counts_{};
+  std::array<uint32_t, 129> v6_counts_{};
+  uint32_t untouched_ = 1;  // records from here on were never used
+  uint32_t free_ = 0;       // chain of records to use again
+  uint32_t pass_ = 0;       // marks what the replace_all() under way has seen
+  Retired open_{};          // unlinked, no token yet
+  std::deque<Retired> retired_;
+};
+
+}  // namespace postern::verdict

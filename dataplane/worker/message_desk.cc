@@ -1,0 +1,276 @@
+#include "dataplane/worker/message_desk.h"
+
+#include <algorithm>
+#include <bit>
+#include <random>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace postern::worker {
+namespace {
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
+
+struct OutcomeRow {
+  Counter counter;
+  smtp::Reply reply;  // meaningless for what is forwarded
+};
+OutcomeRow row_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kForwarded:
+      return {Counter::kMessagesForwarded, smtp::Reply::kContent};
+    case Outcome::kRefusedContent:
+      return {Counter::kMessagesRefusedContent, smtp::Reply::kContent};
+    case Outcome::kRefusedVerdict:
+      return {Counter::kMessagesRefusedVerdict, smtp::Reply::kBlocked};
+    case Outcome::kRefusedSmuggling:
+      return {Counter::kMessagesRefusedSmuggling, smtp::Reply::kSmuggling};
+    case Outcome::kDeferredThrottle:
+      return {Counter::kMessagesDeferredThrottle, smtp::Reply::kRate};
+    case Outcome::kDeferredHold:
+      return {Counter::kMessagesDeferredHold, smtp::Reply::kHold};
+    case Outcome::kDeferredFault:
+      return {Counter::kMessagesDeferredFault, smtp::Reply::kFault};
+    case Outcome::kAbandoned:
+      break;
+  }
+  return {Counter::kMessagesAbandoned, smtp::Reply::kFault};
+}
+
+}  // namespace
+
+// A message under way. Listens to its own renderings for the subject.
+struct MessageDesk::Slot : mime::RenderSink {
+  explicit Slot(const mime::ReaderLimits& limits) : scan(limits) {}
+
+  void header(std::string_view name, std::string_view raw, std::string_view decoded) override {
+    if (subject.length == 0 && equals_ignoring_case(name, "subject")) subject.assign(decoded);
+    if (chained != nullptr) chained->header(name, raw, decoded);
+  }
+  void body(std::string_view paragraph) override {
+    if (chained != nullptr) chained->body(paragraph);
+  }
+  void rawbody(std::string_view line) override {
+    if (chained != nullptr) chained->rawbody(line);
+  }
+  void uri(std::string_view uri) override {
+    if (chained != nullptr) chained->uri(uri);
+  }
+  void part(const mime::Part& part) override {
+    if (chained != nullptr) chained->part(part);
+  }
+
+  scan::MessageScan scan;
+  scan::ScanResult result;
+  mime::RenderSink* chained = nullptr;
+  FixedText<128> subject;
+  uint64_t generation = 0;
+  Outcome outcome = Outcome::kForwarded;
+  CaseReference case_reference;
+};
+
+MessageDesk::MessageDesk(const PipelineConfig& config, const smtp::ReplyTexts* texts,
+                         const verdict::VerdictSource* verdicts, EventSink* events,
+                         Counters* counters, Observer* observer)
+    : config_(config),
+      texts_(texts),
+      verdicts_(verdicts),
+      events_(events),
+      counters_(counters),
+      observer_(observer),
+      transactions_(config.transactions),
+      case_seed_(std::random_device{}() + (uint64_t{config.worker} << 32)) {
+  policy_.threshold = config.threshold;
+  policy_.smuggling =
+      config.refuse_smuggling ? verdict::SmugglingMode::kRefuse : verdict::SmugglingMode::kForward;
+  policy_.without_signature_set = config.without_signature_set;
+  policy_.scan_error = config.on_scan_error;
+  mime::ReaderLimits limits;
+  limits.digests = observer != nullptr;
+  for (uint32_t i = 0; i < config.messages_in_flight; ++i) {
+    slots_.push_back(std::make_unique<Slot>(limits));
+    free_slots_.push_back(slots_.back().get());
+  }
+}
+
+MessageDesk::~MessageDesk() = default;
+
+void MessageDesk::use_signature_set(std::shared_ptr<const scan::SignatureSet> set,
+                                    uint64_t generation, scan::MessageScan::Scratch* scratch) {
+  set_ = std::move(set);
+  generation_ = generation;
+  scratch_ = scratch;
+}
+
+CaseReference MessageDesk::new_case_reference() {
+  const uint64_t number[2] = {++cases_, config_.worker};
+  const uint64_t hash = XXH3_64bits_withSeed(number, sizeof number, case_seed_);
+  return CaseReference{(hash & CaseReference::kMask) | 1};
+}
+
+bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transaction) {
+  if (free_slots_.empty()) return false;
+  Slot* slot = free_slots_.back();
+  free_slots_.pop_back();
+  transaction.message = slot;
+  slot->result = {};
+  slot->subject.length = 0;
+  slot->generation = generation_;
+  slot->outcome = Outcome::kForwarded;
+  slot->case_reference = {};
+  slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
+  slot->scan.begin(set_, scratch_);
+  slot->scan.observe(slot);
+  return true;
+}
+
+void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) {
+  if (observer_ != nullptr) observer_->message_bytes(transaction, bytes);
+  static_cast<Slot*>(transaction.message)->scan.feed(bytes);
+}
+
+bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transaction) {
+  Slot& slot = *static_cast<Slot*>(transaction.message);
+  counters_->add(Counter::kMessagesSeen);
+  slot.result = slot.scan.finish();
+  if (slot.result.failed) counters_->add(Counter::kScanErrors);
+  const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
+  const verdict::Decision decision = verdict::decide(
+      verdict,
+      {.has_signature_set = slot.scan.set() != nullptr,
+       .scan_failed = slot.result.failed,
+       .score = slot.result.score,
+       .smuggling =
+           (transaction.anomalies & static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed)) != 0},
+      policy_, now_);
+  slot.outcome = decision.outcome;
+  if (decision.unscanned) counters_->add(Counter::kMessagesUnscanned);
+  if (decision.outcome == Outcome::kForwarded || config_.observe_only) {
+    counters_->add(Counter::kMessagesForwarded);
+    return true;
+  }
+  refuse(session, slot, decision.outcome, verdict.case_reference);
+  return false;
+}
+
+bool MessageDesk::dubious_message_end(smtp::Session& session, smtp::Transaction& transaction) {
+  if (!config_.refuse_smuggling || config_.observe_only) return true;
+  Slot& slot = *static_cast<Slot*>(transaction.message);
+  counters_->add(Counter::kMessagesSeen);
+  slot.result = slot.scan.finish();
+  refuse(session, slot, Outcome::kRefusedSmuggling, {});
+  return false;
+}
+
+void MessageDesk::refuse(smtp::Session& session, Slot& slot, Outcome outcome,
+                         CaseReference from_verdict) {
+  const OutcomeRow row = row_of(outcome);
+  counters_->add(row.counter);
+  slot.outcome = outcome;
+  // What the verdict caused bears the verdict's case; what this message caused is a new one.
+  const bool by_verdict = outcome == Outcome::kRefusedVerdict ||
+                          outcome == Outcome::kDeferredHold ||
+                          outcome == Outcome::kDeferredThrottle;
+  slot.case_reference = by_verdict && from_verdict ? from_verdict : new_case_reference();
+  char line[smtp::kReplyLineBytes];
+  session.refuse_with(texts_->render(row.reply, slot.case_reference, flow_->client, line));
+}
+
+void MessageDesk::message_abandoned(smtp::Session& session, smtp::Transaction& transaction) {
+  Slot* slot = static_cast<Slot*>(transaction.message);
+  counters_->add(Counter::kMessagesAbandoned);
+  slot->outcome = Outcome::kAbandoned;
+  report(session, transaction, slot);
+  release(transaction);
+}
+
+void MessageDesk::transaction_over(smtp::Session& session, smtp::Transaction& transaction) {
+  Slot* slot = static_cast<Slot*>(transaction.message);
+  report(session, transaction, slot);
+  if (slot != nullptr) release(transaction);
+}
+
+void MessageDesk::release(smtp::Transaction& transaction) {
+  Slot* slot = static_cast<Slot*>(transaction.message);
+  slot->scan.begin(nullptr, nullptr);  // lets go of the set
+  free_slots_.push_back(slot);
+  transaction.message = nullptr;
+}
+
+void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
+                         Slot* slot) {
+  Event scratch_event;
+  // Control wants messages; a transaction that never had one is only for the observer.
+  Event* event = slot != nullptr ? events_->reserve() : nullptr;
+  if (slot != nullptr && event == nullptr) counters_->add(Counter::kEventsLost);
+  if (event == nullptr) {
+    if (observer_ == nullptr) return;
+    event = &scratch_event;
+  }
+  event->kind = EventKind::kMessage;
+  event->outcome = slot != nullptr ? slot->outcome : Outcome::kForwarded;
+  event->case_reference = slot != nullptr ? slot->case_reference : CaseReference{};
+  event->wall_us = now_.wall_us;
+  event->client = flow_->client;
+  event->server = flow_->server;
+  event->client_port = flow_->client_port;
+  event->server_port = flow_->server_port;
+  event->helo.assign(session.helo());
+  event->auth_user.assign(session.auth_user());
+  event->mail_from.assign(transaction.mail_from());
+  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
+  event->recipients_count = transaction.recipients_count;
+  event->recipients_rejected = 0;
+  event->recipients_stored = 0;
+  for (uint32_t i = 0; i < transaction.recipients_stored; ++i) {
+    if (transaction.recipients[i].reply_code >= 400) ++event->recipients_rejected;
+    if (i < Event::kRecipients) {
+      event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
+    }
+  }
+  event->subject.length = 0;
+  event->message_bytes = transaction.message_bytes;
+  event->server_reply = transaction.final_reply_code;
+  event->smtp_anomalies = transaction.anomalies;
+  event->mime_anomalies = 0;
+  event->score = 0;
+  event->rules_count = 0;
+  event->set_generation = 0;
+  if (slot != nullptr) {
+    event->subject.assign(slot->subject.view());
+    event->mime_anomalies = slot->scan.mime_anomalies();
+    event->score = slot->result.score;
+    event->rules_count = static_cast<uint32_t>(slot->result.rules.size());
+    std::copy_n(slot->result.rules.begin(), std::min<size_t>(event->rules_count, Event::kRules),
+                event->rules.begin());
+    event->set_generation = slot->generation;
+  }
+  counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
+                                                            std::popcount(event->mime_anomalies)));
+  if (observer_ != nullptr) observer_->transaction_over(*event, transaction);
+  if (event != &scratch_event) events_->publish(event);
+}
+
+void MessageDesk::report_blocked_connection(const Flow& flow, CaseReference case_reference,
+                                            const Now& now) {
+  Event* event = events_->reserve();
+  if (event == nullptr) {
+    counters_->add(Counter::kEventsLost);
+    return;
+  }
+  *event = Event{};
+  event->kind = EventKind::kConnectionRefused;
+  event->outcome = Outcome::kRefusedVerdict;
+  event->case_reference = case_reference;
+  event->wall_us = now.wall_us;
+  event->client = flow.client;
+  event->server = flow.server;
+  event->client_port = flow.client_port;
+  event->server_port = flow.server_port;
+  events_->publish(event);
+}
+
+}  // namespace postern::worker

@@ -1,0 +1,86 @@
+// Where messages are weighed: memory for those under way, their scan, the decision at the commit
+// point, and the event that reports it.
+//
+// Theory of operation. The desk is the SessionHandler of all of a worker's sessions. Before a
+// session is given bytes, the connection attends at the desk (attend()), so that the callbacks know
+// whose message they get. A message holds a slot from its DATA command until the server has
+// answered its end; when no slot is free its DATA command waits.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/pool.h"
+#include "dataplane/counters.h"
+#include "dataplane/scan/scanner.h"
+#include "dataplane/smtp/replies.h"
+#include "dataplane/smtp/session.h"
+#include "dataplane/time.h"
+#include "dataplane/verdict/decide.h"
+#include "dataplane/verdict/verdict.h"
+#include "dataplane/worker/event.h"
+#include "dataplane/worker/flow.h"
+#include "dataplane/worker/pipeline.h"
+
+namespace postern::worker {
+
+class MessageDesk : public smtp::SessionHandler {
+ public:
+  MessageDesk(const PipelineConfig& config, const smtp::ReplyTexts* texts,
+              const verdict::VerdictSource* verdicts, EventSink* events, Counters* counters,
+              Observer* observer);
+  ~MessageDesk() override;
+
+  void use_signature_set(std::shared_ptr<const scan::SignatureSet> set, uint64_t generation,
+                         scan::MessageScan::Scratch* scratch);
+  // The session calls that follow are about this flow, at this time.
+  void attend(Flow* flow, const Now& now) {
+    flow_ = flow;
+    now_ = now;
+  }
+  // A connection was answered by us from the start.
+  void report_blocked_connection(const Flow& flow, CaseReference case_reference, const Now& now);
+  // The flow's session has been closed.
+  void session_over(const Flow& flow, const Now& now) {
+    if (observer_ != nullptr) observer_->session_over(flow, now);
+  }
+  CaseReference new_case_reference();
+  uint64_t messages_in_flight() const { return slots_.size() - free_slots_.size(); }
+
+  smtp::Transaction* take_transaction() override { return transactions_.take(); }
+  void give_transaction(smtp::Transaction* transaction) override {
+    transactions_.give(transaction);
+  }
+  bool message_begin(const smtp::Session& session, smtp::Transaction& transaction) override;
+  void message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) override;
+  bool message_end(smtp::Session& session, smtp::Transaction& transaction) override;
+  bool dubious_message_end(smtp::Session& session, smtp::Transaction& transaction) override;
+  void message_abandoned(smtp::Session& session, smtp::Transaction& transaction) override;
+  void transaction_over(smtp::Session& session, smtp::Transaction& transaction) override;
+
+ private:
+  struct Slot;
+  void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
+  void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
+  void release(smtp::Transaction& transaction);
+
+  const PipelineConfig& config_;
+  verdict::DecisionPolicy policy_;
+  const smtp::ReplyTexts* texts_;
+  const verdict::VerdictSource* verdicts_;
+  EventSink* events_;
+  Counters* counters_;
+  Observer* observer_;
+  FixedPool<smtp::Transaction> transactions_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<Slot*> free_slots_;
+  std::shared_ptr<const scan::SignatureSet> set_;
+  scan::MessageScan::Scratch* scratch_ = nullptr;
+  uint64_t generation_ = 0;
+  uint64_t case_seed_;
+  uint64_t cases_ = 0;
+  Flow* flow_ = nullptr;
+  Now now_;
+};
+
+}  // namespace postern::worker

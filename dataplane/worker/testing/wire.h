@@ -1,0 +1,101 @@
+// A pipeline between two hosts that exist only in a test: packets in, packets out.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/packet/testing/builder.h"
+#include "dataplane/scan/testing/literal_scan.h"
+#include "dataplane/worker/pipeline.h"
+
+namespace postern::worker::testing {
+
+using packet::Side;
+using packet::testing::Packet;
+using packet::testing::Seen;
+
+// What left, and by which side.
+struct Sent {
+  Side out;
+  Seen segment;
+  std::optional<packet::Timestamps> timestamps;
+  bool operator==(const Sent& other) const { return out == other.out && segment == other.segment; }
+};
+inline void PrintTo(const Sent& sent, std::ostream* out) {
+  *out << (sent.out == Side::kInside ? "to the client: " : "to the server: ")
+       << packet::testing::to_text(sent.segment);
+}
+
+// Collects events; `capacity` of them may wait.
+class CollectedEvents : public EventSink {
+ public:
+  Event* reserve() override { return events.size() < capacity ? &pending_ : nullptr; }
+  void publish(Event* event) override { events.push_back(*event); }
+  std::vector<Event> events;
+  size_t capacity = 1000;
+
+ private:
+  Event pending_;
+};
+
+// The verdict that the test says, on everybody.
+class OneVerdict : public verdict::VerdictSource {
+ public:
+  verdict::Verdict lookup(const IpAddress&, uint64_t) const override { return verdict; }
+  verdict::Verdict verdict;
+};
+
+class Wire : public Transmitter {
+ public:
+  explicit Wire(const PipelineConfig& config = small());
+  ~Wire() override;
+  // A pipeline small enough to be made for every test.
+  static PipelineConfig small();
+
+  void send(packet::Frame* frame, Side out) override;
+
+  // Hands the packet to the pipeline and returns what left because of it.
+  std::vector<Sent> from_client(const Packet& packet) { return in(packet, Side::kInside); }
+  std::vector<Sent> from_server(const Packet& packet) { return in(packet, Side::kOutside); }
+  std::vector<Sent> in(const Packet& packet, Side side) { return in_bytes(packet.bytes(), side); }
+  std::vector<Sent> in_bytes(std::span<const uint8_t> frame, Side side);
+  // Lets time pass; returns what left meanwhile.
+  std::vector<Sent> wait(uint64_t milliseconds);
+
+  packet::HeapFrames frames{512};
+  OneVerdict verdicts;
+  CollectedEvents events;
+  Counters counters;
+  Now now{.monotonic_us = 1'000'000, .wall_us = 1'700'000'000'000'000};
+  std::unique_ptr<Pipeline> pipeline;
+
+ private:
+  std::vector<Sent> sent_;
+};
+
+// One SMTP connection across a Wire, with both ends' sequence numbers kept. Lossless unless the
+// test sends packets by hand.
+class Dialogue {
+ public:
+  explicit Dialogue(Wire& wire, uint16_t client_port = 40000, uint32_t client_initial = 1000,
+                    uint32_t server_initial = 5000);
+  // Handshake, greeting, EHLO, MAIL, RCPT, DATA up to the 354.
+  void open();
+  void until_data();
+  // Packets as each end would send them now; client() and server() also send them.
+  Packet client_packet(std::string payload, uint8_t flags = packet::kAck | packet::kPsh);
+  Packet server_packet(std::string payload, uint8_t flags = packet::kAck | packet::kPsh);
+  std::vector<Sent> client(std::string payload, uint8_t flags = packet::kAck | packet::kPsh);
+  std::vector<Sent> server(std::string payload, uint8_t flags = packet::kAck | packet::kPsh);
+
+  Wire& wire;
+  std::string client_name, server_name = "198.51.100.1:25";
+  uint32_t client_next, server_next;  // next sequence numbers of each end
+  std::optional<packet::Timestamps> timestamps;
+};
+
+}  // namespace postern::worker::testing

@@ -1,0 +1,269 @@
+"""The demo proper: see deploy/demo. Argument: the build directory."""
+
+import re
+import signal
+import smtplib
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/wire"))
+
+from appliance import Appliance  # noqa: E402
+from messages import crlf, difference, identity, Message, shipped  # noqa: E402
+from paper import Paper  # noqa: E402
+from postfix import Postfix  # noqa: E402
+from smtp_client import Client, dot_stuff  # noqa: E402
+from topology import CUSTOMER, CUSTOMER_OTHERS, INTERNET, SetupError, Topology, wait_until  # noqa: E402
+
+SENDER, READER = "alice@customer.example", "bob@internet.example"
+PICTURE = f"""\
+customer's Postfix                 Postern                  Postfix on the Internet
+   {CUSTOMER}  ----- veth ----- data plane ----- veth -----  {INTERNET}
+                             control process"""
+
+
+class Demo:
+    def __init__(self, topology, build, paper):
+        self.paper = paper
+        self.topology = topology
+        self.gate = Appliance(topology, build)
+        self.receiver = Postfix(topology, topology.internet, "receiver", "internet.example", INTERNET)
+        self.sender = Postfix(topology, topology.customer, "sender", "customer.example", "127.0.0.1",
+                              relay=INTERNET)
+        self.fresh = 0
+
+    # Sending and looking.
+
+    def submit(self, messages):
+        """Hands messages to the customer's own server, as its users' programs do."""
+        with self.topology.customer.entered():
+            submission = smtplib.SMTP("127.0.0.1", 25, timeout=30)
+        with submission:
+            for message in messages:
+                submission.sendmail(SENDER, [READER], message.octets)
+
+    def settle(self):
+        left = self.sender.settle()
+        self.receiver.settle()
+        self.paper.expect(not left, "both servers' queues are empty",
+                          f"{len(left)} messages are deferred; see {self.sender.log}")
+
+    def told(self):
+        """What the sending Postfix was told at the end of each message: Message-ID → its log's words."""
+        numbers, told = {}, {}
+        for line in self.sender.log_lines():
+            if found := re.search(r"cleanup\[\d+\]: (\w+): message-id=(<.*>)", line):
+                numbers[found[1]] = found[2]
+            elif found := re.search(r"/smtp\[\d+\]: (\w+): to=.*status=(\w+) \((.*)\)$", line):
+                said = re.sub(r"^host \S+ said: | \(in reply to [^)]*\)$", "", found[3])
+                told[numbers.get(found[1])] = said
+        return told
+
+    def arrived(self):
+        """What lies in the reader's mailbox: Message-ID → the copies of it."""
+        copies = {}
+        for octets in self.receiver.delivered():
+            copies.setdefault(identity(octets), []).append(octets)
+        return copies
+
+    def one_more(self, subject):
+        """An ordinary message that was never sent before."""
+        self.fresh += 1
+        return Message(subject, False, crlf(
+            f"From: Alice <{SENDER}>\nTo: Bob <{READER}>\nSubject: {subject}\n"
+            f"Date: Tue, 5 Mar 2024 10:00:00 +0000\n"
+            f"Message-ID: <fresh-{self.fresh}@customer.example>\n\n"
+            f"Hello Bob,\nis Thursday still good for you?\nAlice\n".encode()))
+
+    def bounces(self):
+        return [b.decode(errors="replace") for b in self.sender.delivered()]
+
+    # The steps.
+
+    def ordinary_mail_and_spam(self):
+        messages = shipped()
+        ham = [m for m in messages if not m.spam]
+        spam = [m for m in messages if m.spam]
+        self.paper.step(f"{len(ham)} ordinary messages and {len(spam)} of spam")
+        self.paper.say("Half of them go out through the customer's Postfix, over as many connections as it "
+                       "likes; the other half from a client that pipelines several messages on one.")
+        by_postfix = ham[::2] + spam[::2]
+        pipelined = ham[1::2], spam[1::2]
+        self.submit(by_postfix)
+        replies = self.send_pipelined(*pipelined)
+        self.settle()
+        told, arrived = self.told(), self.arrived()
+        rows = []
+        for message in messages:
+            postfix = message in by_postfix
+            said = told.get(identity(message.octets), "nothing") if postfix else replies[message.name]
+            rows.append(self.row(message, "Postfix" if postfix else "pipelined", said,
+                                 arrived.get(identity(message.octets), [])))
+        print()
+        self.paper.table(("message", "kind", "sent by", "sender was told", "at the receiver"),
+                         [row for row, _ in rows])
+        print()
+        wrong = sum(not right for _, right in rows)
+        self.paper.expect(not wrong, f"all {len(ham)} ordinary messages arrived once, byte for byte; all "
+                                     f"{len(spam)} of spam were refused and none arrived",
+                          f"{wrong} of {len(rows)} rows are not as they should be")
+        strangers = set(arrived) - {identity(m.octets) for m in messages}
+        self.paper.expect(not strangers, "nothing arrived that was not sent", str(strangers))
+        return [m for m in by_postfix if m.spam]
+
+    def send_pipelined(self, ham, spam):
+        """Several messages per connection, spam the last of each; what was said to each message."""
+        replies = {}
+        share = -(-len(ham) // max(1, len(spam)))
+        groups = [ham[i * share:(i + 1) * share] + [bad] for i, bad in enumerate(spam)]
+        envelope = f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{READER}>\r\nDATA\r\n".encode()
+        for group in groups:
+            with Client(self.topology.customer, INTERNET, CUSTOMER_OTHERS[0]) as client:
+                client.greet("client.customer.example")
+                client.send(envelope)
+                for message in group:
+                    codes = [client.reply().code for _ in range(3)]
+                    if codes != [250, 250, 354]:
+                        replies[message.name] = f"envelope refused: {codes}"
+                        break
+                    # The end of this message and the next one's envelope travel together.
+                    more = b"QUIT\r\n" if message is group[-1] else envelope
+                    client.send(dot_stuff(message.octets) + b".\r\n" + more)
+                    replies[message.name] = str(client.reply())
+        return replies
+
+    def row(self, message, way, said, copies):
+        if not copies:
+            there, same = "not there", False
+        else:
+            wrong = difference(message.octets, copies[0])
+            same = wrong is None and len(copies) == 1
+            there = "arrived, identical" if same else wrong or f"arrived {len(copies)} times"
+        if message.spam:
+            right = not copies and re.match(r"554 5\.7\.1 .*\(case \w{10}\)", said)
+        else:
+            right = same and said.startswith("250 ")
+        room = max(30, self.paper.width - 72)
+        if len(said) > room:
+            said = said[:room - 3] + "..."
+        name = message.name if len(message.name) <= 28 else message.name[:25] + "..."
+        return ((name, "spam" if message.spam else "mail", way, said,
+                 (there, "good" if right else "bad")), bool(right))
+
+    def what_the_sender_made_of_it(self, refused):
+        self.paper.step("What the sending Postfix made of a refusal")
+        bounces = self.bounces()
+        self.paper.expect(len(bounces) == len(refused),
+                          f"each of the {len(refused)} refused messages came back once to its sender",
+                          f"{len(bounces)} bounces are in the sender's mailbox")
+        about = [b for b in bounces if identity(refused[0].octets) in b]
+        if not self.paper.expect(len(about) == 1, "the first of them has its bounce"):
+            return
+        words = about[0][about[0].index(f"<{READER}>: host"):].split("\n\n")[0]
+        self.paper.quote(words)
+        case = re.search(r"\(case (\w{10})\)", re.sub(r"\s+", " ", words))
+        if not self.paper.expect(case and "554 5.7.1" in words, "the bounce quotes our 554 and names a case"):
+            return
+        self.paper.say(f"postern events --case {case[1]}")
+        self.paper.quote(self.gate.postern("events", "--case", case[1]))
+        events = self.gate.events(case[1])
+        self.paper.expect(len(events) == 1 and events[0]["outcome"] == "refused_content" and
+                          events[0]["mail_from"] == SENDER,
+                          "the ledger knows that case: whose message it was, and which rules it hit")
+
+    def a_blocked_sender(self):
+        self.paper.step("The customer is blocked, and let go again")
+        before = len(self.bounces())
+        self.verdict("set", CUSTOMER, "refuse", "--reason", "relays spam, owner told by telephone")
+        blocked = self.one_more("Thursday")
+        self.submit([blocked])
+        self.settle()
+        said = self.told().get(identity(blocked.octets), "nothing")
+        self.paper.quote(said)
+        self.paper.expect(re.match(rf"550 5\.7\.1 .*{re.escape(CUSTOMER)}.*\(case \w{{10}}\)", said),
+                          "the next message is refused at MAIL with our 550")
+        self.paper.expect(len(self.bounces()) == before + 1 and
+                          identity(blocked.octets) not in self.arrived(),
+                          "it bounced and did not arrive")
+        self.verdict("clear", CUSTOMER)
+        self.expect_delivered(self.one_more("Thursday, again"), "mail flows again")
+
+    def verdict(self, *words):
+        self.paper.say("postern verdict " + " ".join(f'"{w}"' if " " in w else w for w in words))
+        self.paper.quote(self.gate.postern("verdict", *words))
+
+    def expect_delivered(self, message, announced):
+        self.submit([message])
+        self.settle()
+        copies = self.arrived().get(identity(message.octets), [])
+        self.paper.expect(len(copies) == 1 and difference(message.octets, copies[0]) is None, announced,
+                          f"{len(copies)} copies arrived; see {self.sender.log}")
+
+    def without_control(self, spam):
+        self.paper.step("The control process is killed")
+        self.gate.kill_control()
+        self.expect_delivered(self.one_more("While control is dead"), "mail goes on without it")
+        with Client(self.topology.customer, INTERNET, CUSTOMER_OTHERS[0]) as client:
+            client.greet()
+            reply = client.deliver(SENDER, READER, spam.octets)
+        self.paper.expect(reply.code == 554, "spam is refused without it", str(reply))
+        self.gate.start_control()
+        self.gate.wait_attached()
+        case = re.search(r"\(case (\w{10})\)", str(reply))
+        try:
+            known = wait_until(lambda: case and self.gate.events(case[1]), 15, "the event")
+        except TimeoutError:
+            known = None
+        self.paper.expect(known, "started again, it learns what happened meanwhile")
+
+    def status(self):
+        self.paper.step("Where it stands now")
+        self.paper.quote(self.gate.postern("status"))
+        status = self.gate.status()
+        heaps = [part["allocator"] for part in (status["control"], *status["data_planes"])]
+        self.paper.expect(all(h.startswith("mimalloc") for h in heaps), "both processes use mimalloc",
+                          str(heaps))
+
+
+def main():
+    paper = Paper(first_step=3)
+    build = Path(sys.argv[1]).resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    began = time.monotonic()
+    topology = None
+    try:
+        paper.step("Two networks, and the appliance between them")
+        topology = Topology("postern-demo")
+        demo = Demo(topology, build, paper)
+        paper.quote(PICTURE)
+        paper.say(demo.gate.description())
+        spam = demo.ordinary_mail_and_spam()
+        demo.what_the_sender_made_of_it(spam)
+        demo.a_blocked_sender()
+        demo.without_control(spam[0])
+        demo.status()
+    except (SetupError, TimeoutError, AssertionError) as error:
+        paper.failures.append("the demo could not go on")
+        print(f"    {paper.paint('FAIL', 'bad')}  {error}")
+    except KeyboardInterrupt:
+        paper.failures.append("interrupted")
+    finally:
+        if topology:
+            topology.keep_directory = bool(paper.failures)
+            topology.close()
+    print()
+    if paper.failures:
+        print(paper.paint(f"{len(paper.failures)} of what was announced did not come true:", "bad"))
+        for failure in paper.failures:
+            print(f"  - {failure}")
+        if topology:
+            print(f"Logs: {topology.directory}/gate/*.log (the appliance), "
+                  f"{topology.directory}/sender/mail.log and receiver/mail.log (the mail servers)")
+        sys.exit(1)
+    print(f"All that was announced came true ({time.monotonic() - began:.0f} s). Nothing is left running.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""The groups of tests, each built in the flavour it needs and counted case by case.
+
+    tests/run                     all groups
+    tests/run --quick             without the sanitizers, the fuzzers and the thousand lossy messages
+    tests/run --only unit,wire    these groups; --unit, --fixtures, … mean the same for one
+
+    sets       the shipped signature sets: each rule with a message it hits and one it must not
+    unit       the unit tests beside the code
+    fixtures   packets in, packets out, through a whole worker
+    wire       real mail servers in network namespaces, the appliance between them (needs root)
+    sanitize   unit tests and fixtures under the address and undefined behaviour sanitizers
+    threads    the structures that threads share, under the thread sanitizer
+    fuzz       each parser of outside bytes under libFuzzer, for some seconds
+
+Prints one line per group and, below it, what failed. Build trees: build-test, build-asan, build-tsan,
+build-fuzz. The last line is `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ_SECONDS = 12
+# The unit tests whose code is shared between threads; the rest runs on one and gains nothing there.
+THREADED = ("verdict", "worker", "agent", "ports", "channel", "ledger", "control")
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list = field(default_factory=list)  # what failed or was left out, and where to look
+
+    def fail(self, note):
+        self.failed += 1
+        self.notes.append(note)
+        return self
+
+
+class BuildFailed(Exception):
+    """Its text is the end of the build's output."""
+
+
+def log_file(name):
+    folder = ROOT / "build-test"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}.log"
+
+
+def command(words, log, environment=None, cwd=ROOT):
+    """Runs to the end with its output in `log`; the exit status."""
+    with open(log, "ab") as output:
+        output.write((" ".join(map(str, words)) + "\n").encode())
+        output.flush()
+        return subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=subprocess.STDOUT, cwd=cwd,
+                              env={**os.environ, **(environment or {})}).returncode
+
+
+def tail(log, lines=40):
+    return "\n".join(Path(log).read_text(errors="replace").splitlines()[-lines:])
+
+
+class Tree:
+    """A build tree of one flavour."""
+
+    def __init__(self, name, *options, compiler=None):
+        self.path = ROOT / name
+        self.log = log_file(f"{name}-output")
+        self.log.unlink(missing_ok=True)
+        if not (self.path / "build.ninja").exists():
+            environment = {"CXX": compiler} if compiler else {}
+            if command(["meson", "setup", self.path, *options], self.log, environment):
+                raise BuildFailed(f"meson setup {name} failed:\n{tail(self.log)}")
+
+    def ninja(self, *targets):
+        if command(["ninja", "-C", self.path, *targets], self.log):
+            raise BuildFailed(f"ninja -C {self.path.name} failed:\n{tail(self.log)}")
+
+    def introspect(self, what):
+        done = subprocess.run(["meson", "introspect", f"--{what}", str(self.path)],
+                              capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    def tests(self, *suites):
+        """Names and programs of the tests in these suites."""
+        found = {}
+        for test in self.introspect("tests"):
+            if any(s.split(":")[-1] in suites for s in test["suite"]):
+                programs = [p for p in test["cmd"] if Path(p).is_relative_to(self.path)]
+                found[test["name"]] = [str(Path(p).relative_to(self.path)) for p in programs]
+        return found
+
+    def run_tests(self, *suites, names=None, environment=None):
+        """Builds what the tests of these suites need, runs them, and counts their cases."""
+        counts = Counts()
+        self.ninja("build.ninja")
+        tests = self.tests(*suites)
+        if names is not None:
+            tests = {name: programs for name, programs in tests.items() if name in names}
+        if not tests:
+            return counts
+        self.ninja(*sorted({p for programs in tests.values() for p in programs}))
+        for stale in self.path.glob("*.xml"):
+            stale.unlink()
+        status = command(
+            ["meson", "test", "-C", self.path, "--no-rebuild", "--print-errorlogs", *sorted(tests)],
+            self.log, environment)
+        report = ElementTree.parse(self.path / "meson-logs/testlog.junit.xml").getroot()
+        for case in report.iter("testcase"):
+            name = f"{case.get('classname', '')}.{case.get('name')}".strip(".")
+            if case.find("failure") is not None or case.find("error") is not None:
+                counts.fail(f"{name}: see {self.path.name}/meson-logs/testlog.txt")
+            elif case.find("skipped") is not None or case.get("status") == "notrun":
+                counts.skipped += 1
+            else:
+                counts.passed += 1
+        if status and not counts.failed:
+            counts.fail(f"meson test failed outside a case: see {self.path.name}/meson-logs/testlog.txt")
+        return counts
+
+
+_test_tree = None
+
+
+def test_tree():
+    global _test_tree
+    if _test_tree is None:
+        _test_tree = Tree("build-test", "--buildtype=debugoptimized")
+    return _test_tree
+
+
+def unit(_):
+    return test_tree().run_tests("unit")
+
+
+def fixtures(_):
+    return test_tree().run_tests("fixtures")
+
+
+def sanitize(_):
+    tree = Tree("build-asan", "-Dsanitize=address,undefined", "--buildtype=debugoptimized")
+    return tree.run_tests("unit", "fixtures", environment={
+        "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1"})
+
+
+def threads(_):
+    tree = Tree("build-tsan", "-Dsanitize=thread", "--buildtype=debugoptimized")
+    return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
+
+
+def fuzz(_):
+    counts = Counts()
+    tree = Tree("build-fuzz", "-Dfuzz=true", "-Dwerror=false", "--buildtype=debugoptimized",
+                compiler="clang++-19")
+    tree.ninja("build.ninja")
+    targets = {Path(t["filename"][0]).name.removesuffix("_fuzz"): Path(t["filename"][0])
+               for t in tree.introspect("targets") if t["name"].endswith("_fuzz")}
+    for source in (ROOT / "tests/fuzz").glob("*_fuzz.cc"):
+        if source.name.removesuffix("_fuzz.cc") not in targets:
+            counts.fail(f"{source.name} has no row in tests/fuzz/meson.build")
+    tree.ninja(*(str(p.relative_to(tree.path)) for p in targets.values()))
+
+    def run(name):
+        found = tree.path / "corpus" / name
+        crashes = tree.path / "crashes"
+        found.mkdir(parents=True, exist_ok=True)
+        crashes.mkdir(exist_ok=True)
+        seeds = ROOT / "tests/fuzz/corpus" / name
+        log = log_file(f"fuzz-{name}")
+        log.unlink(missing_ok=True)
+        status = command(
+            [targets[name], found, *([seeds] if seeds.is_dir() else []),
+             f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3072",
+             "-print_final_stats=1", f"-artifact_prefix={crashes}/{name}-"], log)
+        return name, status, log
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, status, log in pool.map(run, sorted(targets)):
+            if status:
+                counts.fail(f"{name}: {last_matching(log, 'ERROR|SUMMARY|runtime error')}; see {log}")
+            else:
+                counts.passed += 1
+    return counts
+
+
+def last_matching(log, pattern):
+    lines = [line for line in Path(log).read_text(errors="replace").splitlines()
+             if re.search(pattern, line)]
+    return lines[-1] if lines else "ended with an error"
+
+
+def sets(_):
+    """Two judges, SpamAssassin and our scanner: each must find what each message says of itself."""
+    counts = Counts()
+    test_tree().ninja("control/cli/postern")
+    log = log_file("sets")
+    log.unlink(missing_ok=True)
+    status = command([sys.executable, ROOT / "patterns/sets/check.py", "--spamassassin", "--postern",
+                      test_tree().path / "control/cli/postern"], log)
+    text = log.read_text(errors="replace")
+    judged = re.findall(r"^(\w+): (\d+) pairs and (\d+) sample messages, (\d+) wrong$", text, re.M)
+    for judge, pairs, samples, wrong in judged:
+        counts.passed += 2 * int(pairs) + int(samples) - int(wrong)
+        counts.failed += int(wrong)
+    counts.notes = re.findall(r"^(?:spamassassin|postern): .*(?<! wrong)$", text, re.M)[:20]
+    if status and not counts.failed:
+        counts.fail(f"exit {status}:\n{tail(log, 15)}")
+    if counts.failed:
+        counts.notes.append(f"see {log}")
+    return counts
+
+
+def wire(options):
+    counts = Counts()
+    if os.geteuid() != 0:
+        return counts.fail("the wire tests lay out network namespaces: run as root")
+    test_tree().ninja("dataplane/postern-dataplane", "control/postern-control", "control/cli/postern")
+    return closing_line([ROOT / "tests/wire/run", "--build", test_tree().path,
+                         *(["--quick"] if options.quick else [])], "wire")
+
+
+def closing_line(words, name):
+    """Runs a program that closes with `N passed, N failed`; its failures are lines with FAIL."""
+    counts = Counts()
+    log = log_file(name)
+    log.unlink(missing_ok=True)
+    status = command(words, log)
+    text = log.read_text(errors="replace")
+    closing = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.MULTILINE)
+    if not closing:
+        return counts.fail(f"ended without counts (exit {status}); see {log}\n{tail(log, 15)}")
+    counts.passed, counts.failed, counts.skipped = (int(n or 0) for n in closing[-1])
+    counts.notes = [line.strip() for line in text.splitlines()
+                    if line.strip().startswith(("FAIL", "skip"))]
+    if counts.failed:
+        counts.notes.append(f"see {log}")
+    elif status:
+        counts.fail(f"exit {status}; see {log}")
+    return counts
+
+
+GROUPS = {"unit": unit, "fixtures": fixtures, "sets": sets, "wire": wire, "sanitize": sanitize,
+          "threads": threads, "fuzz": fuzz}
+QUICK = ("unit", "fixtures", "sets", "wire")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tests/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], metavar="GROUP,…")
+    for group in GROUPS:
+        parser.add_argument(f"--{group}", dest="only", action="append_const", const=group,
+                            help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = [group for group in options.only if group not in GROUPS]
+    if unknown:
+        parser.error(f"unknown group {unknown[0]}; groups are {', '.join(GROUPS)}")
+
+    if not (ROOT.parent / "shared/corpus.tar.xz").exists():
+        print("note: no ../shared/corpus.tar.xz beside the project: the cases with real mail are skipped")
+    total = Counts()
+    for group in options.only or (QUICK if options.quick else GROUPS):
+        began = time.monotonic()
+        try:
+            counts = GROUPS[group](options)
+        except BuildFailed as error:
+            counts = Counts().fail(str(error))
+        if counts.passed + counts.failed == 0:
+            counts.fail("no test was found")
+        took = time.monotonic() - began
+        print(f"{'FAIL' if counts.failed else 'ok':4}  {group:9} {counts.passed:5} passed, "
+              f"{counts.failed} failed, {counts.skipped} skipped   {took:5.0f} s", flush=True)
+        for note in counts.notes:
+            print("      " + note.replace("\n", "\n      "), flush=True)
+        total.passed += counts.passed
+        total.failed += counts.failed
+        total.skipped += counts.skipped
+    print(f"{total.passed} passed, {total.failed} failed" +
+          (f", {total.skipped} skipped" if total.skipped else ""))
+    sys.exit(1 if total.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The laboratory that the wire tests share: built once, on first use, torn down by the runner."""
+
+import unittest
+
+from appliance import ROOT, Appliance, Bridge
+from messages import shipped
+from postfix import Postfix
+from sink import Sink
+from topology import CUSTOMER_OTHERS, INTERNET, SINK, Topology
+
+
+class Options:
+    """What the runner was asked for."""
+    build = ROOT / "build"
+    bridge = False
+    workers = 1
+
+
+class Laboratory:
+    """Postfix on either side, a sink beside the receiving one, and the gate between."""
+
+    def __init__(self, lossy=False, mail_servers=True):
+        self.topology = Topology("pstw", lossy=lossy)
+        try:
+            self.customer, self.internet = self.topology.customer, self.topology.internet
+            self.sink = Sink(self.topology, self.internet, SINK)
+            self.gate = make_gate(self.topology)
+            if mail_servers:
+                self._start_mail_servers()
+        except BaseException:
+            self.topology.keep_directory = True
+            self.topology.close()
+            raise
+
+    def _start_mail_servers(self):
+        tls = make_certificate(self.topology)
+        self.receiver = Postfix(
+            self.topology, self.internet, "receiver", "internet.example tls.internet.example",
+            INTERNET, settings={"smtpd_tls_security_level": "may",
+                                "smtpd_tls_chain_files": tls})
+        # Mail to the second domain goes out by the same road, but only under TLS.
+        self.sender = Postfix(
+            self.topology, self.customer, "sender", "customer.example", "127.0.0.1",
+            relay=INTERNET, settings={
+                "transport_maps": f"inline:{{tls.internet.example=smtp:[{INTERNET}]:25}}",
+                "smtp_tls_policy_maps": f"inline:{{[{INTERNET}]:25=encrypt}}"})
+
+    def close(self):
+        self.topology.close()
+
+
+def make_gate(topology):
+    if Options.bridge:
+        return Bridge(topology)
+    return Appliance(topology, Options.build, Options.workers)
+
+
+def make_certificate(topology):
+    """A key and a self-signed certificate in one file, as Postfix's chain files want them."""
+    from topology import run
+    chain = topology.directory / "tls.pem"
+    key = topology.directory / "key.pem"
+    certificate = topology.directory / "certificate.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-days", "2", "-subj", "/CN=mail.internet.example", "-keyout", key,
+        "-out", certificate)
+    chain.write_text(key.read_text() + certificate.read_text())
+    chain.chmod(0o600)
+    return chain
+
+
+_shared = None
+
+
+def laboratory():
+    global _shared
+    if _shared is None:
+        _shared = Laboratory()
+    return _shared
+
+
+def close_laboratory(keep):
+    global _shared
+    if _shared is not None:
+        _shared.topology.keep_directory = keep
+        _shared.close()
+        directory, _shared = _shared.topology.directory, None
+        return directory
+    return None
+
+
+class WireTest(unittest.TestCase):
+    """A case in the shared laboratory. It begins with empty mailboxes and no verdict."""
+
+    SENDER, READER = "sender@customer.example", "reader@internet.example"
+    SOURCE = CUSTOMER_OTHERS[0]
+    needs_appliance = False
+
+    def setUp(self):
+        self.lab = laboratory()
+        if self.needs_appliance and not self.lab.gate.inspects:
+            self.skipTest("needs the appliance in the gate")
+        self.lab.gate.check()
+        self.lab.sink.clear()
+        if self.lab.gate.inspects:
+            self.lab.gate.clear_verdicts()
+
+    def shipped(self, spam):
+        return [m for m in shipped() if m.spam == spam]
+
+    def needs_refusals(self):
+        if not self.lab.gate.inspects:
+            self.skipTest("a bridge refuses nothing")
+
+    def assert_refused(self, reply, code=554, enhanced="5.7.1"):
+        self.needs_refusals()
+        self.assertEqual(reply.code, code, reply)
+        self.assertTrue(reply.text.startswith(enhanced + " "), reply)
+        self.assertRegex(reply.text, r"case [0-9A-HJKMNP-TV-Z]{10}", "the reply names no case")
+
+    def assert_sink_got(self, *messages):
+        """The sink holds exactly these messages, in any order, octet for octet."""
+        self.assertEqual(sorted(r.message for r in self.lab.sink.received),
+                         sorted(m.octets for m in messages))
