@@ -72,7 +72,8 @@
   X(kMessagesAbandoned, "messages_abandoned", "messages whose connection ended before their end")  \
   X(kScanErrors, "scan_errors", "matcher calls that returned an error")                            \
   X(kAnomalies, "anomalies", "protocol anomalies recorded in events")                              \
-  X(kEventsLost, "events_lost", "events not reported: the event queue was full")
+  X(kEventsLost, "events_lost", "events not reported: the event queue was full")                   \
+  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")
 
 namespace postern {
 

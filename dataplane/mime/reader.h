@@ -20,6 +20,9 @@ struct ReaderLimits {
   uint32_t header_bytes = 16384;  // of one field, for matching
   uint32_t headers = 1000;        // fields of one header block
   bool digests = false;           // sha256 of every part: inspect and scan want it
+  // Hidden text and zero-width characters stay in body(), which then is SpamAssassin's to the
+  // letter.
+  bool unseen_in_body = false;
 };
 
 // One thread. Reused from message to message: begin() makes it new.

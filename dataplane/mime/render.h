@@ -43,13 +43,19 @@ class RenderSink {
   // `decoded`: unfolded, RFC 2047 decoded, UTF-8.
   virtual void header(std::string_view name, std::string_view raw, std::string_view decoded) = 0;
   // Text as a reader sees it: charset to UTF-8, HTML to text, white space runs to one blank; one
-  // paragraph a call, at most 4,096 bytes (longer ones are split at a blank). The subject comes
-  // first, as SpamAssassin does it.
+  // paragraph a call, at most 2,049 bytes (longer ones are split at a blank): the lines, less their
+  // line end, that SpamAssassin matches body rules against. The subject comes first, always, even
+  // when it is empty or absent.
   virtual void body(std::string_view paragraph) = 0;
+  // Text that HTML hides from its reader (display:none, no font size …), in the same form. It is no
+  // part of body() unless ReaderLimits say so; the hidden text of a message is one text.
+  virtual void hidden(std::string_view paragraph) { static_cast<void>(paragraph); }
   // Text of text parts after the transfer encoding, mark-up and line ends kept ("\n"); one line, or
-  // at most 2,048 bytes of one, a call.
+  // at most 2,048 bytes of one, a call: a call whose text has no "\n" at its end is continued by
+  // the next, or ends the part.
   virtual void rawbody(std::string_view line) = 0;
-  // A URI found in text or in an HTML attribute, as found.
+  // A URI found in text or in an HTML attribute, as found; a bare host in text ("www.example.com")
+  // has the scheme before it that mail programs give it. One that stands twice is told twice.
   virtual void uri(std::string_view uri) = 0;
   virtual void part(const Part& part) = 0;
 };

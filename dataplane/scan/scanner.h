@@ -38,11 +38,15 @@ class SignatureSet {
   std::unique_ptr<Compiled> compiled_;
 };
 
+inline constexpr size_t kReportedRules = 1024;
+
 struct ScanResult {
   double score = 0;
   bool failed = false;              // a matcher returned an error: fail mode decides
-  std::span<const uint32_t> rules;  // rules that count towards the score, ascending; valid until
-                                    // the MessageScan begins anew
+  uint32_t confirmations_cut = 0;   // expressions given up in one element at their bound on work:
+                                    // they count as no match there
+  std::span<const uint32_t> rules;  // rules that count towards the score, ascending, at most
+                                    // kReportedRules; valid until the MessageScan begins anew
 };
 
 // One message under way: its MIME reader, its renderings, its hits. Made at start, reused;
@@ -55,7 +59,8 @@ class MessageScan {
   MessageScan(const MessageScan&) = delete;
   MessageScan& operator=(const MessageScan&) = delete;
 
-  // `scratch` belongs to the thread. `set` stays alive until the next begin().
+  // `scratch` belongs to the thread. `set` stays alive until the next begin(). Without a set (null)
+  // the message is only read, for the observer.
   class Scratch;
   void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
   // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
@@ -66,6 +71,8 @@ class MessageScan {
   // Matches what is left and scores. Once per message.
   ScanResult finish();
   uint32_t mime_anomalies() const;
+  // Whether the message hit this rule, sub-rules included. After finish().
+  bool is_hit(uint32_t rule) const;
   const std::shared_ptr<const SignatureSet>& set() const;
 
   // Matcher scratch memory, one per thread; prepare() must be called, off the hot path, for every

@@ -1,7 +1,6 @@
 #include "dataplane/smtp/session.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace postern::smtp {
 
@@ -89,6 +88,7 @@ bool Session::begin_message() {
   if (!open_transaction()) return false;
   if (!handler_->message_begin(*this, *transaction_)) return false;
   message_under_way_ = true;
+  transaction_->message_bytes = 0;
   transaction_->reported = false;
   return true;
 }
@@ -165,7 +165,7 @@ Step Session::refuse() {
 void Session::refuse_with(std::string_view reply_lines) {
   if (!transaction_) return;
   const size_t length = std::min(reply_lines.size(), transaction_->line.size());
-  std::memcpy(transaction_->line.data(), reply_lines.data(), length);
+  std::copy_n(reply_lines.data(), length, transaction_->line.data());
   transaction_->line_used = static_cast<uint16_t>(length);
 }
 

@@ -90,7 +90,7 @@ Step Session::obey(const Command& command, bool cut) {
     case Verb::kEhlo:
     case Verb::kHelo: {
       const std::string_view name = command.argument.substr(0, helo_.size());
-      memcpy(helo_.data(), name.data(), name.size());
+      std::copy_n(name.data(), name.size(), helo_.data());
       helo_length_ = static_cast<uint8_t>(name.size());
       return await_reply(command.verb == Verb::kEhlo ? Awaited::kEhlo : Awaited::kHelo);
     }

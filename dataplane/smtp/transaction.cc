@@ -1,7 +1,6 @@
 #include "dataplane/smtp/transaction.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace postern::smtp {
 
@@ -21,7 +20,7 @@ uint16_t Transaction::store(std::string_view address, uint16_t* offset) {
   const size_t length = std::min(address.size(), text.size() - text_used);
   if (length < address.size()) truncated = true;
   *offset = text_used;
-  std::memcpy(text.data() + text_used, address.data(), length);
+  std::copy_n(address.data(), length, text.data() + text_used);
   text_used = static_cast<uint16_t>(text_used + length);
   return static_cast<uint16_t>(length);
 }

@@ -274,6 +274,7 @@ void Connection::become_opaque() {
   s_.counters->add(Counter::kConnectionsOpaque);
   flow_.state = FlowState::kOpaque;
   flow_.session.close();
+  s_.desk->session_over(flow_, now_);
   flow_.client_stream.clear();
   flow_.server_stream.clear();
 }
@@ -466,6 +467,7 @@ void Connection::close() {
   }
   if (flow_.state == FlowState::kInspected || flow_.state == FlowState::kRefusing) {
     flow_.session.close();
+    s_.desk->session_over(flow_, now_);
   }
   flow_.client_stream.clear();
   flow_.server_stream.clear();

@@ -40,6 +40,10 @@ class MessageDesk : public smtp::SessionHandler {
   }
   // A connection was answered by us from the start.
   void report_blocked_connection(const Flow& flow, CaseReference case_reference, const Now& now);
+  // The flow's session has been closed.
+  void session_over(const Flow& flow, const Now& now) {
+    if (observer_ != nullptr) observer_->session_over(flow, now);
+  }
   CaseReference new_case_reference();
   uint64_t messages_in_flight() const { return slots_.size() - free_slots_.size(); }
 

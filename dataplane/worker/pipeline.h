@@ -26,6 +26,8 @@
 
 namespace postern::worker {
 
+struct Flow;
+
 using FailMode = verdict::FailMode;
 
 struct PipelineConfig {
@@ -74,6 +76,8 @@ class Observer {
   virtual void message_bytes(const smtp::Transaction& transaction,
                              std::span<const uint8_t> bytes) = 0;
   virtual void transaction_over(const Event& event, const smtp::Transaction& transaction) = 0;
+  // A connection that was inspected is over, or goes on under TLS (its state says which).
+  virtual void session_over(const Flow& flow, const Now& now) { (void)flow, (void)now; }
 };
 
 class Pipeline {
@@ -105,8 +109,8 @@ class Pipeline {
   uint64_t messages_in_flight() const;
 
  private:
-  Pipeline();
   struct Impl;
+  Pipeline();
   std::unique_ptr<Impl> impl_;
 };
 

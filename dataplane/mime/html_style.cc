@@ -1,0 +1,184 @@
+#include "dataplane/mime/html_style.h"
+
+#include "dataplane/mime/ascii.h"
+
+namespace postern::mime {
+namespace {
+
+bool is_cell(uint32_t name) { return name == element("td") || name == element("th"); }
+bool is_row_group(uint32_t name) {
+  return name == element("tbody") || name == element("thead") || name == element("tfoot");
+}
+bool is_table_part(uint32_t name) {
+  return is_cell(name) || is_row_group(name) || name == element("tr") || name == element("table");
+}
+
+// Elements that end an open paragraph.
+bool is_block(uint32_t name) {
+  switch (name) {
+    case element("address"):
+    case element("article"):
+    case element("aside"):
+    case element("blockquote"):
+    case element("center"):
+    case element("div"):
+    case element("dl"):
+    case element("fieldset"):
+    case element("footer"):
+    case element("form"):
+    case element("h1"):
+    case element("h2"):
+    case element("h3"):
+    case element("h4"):
+    case element("h5"):
+    case element("h6"):
+    case element("header"):
+    case element("hr"):
+    case element("main"):
+    case element("nav"):
+    case element("ol"):
+    case element("p"):
+    case element("pre"):
+    case element("section"):
+    case element("table"):
+    case element("ul"):
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A length that shows nothing: below or at one pixel or point, or nothing of anything.
+bool is_tiny(std::string_view value) {
+  if (value.empty() || !(is_digit(value[0]) || value[0] == '.')) return false;
+  double number = 0;
+  double place = 1;
+  size_t at = 0;
+  bool fraction = false;
+  for (; at < value.size() && (is_digit(value[at]) || (value[at] == '.' && !fraction)); ++at) {
+    if (value[at] == '.') {
+      fraction = true;
+    } else if (fraction) {
+      place /= 10;
+      number += (value[at] - '0') * place;
+    } else {
+      number = number * 10 + (value[at] - '0');
+      if (number > 1000) return false;
+    }
+  }
+  const std::string_view unit = trim(value.substr(at));
+  if (number == 0) return true;
+  const bool small_unit = unit.empty() || starts_ignoring_case(unit, "px") ||
+                          starts_ignoring_case(unit, "pt") || starts_ignoring_case(unit, "%");
+  return small_unit ? number <= 1 : number < 0.1;
+}
+
+bool is_zero(std::string_view value) {
+  if (value.empty()) return false;
+  for (char c : value) {
+    if (c != '0' && c != '.') return false;
+  }
+  return true;
+}
+
+std::string_view without_important(std::string_view value) {
+  const size_t mark = value.find('!');
+  return trim(value.substr(0, mark));
+}
+
+}  // namespace
+
+Style read_style(std::string_view declarations, Style outer) {
+  Style style = outer;
+  while (!declarations.empty()) {
+    const size_t end = declarations.find(';');
+    const std::string_view declaration = declarations.substr(0, end);
+    declarations.remove_prefix(end == declarations.npos ? declarations.size() : end + 1);
+    const size_t colon = declaration.find(':');
+    if (colon == declaration.npos) continue;
+    const std::string_view property = trim(declaration.substr(0, colon));
+    const std::string_view value = without_important(declaration.substr(colon + 1));
+    if (equals_ignoring_case(property, "display")) {
+      style.none = outer.none || equals_ignoring_case(value, "none");
+    } else if (equals_ignoring_case(property, "mso-hide")) {
+      style.none = style.none || equals_ignoring_case(value, "all");
+    } else if (equals_ignoring_case(property, "visibility")) {
+      style.invisible = equals_ignoring_case(value, "hidden") ||
+                        equals_ignoring_case(value, "collapse") ||
+                        (outer.invisible && equals_ignoring_case(value, "inherit"));
+    } else if (equals_ignoring_case(property, "opacity")) {
+      style.none = style.none || is_zero(value);
+    } else if (equals_ignoring_case(property, "font-size") ||
+               equals_ignoring_case(property, "font")) {
+      const bool size_first = property.size() > 4;
+      // The shorthand's size is the first word that is a length.
+      std::string_view size = value;
+      while (!size_first && !size.empty() && !is_digit(size[0]) && size[0] != '.') {
+        const size_t blank = size.find(' ');
+        size = blank == size.npos ? std::string_view{} : trim(size.substr(blank));
+      }
+      if (size_first || !size.empty())
+        style.tiny = is_tiny(size.substr(0, size.find_first_of(" /")));
+    }
+  }
+  return style;
+}
+
+void OpenElements::begin() {
+  depth_ = 0;
+  beyond_ = 0;
+}
+
+void OpenElements::pop_to(size_t depth) {
+  depth_ = depth;
+  beyond_ = 0;
+}
+
+void OpenElements::open(uint32_t name, Style style) {
+  if (depth_ == kDepth) {
+    ++beyond_;
+    return;
+  }
+  stack_[depth_++] = {name, style};
+}
+
+void OpenElements::close(uint32_t name) {
+  if (beyond_ > 0) {
+    --beyond_;
+    return;
+  }
+  for (size_t at = depth_; at > 0; --at) {
+    const uint32_t open = stack_[at - 1].name;
+    if (open == name) {
+      pop_to(at - 1);
+      return;
+    }
+    // </div> in a cell does not close the div around the table; nor does </td> an outer cell.
+    if (open == element("table")) return;
+    if (is_cell(open) && !is_table_part(name)) return;
+  }
+}
+
+void OpenElements::make_room_for(uint32_t name) {
+  const bool item = name == element("li") || name == element("option");
+  const bool term = name == element("dt") || name == element("dd");
+  for (size_t at = depth_; at > 0; --at) {
+    const uint32_t open = stack_[at - 1].name;
+    if (is_cell(name) || name == element("tr") || is_row_group(name)) {
+      if (open == element("table")) return;
+      const bool closes = is_cell(open) || (!is_cell(name) && open == element("tr")) ||
+                          (is_row_group(name) && is_row_group(open));
+      if (closes) pop_to(at - 1);
+      continue;
+    }
+    if (open == element("p") && is_block(name)) return pop_to(at - 1);
+    if (item && open == name) return pop_to(at - 1);
+    if (term && (open == element("dt") || open == element("dd"))) return pop_to(at - 1);
+    // Nothing is closed out of the block or cell that it stands in.
+    if (is_block(open) || is_table_part(open) || open == element("ul") || open == element("ol")) {
+      return;
+    }
+  }
+}
+
+}  // namespace postern::mime

@@ -1,0 +1,490 @@
+#include "dataplane/mime/html_text.h"
+
+#include "dataplane/mime/ascii.h"
+#include "dataplane/mime/charset.h"
+
+namespace postern::mime {
+namespace {
+
+std::string_view between(const char* p, const char* end) {
+  return {p, static_cast<size_t>(end - p)};
+}
+
+// Elements without content, and so without an end tag.
+bool is_void(uint32_t name) {
+  switch (name) {
+    case element("area"):
+    case element("base"):
+    case element("basefont"):
+    case element("bgsound"):
+    case element("br"):
+    case element("col"):
+    case element("embed"):
+    case element("frame"):
+    case element("hr"):
+    case element("img"):
+    case element("input"):
+    case element("link"):
+    case element("meta"):
+    case element("param"):
+    case element("source"):
+    case element("track"):
+    case element("wbr"):
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool leads_somewhere(uint32_t tag, std::string_view attribute) {
+  for (std::string_view name : {"href", "src", "action", "background", "formaction", "xlink:href",
+                                "poster", "data-saferedirecturl"}) {
+    if (equals_ignoring_case(attribute, name)) return true;
+  }
+  return tag == element("object") && equals_ignoring_case(attribute, "data");
+}
+
+uint32_t hash_name(std::string_view name) {
+  char lower[16];
+  if (name.size() > sizeof lower) return 0;
+  for (size_t i = 0; i < name.size(); ++i) lower[i] = to_lower(name[i]);
+  return element({lower, name.size()});
+}
+
+size_t name_length(std::string_view tag) {
+  size_t length = 0;
+  while (length < tag.size() && !is_space(tag[length]) && tag[length] != '/') ++length;
+  return length;
+}
+
+}  // namespace
+
+void HtmlText::begin() {
+  state_ = State::kText;
+  open_.begin();
+  token_.clear();
+  tag_.clear();
+}
+
+void HtmlText::feed(std::string_view utf8) {
+  const char* p = utf8.data();
+  const char* const end = p + utf8.size();
+  while (p < end) {
+    switch (state_) {
+      case State::kText:
+        p = in_text(p, end);
+        break;
+      case State::kEntity:
+        p = in_entity(p, end);
+        break;
+      case State::kOpening:
+        p = in_opening(p, end);
+        break;
+      case State::kTag:
+        p = in_tag(p, end);
+        break;
+      case State::kComment:
+        p = in_comment(p, end);
+        break;
+      case State::kDeclaration: {
+        const void* close = std::memchr(p, '>', static_cast<size_t>(end - p));
+        if (close == nullptr) return;
+        p = static_cast<const char*>(close) + 1;
+        sink_->html_text_end();
+        state_ = State::kText;
+        break;
+      }
+      case State::kRaw:
+        p = in_raw(p, end);
+        break;
+      case State::kRawOpening:
+        p = in_raw_opening(p, end);
+        break;
+    }
+  }
+}
+
+void HtmlText::finish() {
+  // What looked like the beginning of something is text after all. An unfinished tag or comment is
+  // nothing to browsers.
+  if (state_ == State::kEntity) end_entity(false);
+  if (state_ == State::kOpening) {
+    text("<");
+    text(token_.view());
+  }
+  state_ = State::kText;
+}
+
+void HtmlText::text(std::string_view utf8) {
+  if (!utf8.empty()) sink_->html_text(utf8, open_.hidden());
+}
+
+const char* HtmlText::in_text(const char* p, const char* end) {
+  const char* stop = find_either(p, end, '<', '&');
+  raw_text(between(p, stop));
+  if (stop == end) return end;
+  token_.clear();
+  state_ = *stop == '<' ? State::kOpening : State::kEntity;
+  return stop + 1;
+}
+
+// SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on it.
+void HtmlText::raw_text(std::string_view utf8) {
+  size_t at = 0;
+  while ((at = utf8.find('\xe2', at)) != utf8.npos) {
+    const std::string_view sequence = utf8.substr(at, 3);
+    if (sequence == "\u201c" || sequence == "\u201d") {
+      text(utf8.substr(0, at));
+      text("\"");
+      utf8.remove_prefix(at + 3);
+      at = 0;
+    } else {
+      ++at;
+    }
+  }
+  text(utf8);
+}
+
+const char* HtmlText::in_entity(const char* p, const char* end) {
+  while (p < end) {
+    const bool goes_on = is_alnum(*p) || (*p == '#' && token_.empty());
+    if (!goes_on || token_.full()) {
+      state_ = State::kText;
+      return end_entity(*p == ';') ? p + 1 : p;
+    }
+    token_.append(*p++);
+  }
+  return p;
+}
+
+// Tells what the reference stands for; true when the ";" belonged to it.
+bool HtmlText::end_entity(bool closed) {
+  const std::string_view name = token_.view();
+  const Entity entity = find_entity(name, closed, true);
+  if (entity.length == 0) {
+    text("&");
+    text(name);
+    return false;
+  }
+  char utf8[4];
+  // "&nbsp;" is a blank like others, as SpamAssassin has it; U+00A0 is one that stays beside tags.
+  const bool nbsp = closed && name == "nbsp";
+  text(nbsp ? std::string_view(" ") : std::string_view(utf8, put_utf8(entity.code_point, utf8)));
+  text(name.substr(entity.length));
+  return closed && entity.length == name.size();
+}
+
+const char* HtmlText::in_opening(const char* p, const char* end) {
+  for (; p < end; ++p) {
+    const std::string_view before = token_.view();
+    if (before.empty() || before == "/") {
+      if (is_alpha(*p)) {
+        closing_ = !before.empty();
+        tag_.clear();
+        tag_state_ = TagState::kName;
+        state_ = State::kTag;
+        return p;
+      }
+      if (before.empty() && (*p == '/' || *p == '!')) {
+        token_.append(*p);
+        continue;
+      }
+      if (before.empty() && *p != '?') {  // "a < b"
+        text("<");
+        state_ = State::kText;
+        return p;
+      }
+    } else if (*p == '-') {
+      if (before == "!-") {
+        state_ = State::kComment;
+        dashes_ = 2;  // "<!-->" is a whole comment
+        bang_ = false;
+        return p + 1;
+      }
+      token_.append(*p);
+      continue;
+    }
+    state_ = State::kDeclaration;  // also "</ ", "<?" and what else browsers do not show
+    return p;
+  }
+  return p;
+}
+
+const char* HtmlText::in_comment(const char* p, const char* end) {
+  while (p < end) {
+    if (dashes_ == 0) {
+      const void* dash = std::memchr(p, '-', static_cast<size_t>(end - p));
+      if (dash == nullptr) return end;
+      p = static_cast<const char*>(dash);
+    }
+    const char c = *p++;
+    if (c == '>' && dashes_ >= 2) {
+      sink_->html_text_end();
+      state_ = State::kText;
+      return p;
+    }
+    if (c == '-') {
+      dashes_ = bang_ ? 1 : dashes_ < 2 ? dashes_ + 1 : 2;
+      bang_ = false;
+    } else if (c == '!' && dashes_ == 2 && !bang_) {
+      bang_ = true;
+    } else {
+      dashes_ = 0;
+      bang_ = false;
+    }
+  }
+  return p;
+}
+
+// Follows the tag to its ">", which is returned, or to `end`.
+const char* HtmlText::scan_tag(const char* p, const char* end) {
+  for (; p < end; ++p) {
+    const char c = *p;
+    switch (tag_state_) {
+      case TagState::kSingle:
+      case TagState::kDouble: {
+        const char quote = tag_state_ == TagState::kSingle ? '\'' : '"';
+        const void* close = std::memchr(p, quote, static_cast<size_t>(end - p));
+        if (close == nullptr) return end;
+        p = static_cast<const char*>(close);
+        tag_state_ = TagState::kBetween;
+        break;
+      }
+      case TagState::kValue:
+        if (is_space(c)) break;
+        if (c == '>') return p;
+        tag_state_ = c == '"'    ? TagState::kDouble
+                     : c == '\'' ? TagState::kSingle
+                                 : TagState::kUnquoted;
+        break;
+      case TagState::kUnquoted:
+        if (c == '>') return p;
+        if (is_space(c)) tag_state_ = TagState::kBetween;
+        break;
+      case TagState::kName:
+      case TagState::kBetween:
+      case TagState::kAttribute:
+        if (c == '>') return p;
+        if (c == '=' && tag_state_ == TagState::kAttribute) {
+          tag_state_ = TagState::kValue;
+        } else if (c == '/') {
+          tag_state_ = TagState::kBetween;
+        } else if (is_space(c)) {
+          // A "=" may still follow an attribute's name.
+          if (tag_state_ == TagState::kName) tag_state_ = TagState::kBetween;
+        } else if (tag_state_ == TagState::kBetween) {
+          tag_state_ = TagState::kAttribute;
+        }
+    }
+  }
+  return p;
+}
+
+const char* HtmlText::in_tag(const char* p, const char* end) {
+  const char* close = scan_tag(p, end);
+  if (close == end) {
+    tag_.append(between(p, end));
+    return end;
+  }
+  state_ = State::kText;
+  if (tag_.empty()) {
+    tag(between(p, close).substr(0, kTagBytes));
+  } else {
+    tag_.append(between(p, close));
+    tag(tag_.view());
+  }
+  return close + 1;
+}
+
+void HtmlText::tag(std::string_view content) {
+  sink_->html_text_end();
+  const size_t length = name_length(content);
+  const uint32_t name = hash_name(content.substr(0, length));
+  if (closing_) {
+    open_.close(name);
+    tag_space(name);
+  } else {
+    start_tag(name, content.substr(length));
+  }
+}
+
+void HtmlText::start_tag(uint32_t name, std::string_view attributes) {
+  open_.make_room_for(name);
+  Style style = open_.style();
+  while (true) {
+    size_t at = 0;
+    while (at < attributes.size() && (is_space(attributes[at]) || attributes[at] == '/')) ++at;
+    attributes.remove_prefix(at);
+    if (attributes.empty()) break;
+    size_t length = 1;  // a "=" may begin a name
+    while (length < attributes.size() && !is_space(attributes[length]) &&
+           attributes[length] != '/' && attributes[length] != '=') {
+      ++length;
+    }
+    const std::string_view attribute_name = attributes.substr(0, length);
+    attributes.remove_prefix(length);
+    at = 0;
+    while (at < attributes.size() && is_space(attributes[at])) ++at;
+    std::string_view value;
+    if (at < attributes.size() && attributes[at] == '=') {
+      ++at;
+      while (at < attributes.size() && is_space(attributes[at])) ++at;
+      attributes.remove_prefix(at);
+      if (!attributes.empty() && (attributes[0] == '"' || attributes[0] == '\'')) {
+        const size_t close = attributes.find(attributes[0], 1);
+        value = attributes.substr(1, close == attributes.npos ? close : close - 1);
+        attributes.remove_prefix(close == attributes.npos ? attributes.size() : close + 1);
+      } else {
+        size_t end = 0;
+        while (end < attributes.size() && !is_space(attributes[end])) ++end;
+        value = attributes.substr(0, end);
+        attributes.remove_prefix(end);
+      }
+    }
+    attribute(name, attribute_name, value, style);
+  }
+  if (!is_void(name)) open_.open(name, style);
+  tag_space(name);
+  if (name == element("script") || name == element("style")) {
+    raw_end_ = name == element("script") ? "/script" : "/style";
+    open_.close(name);
+    state_ = State::kRaw;
+  }
+}
+
+// SpamAssassin's white space, the same for start and end tags.
+void HtmlText::tag_space(uint32_t name) {
+  switch (name) {
+    case element("br"):
+    case element("div"):
+      sink_->html_line_ends(1);
+      break;
+    case element("li"):
+    case element("td"):
+    case element("th"):
+    case element("dd"):
+    case element("dt"):
+    case element("embed"):
+    case element("h1"):
+    case element("h2"):
+    case element("h3"):
+    case element("h4"):
+    case element("h5"):
+    case element("h6"):
+      sink_->html_blank();
+      break;
+    case element("p"):
+    case element("hr"):
+    case element("blockquote"):
+    case element("pre"):
+    case element("listing"):
+    case element("plaintext"):
+    case element("xmp"):
+    case element("title"):
+      sink_->html_line_ends(2);
+      break;
+    default:
+      break;
+  }
+}
+
+void HtmlText::attribute(uint32_t tag, std::string_view name, std::string_view value,
+                         Style& style) {
+  if (equals_ignoring_case(name, "style")) {
+    style = read_style(decode_attribute(value), style);
+  } else if (equals_ignoring_case(name, "hidden")) {
+    style.none = true;
+  } else if (leads_somewhere(tag, name)) {
+    uri(value);
+  } else if (tag == element("meta") && equals_ignoring_case(name, "content")) {
+    refresh(value);
+  }
+}
+
+// The value with its character references read; valid until the next call.
+std::string_view HtmlText::decode_attribute(std::string_view value) {
+  size_t mark = value.find('&');
+  if (mark == value.npos) return value;
+  value_.clear();
+  while (mark != value.npos) {
+    value_.append(value.substr(0, mark));
+    value.remove_prefix(mark + 1);
+    size_t length = 0;
+    while (length < value.size() && length < kMaxEntityName + 8 &&
+           (is_alnum(value[length]) || (length == 0 && value[0] == '#'))) {
+      ++length;
+    }
+    const bool closed = length < value.size() && value[length] == ';';
+    const Entity entity = find_entity(value.substr(0, length), closed, false);
+    if (entity.length == 0) {
+      value_.append('&');
+    } else {
+      char utf8[4];
+      value_.append(std::string_view(utf8, put_utf8(entity.code_point, utf8)));
+      value.remove_prefix(entity.length + (closed && entity.length == length ? 1 : 0));
+    }
+    mark = value.find('&');
+  }
+  value_.append(value);
+  return value_.view();
+}
+
+void HtmlText::uri(std::string_view value) {
+  std::string_view text = trim(decode_attribute(value)).substr(0, kUriBytes);
+  // Typographic quotes around a value are a mailer's mistake for plain ones.
+  for (std::string_view quote : {"\u201c", "\u201d"}) {
+    if (text.starts_with(quote)) text.remove_prefix(quote.size());
+    if (text.ends_with(quote)) text.remove_suffix(quote.size());
+  }
+  if (text.find_first_of("\t\r\n") != text.npos) {
+    // Line ends and tabs within are dropped, as browsers do it.
+    size_t kept = 0;
+    char* const out = value_.data();
+    for (char c : text) {
+      if (c != '\t' && c != '\r' && c != '\n') out[kept++] = c;
+    }
+    value_.resize(kept);
+    text = value_.view();
+  }
+  if (!text.empty()) sink_->html_uri(text);
+}
+
+// <meta http-equiv=refresh content="0; url=http://…">
+void HtmlText::refresh(std::string_view content) {
+  for (size_t at = 0; at + 4 <= content.size(); ++at) {
+    if (!starts_ignoring_case(content.substr(at), "url")) continue;
+    std::string_view rest = trim(content.substr(at + 3));
+    if (!rest.starts_with('=')) continue;
+    rest = trim(rest.substr(1));
+    if (rest.starts_with('\'') || rest.starts_with('"')) rest.remove_prefix(1);
+    uri(rest.substr(0, rest.find_first_of("'\";")));
+    return;
+  }
+}
+
+const char* HtmlText::in_raw(const char* p, const char* end) {
+  const void* less = std::memchr(p, '<', static_cast<size_t>(end - p));
+  if (less == nullptr) return end;
+  token_.clear();
+  state_ = State::kRawOpening;
+  return static_cast<const char*>(less) + 1;
+}
+
+const char* HtmlText::in_raw_opening(const char* p, const char* end) {
+  while (p < end) {
+    const size_t at = token_.size();
+    if (at == raw_end_.size()) {
+      const bool ends = is_space(*p) || *p == '/' || *p == '>';
+      state_ = ends ? State::kDeclaration : State::kRaw;
+      return p;
+    }
+    if (to_lower(*p) != raw_end_[at]) {
+      state_ = State::kRaw;
+      return p;
+    }
+    token_.append(*p++);
+  }
+  return p;
+}
+
+}  // namespace postern::mime

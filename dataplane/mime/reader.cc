@@ -1,0 +1,272 @@
+#include "dataplane/mime/reader.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "dataplane/mime/ascii.h"
+#include "dataplane/mime/base64.h"
+#include "dataplane/mime/body_text.h"
+#include "dataplane/mime/charset.h"
+#include "dataplane/mime/content_type.h"
+#include "dataplane/mime/header_decoder.h"
+#include "dataplane/mime/message_stream.h"
+#include "dataplane/mime/part_digest.h"
+#include "dataplane/mime/quoted_printable.h"
+
+namespace postern::mime {
+namespace {
+
+constexpr size_t kSubjectBytes = 8192;  // SpamAssassin cuts fields there
+constexpr size_t kSliceBytes = 4096;    // decoded at a time
+constexpr size_t kDecodedBytes = std::max(Base64Decoder::decoded_bound(kSliceBytes),
+                                          QuotedPrintableDecoder::decoded_bound(kSliceBytes));
+// Streams within each other: the message, and a message that came encoded as its part.
+constexpr size_t kStreams = 2;
+
+bool is_message(std::string_view type) {
+  return type == "message/rfc822" || type == "message/global" || type == "message/news";
+}
+
+// "text", "text/…"; not "textual".
+bool is_of(std::string_view type, std::string_view kind) {
+  return type.starts_with(kind) && (type.size() == kind.size() || !is_alnum(type[kind.size()]));
+}
+
+// Which rule types see a part (SpamAssassin's Message::Node::effective_type and its callers).
+BodyText::Rendering rendering_of(std::string_view type, std::string_view file_name) {
+  BodyText::Rendering rendering;
+  const bool multipart = is_of(type, "multipart");  // one that could not be opened
+  const bool text = is_of(type, "text") || multipart;
+  rendering.html = type == "text/html";
+  for (std::string_view suffix : {".html", ".htm", ".shtml", ".shtm"}) {
+    rendering.html = rendering.html || ends_ignoring_case(file_name, suffix);
+  }
+  rendering.body = rendering.html || (text && type != "text/calendar" && type != "text/x-vcard");
+  rendering.raw = rendering.html || (text && type != "text/calendar") || is_of(type, "message");
+  return rendering;
+}
+
+}  // namespace
+
+struct Reader::State final : StructureSink {
+  explicit State(const ReaderLimits& given);
+
+  void begin(RenderSink* to);
+  void feed(std::span<const uint8_t> bytes);
+  void finish();
+
+  void entity_begin(MessageStream& stream, bool part, bool in_digest) override;
+  void field(MessageStream& stream, std::string_view name, std::string_view value) override;
+  void headers_end(MessageStream& stream) override;
+  void octets(MessageStream& stream, std::string_view encoded) override;
+  void leaf_end(MessageStream& stream) override;
+  void anomaly(Anomaly found) override { anomalies |= static_cast<uint32_t>(found); }
+
+  // A stream and how the octets of its leaf are decoded.
+  struct Level {
+    Level(StructureSink* sink, std::span<char> field, const ReaderLimits& limits)
+        : stream(sink, field, limits.nesting, limits.headers) {}
+
+    MessageStream stream;
+    TransferEncoding encoding = TransferEncoding::kIdentity;
+    bool holds_message = false;  // the leaf is a message for the next level
+    Base64Decoder base64;
+    QuotedPrintableDecoder quoted_printable;
+    std::array<uint8_t, kDecodedBytes> decoded;
+  };
+
+  size_t level_of(const MessageStream& stream) const {
+    return &stream == &levels[0]->stream ? 0 : 1;
+  }
+  bool open_encoded_message(MessageStream& stream);
+  void open_leaf(MessageStream& stream, std::string_view type);
+  void decoded(size_t level, std::string_view octets);
+
+  const ReaderLimits limits;
+  RenderSink* sink = nullptr;
+  uint32_t anomalies = 0;
+
+  ConverterCache converters;
+  HeaderDecoder header_decoder{&converters};
+  ContentFields content{&converters};
+  BodyText body{&converters};
+  std::unique_ptr<PartDigest> digest;  // when asked for
+  std::vector<char> field_room;        // one field, as it came
+  std::vector<char> decoded_room;      // and decoded
+  std::array<std::unique_ptr<Level>, kStreams> levels;
+
+  bool top = true;  // the fields are the message's own
+  bool digest_child = false;
+  FixedText<kSubjectBytes> subject;
+  FixedText<128> type;  // of the leaf under way
+  uint64_t decoded_bytes = 0;
+};
+
+Reader::State::State(const ReaderLimits& given)
+    : limits(given),
+      digest(given.digests ? std::make_unique<PartDigest>() : nullptr),
+      field_room(std::max<uint32_t>(given.header_bytes, 1024)),
+      decoded_room(field_room.size() * 3 / 2) {
+  for (auto& level : levels) {
+    level = std::make_unique<Level>(this, std::span<char>(field_room), limits);
+  }
+  windows_1252();  // makes the tables of charsets
+}
+
+void Reader::State::begin(RenderSink* to) {
+  sink = to;
+  anomalies = 0;
+  top = true;
+  subject.clear();
+  body.begin(sink, limits.unseen_in_body);
+  levels[0]->stream.begin(0);
+}
+
+void Reader::State::feed(std::span<const uint8_t> bytes) {
+  levels[0]->stream.feed(as_text(bytes.data(), bytes.size()));
+}
+
+void Reader::State::finish() {
+  levels[0]->stream.finish();
+  body.finish();
+}
+
+// --- structure ---
+
+void Reader::State::entity_begin(MessageStream&, bool part, bool in_digest) {
+  content.begin();
+  digest_child = part && in_digest;
+}
+
+void Reader::State::field(MessageStream&, std::string_view name, std::string_view value) {
+  content.field(name, value);
+  if (!top) return;
+  const auto words =
+      holds_encoded_words(name) ? HeaderDecoder::Words::kDecode : HeaderDecoder::Words::kKeep;
+  const std::string_view decoded = header_decoder.decode(value, words, decoded_room);
+  if (header_decoder.cut()) anomaly(Anomaly::kLongHeader);
+  sink->header(name, value, decoded);
+  // Of several subjects the last counts, as SpamAssassin has it.
+  if (equals_ignoring_case(name, "subject")) subject.assign(decoded);
+}
+
+void Reader::State::headers_end(MessageStream& stream) {
+  if (std::exchange(top, false)) body.subject(subject.view());
+  std::string_view name = content.type();
+  if (name.empty()) name = digest_child ? "message/rfc822" : "text/plain";
+  type.assign(name);
+  if (content.encoding() == TransferEncoding::kUnknown) {
+    anomaly(Anomaly::kUnknownTransferEncoding);
+  }
+  if (is_of(name, "multipart") && !content.boundary().empty()) {
+    if (stream.open_multipart(content.boundary(), name == "multipart/digest")) return;
+    anomaly(Anomaly::kNestingLimit);
+  } else if (is_message(name)) {
+    const bool encoded = content.encoding() == TransferEncoding::kBase64 ||
+                         content.encoding() == TransferEncoding::kQuotedPrintable;
+    if (encoded ? open_encoded_message(stream) : stream.open_message()) return;
+    anomaly(Anomaly::kNestingLimit);
+  }
+  open_leaf(stream, type.view());
+}
+
+bool Reader::State::open_encoded_message(MessageStream& stream) {
+  const size_t level = level_of(stream);
+  if (level + 1 == kStreams || stream.nesting() >= limits.nesting) return false;
+  Level& outer = *levels[level];
+  outer.encoding = content.encoding();
+  outer.holds_message = true;
+  outer.base64.begin();
+  outer.quoted_printable.begin();
+  stream.open_leaf();
+  levels[level + 1]->stream.begin(stream.nesting() + 1);
+  return true;
+}
+
+void Reader::State::open_leaf(MessageStream& stream, std::string_view leaf_type) {
+  Level& level = *levels[level_of(stream)];
+  level.encoding = content.encoding();
+  // A multipart has no encoding of its own; one that is read as text is read as it stands.
+  if (is_of(leaf_type, "multipart")) level.encoding = TransferEncoding::kIdentity;
+  level.holds_message = false;
+  level.base64.begin();
+  level.quoted_printable.begin();
+  decoded_bytes = 0;
+  if (digest != nullptr) digest->begin();
+  if (!body.begin_part(rendering_of(leaf_type, content.file_name()), content.charset())) {
+    anomaly(Anomaly::kUnknownCharset);
+  }
+  stream.open_leaf();
+}
+
+// --- octets ---
+
+void Reader::State::octets(MessageStream& stream, std::string_view encoded) {
+  const size_t index = level_of(stream);
+  Level& level = *levels[index];
+  const bool base64 = level.encoding == TransferEncoding::kBase64;
+  if (!base64 && level.encoding != TransferEncoding::kQuotedPrintable) {
+    decoded(index, encoded);
+    return;
+  }
+  while (!encoded.empty()) {
+    const size_t taken = std::min(encoded.size(), kSliceBytes);
+    const std::span<const uint8_t> slice(reinterpret_cast<const uint8_t*>(encoded.data()), taken);
+    const size_t made = base64 ? level.base64.decode(slice, level.decoded.data())
+                               : level.quoted_printable.decode(slice, level.decoded.data());
+    decoded(index, as_text(level.decoded.data(), made));
+    encoded.remove_prefix(taken);
+  }
+}
+
+void Reader::State::decoded(size_t level, std::string_view octets) {
+  if (levels[level]->holds_message) {
+    levels[level + 1]->stream.feed(octets);
+    return;
+  }
+  decoded_bytes += octets.size();
+  if (digest != nullptr) digest->update(octets);
+  body.feed(octets);
+}
+
+void Reader::State::leaf_end(MessageStream& stream) {
+  const size_t index = level_of(stream);
+  Level& level = *levels[index];
+  if (level.encoding == TransferEncoding::kBase64) {
+    decoded(index, as_text(level.decoded.data(), level.base64.finish(level.decoded.data())));
+    if (level.base64.damaged()) anomaly(Anomaly::kBadBase64);
+  } else if (level.encoding == TransferEncoding::kQuotedPrintable) {
+    decoded(index,
+            as_text(level.decoded.data(), level.quoted_printable.finish(level.decoded.data())));
+    if (level.quoted_printable.damaged()) anomaly(Anomaly::kBadQuotedPrintable);
+  }
+  if (level.holds_message) {
+    level.holds_message = false;
+    levels[index + 1]->stream.finish();
+    return;
+  }
+  body.end_part();
+  Part part;
+  part.content_type = type.view();
+  part.charset = content.charset();
+  part.file_name = content.file_name();
+  part.decoded_bytes = decoded_bytes;
+  if (digest != nullptr) {
+    part.has_sha256 = true;
+    part.sha256 = digest->finish();
+  }
+  sink->part(part);
+}
+
+Reader::Reader(const ReaderLimits& limits) : state_(std::make_unique<State>(limits)) {}
+Reader::~Reader() = default;
+
+void Reader::begin(RenderSink* sink) { state_->begin(sink); }
+void Reader::feed(std::span<const uint8_t> bytes) { state_->feed(bytes); }
+void Reader::finish() { state_->finish(); }
+uint32_t Reader::anomalies() const { return state_->anomalies; }
+
+}  // namespace postern::mime

@@ -1,0 +1,69 @@
+// Takes a message's renderings as the MIME reader tells them and has them matched.
+//
+// Theory of operation. Elements of each target gather in a fixed buffer; when the next one does not
+// fit, or the message ends, the buffer is matched and begins anew. So an ordinary message costs one
+// scan a target, at its end, and a long one is seen whole with the same memory. Header fields are
+// kept and matched at the end.
+//
+// Raw body lines are put together to chunks as SpamAssassin cuts them (2,048 to 4,096 bytes, at a
+// line end where there is one): its rules for raw text may look over line ends.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "dataplane/mime/render.h"
+#include "dataplane/scan/element_buffer.h"
+#include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/matcher.h"
+
+namespace postern::scan {
+
+class Collector : public mime::RenderSink {
+ public:
+  static constexpr uint32_t kBodyBytes = 64 * 1024;
+  static constexpr uint32_t kRawBodyBytes = 64 * 1024;
+  static constexpr uint32_t kUriBytes = 16 * 1024;
+  static constexpr uint32_t kBodyElements = 4096;
+  static constexpr uint32_t kRawBodyElements = 512;
+  static constexpr uint32_t kUriElements = 512;
+
+  Collector();
+  // The matcher has begun with `set`.
+  void begin(const SignatureSet::Compiled* set, Matcher* matcher, char* value_buffer);
+  void observe(mime::RenderSink* observer) { observer_ = observer; }
+  // Matches what is left, the header included.
+  void finish();
+
+  void header(std::string_view name, std::string_view raw, std::string_view decoded) override;
+  void body(std::string_view paragraph) override;
+  void rawbody(std::string_view line) override;
+  void uri(std::string_view uri) override;
+  void part(const mime::Part& part) override;
+
+ private:
+  static constexpr uint32_t kChunkBytes = 2048;  // SpamAssassin's MAX_BODY_LINE_LENGTH
+
+  void match_body();
+  void match_raw_body();
+  void match_uris();
+  void match_headers();
+  void add_raw_body(std::string_view chunk);
+  void split_chunks();
+  void end_chunks();
+
+  const SignatureSet::Compiled* set_ = nullptr;
+  Matcher* matcher_ = nullptr;
+  mime::RenderSink* observer_ = nullptr;
+  char* value_buffer_ = nullptr;
+  HeaderFields fields_;
+  ElementBuffer body_;
+  ElementBuffer raw_body_;
+  ElementBuffer uris_;
+  bool body_begins_ = true;  // the buffer's first element is the message's first: its subject
+  std::array<char, 4 * kChunkBytes> chunk_;
+  uint32_t chunk_used_ = 0;
+};
+
+}  // namespace postern::scan

@@ -1,0 +1,70 @@
+// A signature set made ready to run: databases deserialised, expressions compiled, rules sorted by
+// where they are looked for.
+#pragma once
+
+#include <hs/hs.h>
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/scanner.h"
+#include "patterns/artefact/artefact.h"
+#include "patterns/language/regexp.h"
+
+namespace postern::scan {
+
+struct HsDatabaseFree {
+  void operator()(hs_database_t* database) const { hs_free_database(database); }
+};
+using HsDatabase = std::unique_ptr<hs_database_t, HsDatabaseFree>;
+
+struct CompiledExpression {
+  uint32_t rule = 0;
+  artefact::ExpressionClass kind = artefact::ExpressionClass::kNative;
+  bool no_subject = false;
+  uint32_t counter = artefact::kNone;  // tflags multiple: index of its count
+  uint32_t maximum_hits = 0;
+  language::Pcre2Code code;  // null when Hyperscan alone decides
+};
+
+// Where texts of one target, or values of one header selector, are matched.
+struct MatchPlan {
+  HsDatabase database;                // null: no expression needs it
+  std::vector<uint32_t> pcre2_alone;  // expressions
+  bool empty() const { return database == nullptr && pcre2_alone.empty(); }
+};
+
+struct HeaderPlan {
+  language::HeaderSelector selector;
+  MatchPlan match;
+  std::vector<uint32_t> negated;           // rules
+  std::vector<uint32_t> hit_when_present;  // rules: exists:
+  std::vector<uint32_t> hit_when_absent;   // rules
+};
+
+struct SignatureSet::Compiled {
+  std::string name;
+  std::string digest;
+  std::vector<artefact::Rule> rules;
+  std::vector<CompiledExpression> expressions;
+  std::vector<uint32_t> counter_of_rule;  // kNone: not counted
+  uint32_t counters = 0;
+  MatchPlan targets[4];  // body, rawbody, uri, full: by Target, less one
+  std::vector<HeaderPlan> headers;
+  std::unique_ptr<FieldTable> fields;
+  std::vector<artefact::Meta> metas;
+  artefact::Provenance provenance;
+
+  const MatchPlan& plan(language::Target target) const {
+    return targets[static_cast<size_t>(target) - 1];
+  }
+  MatchPlan& plan(language::Target target) { return targets[static_cast<size_t>(target) - 1]; }
+
+  static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,
+                                                                    std::string name);
+};
+
+}  // namespace postern::scan

@@ -1,0 +1,231 @@
+#include "dataplane/scan/matcher.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace postern::scan {
+namespace {
+
+using artefact::ExpressionClass;
+using artefact::kNone;
+using language::MetaOperator;
+using language::Target;
+
+int64_t whole_number(double value) {
+  constexpr double kMost = 9.0e18;  // fits an int64_t
+  return static_cast<int64_t>(std::clamp(value, -kMost, kMost));
+}
+
+}  // namespace
+
+Hits::Hits()
+    : bits_(std::make_unique_for_overwrite<uint64_t[]>(artefact::kMostRules / 64)),
+      counts_(std::make_unique_for_overwrite<uint32_t[]>(artefact::kMostCountedRules)) {}
+
+void Hits::begin(const SignatureSet::Compiled& set) {
+  words_ = (set.rules.size() + 63) / 64;
+  std::fill_n(bits_.get(), words_, uint64_t{0});
+  std::fill_n(counts_.get(), set.counters, 0U);
+}
+
+void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch,
+                    Hits* hits) {
+  set_ = set;
+  scratch_ = scratch;
+  hits_ = hits;
+  hits_->begin(*set);
+  failed_ = false;
+  confirmations_cut_ = 0;
+}
+
+void Matcher::match_elements(Target target, const ElementBuffer& buffer, bool has_subject) {
+  const MatchPlan& plan = set_->plan(target);
+  if (plan.empty() || buffer.count() == 0) return;
+  subject_ = {&buffer, has_subject, {}, 0, 0, 0};
+  run(plan, buffer.joined());
+}
+
+void Matcher::match_value(const HeaderPlan& plan, std::string_view value) {
+  for (uint32_t rule : plan.hit_when_present) hits_->hit(rule);
+  subject_ = {nullptr, false, value, 0, 0, 0};
+  run(plan.match, value);
+  for (uint32_t rule : plan.negated) hits_->flip(rule);
+}
+
+void Matcher::match_absent(const HeaderPlan& plan) {
+  for (uint32_t rule : plan.hit_when_absent) hits_->hit(rule);
+}
+
+void Matcher::match_window(std::string_view window, size_t begin, size_t context, bool is_last) {
+  const MatchPlan& plan = set_->plan(Target::kFull);
+  if (plan.empty()) return;
+  subject_ = {nullptr, false, window, begin, context, is_last ? 0U : uint32_t{PCRE2_NOTEOL}};
+  run(plan, window);
+}
+
+void Matcher::run(const MatchPlan& plan, std::string_view text) {
+  // Elements are told apart by (scan, number); on overflow old marks could be taken for new ones.
+  if (++scratch_->scans == 0) std::ranges::fill(scratch_->tried, uint64_t{0});
+  if (plan.database != nullptr) {
+    const hs_error_t code =
+        hs_scan(plan.database.get(), text.data(), static_cast<unsigned>(text.size()), 0,
+                scratch_->hyperscan, &Matcher::on_match, this);
+    if (code != HS_SUCCESS) failed_ = true;
+  }
+  for (uint32_t expression : plan.pcre2_alone) try_everywhere(expression);
+}
+
+int Matcher::on_match(unsigned id, unsigned long long, unsigned long long to, unsigned,
+                      void* context) {
+  auto* matcher = static_cast<Matcher*>(context);
+  if (id < matcher->set_->expressions.size()) matcher->candidate(id, to);
+  return 0;
+}
+
+void Matcher::candidate(uint32_t index, uint64_t end) {
+  const CompiledExpression& expression = set_->expressions[index];
+  if (expression.kind == ExpressionClass::kNative) return hits_->hit(expression.rule);
+  if (expression.code == nullptr) return;
+  if (hits_->is_hit(expression.rule) && expression.counter == kNone) return;
+  confirm(index, subject_.elements ? subject_.elements->element_before(end) : 0);
+}
+
+void Matcher::try_everywhere(uint32_t index) {
+  const CompiledExpression& expression = set_->expressions[index];
+  const uint32_t count = subject_.elements ? subject_.elements->count() : 1;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (hits_->is_hit(expression.rule) && expression.counter == kNone) return;
+    confirm(index, i);
+  }
+}
+
+// Matches an expression within one element, once.
+void Matcher::confirm(uint32_t index, uint32_t element) {
+  const uint64_t mark = uint64_t{scratch_->scans} << 32 | element;
+  if (scratch_->tried[index] == mark) return;
+  scratch_->tried[index] = mark;
+  const CompiledExpression& expression = set_->expressions[index];
+  if (expression.no_subject && subject_.has_subject && element == 0) return;
+  const std::string_view text =
+      subject_.elements ? subject_.elements->element(element) : subject_.text;
+  size_t from = subject_.begin;
+  size_t begin = 0, end = 0;
+  uint32_t options = subject_.options;
+  while (search(expression, text, from, options, begin, end)) {
+    // A match within the context was found with the window before this one.
+    const bool is_new = subject_.context == 0 || end > subject_.context;
+    if (is_new) hits_->hit(expression.rule);
+    if (is_new && expression.counter == kNone) return;
+    if (is_new) {
+      uint32_t& count = hits_->count(expression.counter);
+      if (expression.maximum_hits == 0 || count < expression.maximum_hits) ++count;
+      if (expression.maximum_hits != 0 && count >= expression.maximum_hits) return;
+    }
+    // As Perl's //g: on from the match's end, and past an empty match no second empty one there.
+    options = subject_.options | (begin == end ? PCRE2_NOTEMPTY_ATSTART : 0U);
+    from = end;
+  }
+}
+
+bool Matcher::search(const CompiledExpression& expression, std::string_view text, size_t from,
+                     uint32_t options, size_t& begin, size_t& end) {
+  const int code = pcre2_match(expression.code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                               text.size(), from, options, scratch_->match, scratch_->context);
+  if (code >= 0) {
+    const size_t* bounds = pcre2_get_ovector_pointer(scratch_->match);
+    begin = bounds[0];
+    end = bounds[1];
+    return end >= from;  // \K can put the ends the wrong way round
+  }
+  if (code != PCRE2_ERROR_NOMATCH) ++confirmations_cut_;
+  return false;
+}
+
+void Matcher::evaluate_metas() {
+  if (set_->metas.empty()) return;
+  double* values = scratch_->values.data();
+  for (uint32_t rule = 0; rule < set_->rules.size(); ++rule) {
+    const uint32_t counter = set_->counter_of_rule[rule];
+    values[rule] = !hits_->is_hit(rule) ? 0.0 : (counter == kNone ? 1.0 : hits_->count(counter));
+  }
+  for (const artefact::Meta& meta : set_->metas) {
+    const double value = evaluate(meta);
+    if (value == 0) continue;
+    hits_->hit(meta.rule);
+    // A hit always counts for something.
+    values[meta.rule] = value > 0 ? value : 1.0;
+  }
+}
+
+double Matcher::evaluate(const artefact::Meta& meta) {
+  std::array<double, artefact::kDeepestMeta> stack;
+  size_t height = 0;
+  const double* values = scratch_->values.data();
+  for (const artefact::MetaInstruction& instruction : meta.code) {
+    height -= language::operands(instruction.op);
+    double& a = stack[height];  // the first operand, and the result
+    const auto b = [&] { return stack[height + 1]; };
+    switch (instruction.op) {
+      case MetaOperator::kNumber:
+        a = instruction.number;
+        break;
+      case MetaOperator::kRule:
+        a = values[instruction.rule];
+        break;
+      case MetaOperator::kNot:
+        a = a == 0;
+        break;
+      case MetaOperator::kNegate:
+        a = -a;
+        break;
+      case MetaOperator::kMultiply:
+        a *= b();
+        break;
+      case MetaOperator::kDivide:
+        a = b() == 0 ? 0 : a / b();
+        break;
+      case MetaOperator::kAdd:
+        a += b();
+        break;
+      case MetaOperator::kSubtract:
+        a -= b();
+        break;
+      case MetaOperator::kLess:
+        a = a < b();
+        break;
+      case MetaOperator::kLessEqual:
+        a = a <= b();
+        break;
+      case MetaOperator::kGreater:
+        a = a > b();
+        break;
+      case MetaOperator::kGreaterEqual:
+        a = a >= b();
+        break;
+      case MetaOperator::kEqual:
+        a = a == b();
+        break;
+      case MetaOperator::kNotEqual:
+        a = a != b();
+        break;
+      case MetaOperator::kExclusiveOr: {
+        a = static_cast<double>(whole_number(a) ^ whole_number(b()));
+        break;
+      }
+      case MetaOperator::kAnd:
+        a = a != 0 ? b() : a;
+        break;
+      case MetaOperator::kOr:
+        a = a != 0 ? a : b();
+        break;
+      case MetaOperator::kChoose:
+        a = a != 0 ? b() : stack[height + 2];
+        break;
+    }
+    ++height;
+  }
+  const double result = stack[0];
+  return std::isfinite(result) ? result : 0;
+}
+
+}  // namespace postern::scan

@@ -1,0 +1,102 @@
+// Runs a signature set's expressions over texts and keeps what was hit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/scan/compiled.h"
+#include "dataplane/scan/element_buffer.h"
+
+namespace postern::scan {
+
+// Steps that PCRE2 may take to confirm one candidate in one element: about ten milliseconds. What
+// is not confirmed by then counts as no match (and is counted).
+inline constexpr uint32_t kConfirmationSteps = 1'000'000;
+
+// The hits of one message. Fixed memory, the caps are those of the artefact.
+class Hits {
+ public:
+  Hits();
+  void begin(const SignatureSet::Compiled& set);
+
+  bool is_hit(uint32_t rule) const { return bits_[rule / 64] >> (rule % 64) & 1; }
+  void hit(uint32_t rule) { bits_[rule / 64] |= uint64_t{1} << (rule % 64); }
+  void flip(uint32_t rule) { bits_[rule / 64] ^= uint64_t{1} << (rule % 64); }
+  uint32_t& count(uint32_t counter) { return counts_[counter]; }
+  uint32_t count(uint32_t counter) const { return counts_[counter]; }
+  std::span<const uint64_t> words() const { return {bits_.get(), words_}; }
+
+ private:
+  std::unique_ptr<uint64_t[]> bits_;
+  std::unique_ptr<uint32_t[]> counts_;
+  size_t words_ = 0;
+};
+
+// A thread's matching memory.
+struct MessageScan::Scratch::Impl {
+  Impl();
+  ~Impl();
+
+  hs_scratch_t* hyperscan = nullptr;
+  pcre2_match_data* match = nullptr;
+  pcre2_match_context* context = nullptr;
+  pcre2_jit_stack* jit_stack = nullptr;
+  std::unique_ptr<char[]> value;  // a header value being matched
+  std::vector<uint64_t> tried;    // by expression: scan and element last confirmed in
+  std::vector<double> values;     // of rules, while metas are evaluated
+  uint32_t scans = 0;
+};
+
+class Matcher {
+ public:
+  // All outlive the message.
+  void begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch, Hits* hits);
+
+  // `has_subject`: the first element is the message's subject.
+  void match_elements(language::Target target, const ElementBuffer& buffer, bool has_subject);
+  // A value of a header selector.
+  void match_value(const HeaderPlan& plan, std::string_view value);
+  void match_absent(const HeaderPlan& plan);
+  // A window of the whole message. Its first `context` bytes were matched before and only serve
+  // those after them; a match may begin from `begin` on.
+  void match_window(std::string_view window, size_t begin, size_t context, bool is_last);
+  // Evaluates the metas: afterwards Hits holds every rule.
+  void evaluate_metas();
+
+  bool failed() const { return failed_; }
+  uint32_t confirmations_cut() const { return confirmations_cut_; }
+
+ private:
+  // What is being matched.
+  struct Subject {
+    const ElementBuffer* elements = nullptr;  // null: `text` is one element
+    bool has_subject = false;
+    std::string_view text;
+    size_t begin = 0;
+    size_t context = 0;
+    uint32_t options = 0;
+  };
+
+  static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                      void* matcher);
+  void run(const MatchPlan& plan, std::string_view text);
+  void candidate(uint32_t expression, uint64_t end);
+  void try_everywhere(uint32_t expression);
+  void confirm(uint32_t expression, uint32_t element);
+  bool search(const CompiledExpression& expression, std::string_view text, size_t from,
+              uint32_t options, size_t& begin, size_t& end);
+  double evaluate(const artefact::Meta& meta);
+
+  const SignatureSet::Compiled* set_ = nullptr;
+  MessageScan::Scratch::Impl* scratch_ = nullptr;
+  Hits* hits_ = nullptr;
+  Subject subject_;
+  bool failed_ = false;
+  uint32_t confirmations_cut_ = 0;
+};
+
+}  // namespace postern::scan

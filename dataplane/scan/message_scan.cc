@@ -1,0 +1,90 @@
+#include <bit>
+
+#include "dataplane/scan/collector.h"
+#include "dataplane/scan/full_text.h"
+#include "dataplane/scan/matcher.h"
+#include "dataplane/scan/scanner.h"
+
+namespace postern::scan {
+
+namespace {
+
+// What a message is matched against while there is no set: nothing.
+const SignatureSet::Compiled& no_rules() {
+  static const SignatureSet::Compiled empty = [] {
+    SignatureSet::Compiled out;
+    out.fields = std::make_unique<FieldTable>(std::span<const language::HeaderSelector>{});
+    return out;
+  }();
+  return empty;
+}
+
+}  // namespace
+
+struct MessageScan::State {
+  explicit State(const mime::ReaderLimits& limits) : reader(limits) { no_rules(); }
+
+  const SignatureSet::Compiled& rules() const { return set ? set->compiled() : no_rules(); }
+
+  mime::Reader reader;
+  Collector collector;
+  Matcher matcher;
+  FullText full;
+  Hits hits;
+  std::array<uint32_t, kReportedRules> reported;
+  std::shared_ptr<const SignatureSet> set;
+};
+
+MessageScan::MessageScan(const mime::ReaderLimits& limits)
+    : state_(std::make_unique<State>(limits)) {}
+MessageScan::~MessageScan() = default;
+
+void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch) {
+  State& state = *state_;
+  state.set = std::move(set);
+  const SignatureSet::Compiled& compiled = state.rules();
+  Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
+  state.matcher.begin(&compiled, memory, &state.hits);
+  state.collector.begin(&compiled, &state.matcher,
+                        memory != nullptr ? memory->value.get() : nullptr);
+  state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
+  state.reader.begin(&state.collector);
+}
+
+void MessageScan::observe(mime::RenderSink* observer) { state_->collector.observe(observer); }
+
+void MessageScan::feed(std::span<const uint8_t> bytes) {
+  state_->full.feed(bytes);
+  state_->reader.feed(bytes);
+}
+
+ScanResult MessageScan::finish() {
+  State& state = *state_;
+  state.reader.finish();
+  state.full.finish();
+  state.collector.finish();
+  state.matcher.evaluate_metas();
+  const SignatureSet::Compiled& compiled = state.rules();
+  ScanResult result;
+  size_t reported = 0;
+  const auto words = state.hits.words();
+  for (size_t word = 0; word < words.size(); ++word) {
+    for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
+      const auto rule =
+          static_cast<uint32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+      if (compiled.rules[rule].flags & artefact::kSubRule) continue;
+      result.score += compiled.rules[rule].score;
+      if (reported < kReportedRules) state.reported[reported++] = rule;
+    }
+  }
+  result.rules = {state.reported.data(), reported};
+  result.failed = state.matcher.failed();
+  result.confirmations_cut = state.matcher.confirmations_cut();
+  return result;
+}
+
+uint32_t MessageScan::mime_anomalies() const { return state_->reader.anomalies(); }
+bool MessageScan::is_hit(uint32_t rule) const { return state_->hits.is_hit(rule); }
+const std::shared_ptr<const SignatureSet>& MessageScan::set() const { return state_->set; }
+
+}  // namespace postern::scan

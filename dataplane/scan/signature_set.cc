@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include "dataplane/scan/compiled.h"
+
+namespace postern::scan {
+namespace {
+
+using artefact::ExpressionClass;
+using language::Target;
+
+std::expected<HsDatabase, std::string> deserialise(const artefact::Database& database,
+                                                   const artefact::Provenance& provenance) {
+  hs_database_t* raw = nullptr;
+  const hs_error_t code =
+      hs_deserialize_database(database.bytes.data(), database.bytes.size(), &raw);
+  if (code == HS_SUCCESS) return HsDatabase(raw);
+  constexpr std::string_view kAgain =
+      "compile the set again on this machine: postern signatures compile";
+  if (code == HS_DB_VERSION_ERROR) {
+    return std::unexpected(fmt::format("was compiled for Hyperscan {}, this machine has {}; {}",
+                                       provenance.hyperscan, hs_version(), kAgain));
+  }
+  if (code == HS_DB_PLATFORM_ERROR) {
+    return std::unexpected(
+        fmt::format("was compiled for another processor ({}); {}", provenance.platform, kAgain));
+  }
+  return std::unexpected(
+      fmt::format("holds a database that Hyperscan refuses (error {}); {}", code, kAgain));
+}
+
+class Loader {
+ public:
+  Loader(artefact::Artefact artefact, SignatureSet::Compiled& out)
+      : in_(std::move(artefact)), out_(out) {}
+
+  std::expected<void, std::string> load() {
+    out_.fields = std::make_unique<FieldTable>(in_.selectors);
+    if (out_.fields->overflowed()) {
+      return std::unexpected(fmt::format("asks for more than {} header fields; split the set",
+                                         FieldTable::kMostFields));
+    }
+    for (const auto& selector : in_.selectors) out_.headers.push_back({selector, {}, {}, {}, {}});
+    add_rules();
+    if (auto added = add_expressions(); !added) return added;
+    for (const auto& database : in_.databases) {
+      auto ready = deserialise(database, in_.provenance);
+      if (!ready) return std::unexpected(std::move(ready.error()));
+      MatchPlan& plan = database.target == Target::kHeader ? out_.headers[database.selector].match
+                                                           : out_.plan(database.target);
+      if (plan.database != nullptr) return std::unexpected("holds two databases for one target");
+      plan.database = std::move(*ready);
+    }
+    out_.rules = std::move(in_.rules);
+    out_.metas = std::move(in_.metas);
+    out_.provenance = std::move(in_.provenance);
+    return {};
+  }
+
+ private:
+  void add_rules() {
+    out_.counter_of_rule.assign(in_.rules.size(), artefact::kNone);
+    for (uint32_t i = 0; i < in_.rules.size(); ++i) {
+      const artefact::Rule& rule = in_.rules[i];
+      if (rule.flags & artefact::kOff) continue;
+      if (rule.flags & artefact::kMultiple) out_.counter_of_rule[i] = out_.counters++;
+      if (rule.target != Target::kHeader) continue;
+      HeaderPlan& plan = out_.headers[rule.selector];
+      if (rule.flags & artefact::kExists) plan.hit_when_present.push_back(i);
+      if (rule.flags & artefact::kNegated) plan.negated.push_back(i);
+      if (rule.flags & artefact::kHitsWhenAbsent) plan.hit_when_absent.push_back(i);
+    }
+  }
+
+  std::expected<void, std::string> add_expressions() {
+    for (uint32_t i = 0; i < in_.expressions.size(); ++i) {
+      const artefact::Expression& expression = in_.expressions[i];
+      const artefact::Rule& rule = in_.rules[expression.rule];
+      CompiledExpression& out = out_.expressions.emplace_back();
+      out.rule = expression.rule;
+      out.kind = expression.kind;
+      if (rule.flags & artefact::kOff) continue;
+      out.no_subject = (rule.flags & artefact::kNoSubject) != 0;
+      out.counter = out_.counter_of_rule[expression.rule];
+      out.maximum_hits = rule.maximum_hits;
+      if (expression.kind == ExpressionClass::kNative) continue;
+      auto code = language::compile_pcre2(expression.regexp);
+      if (!code) return std::unexpected(fmt::format("rule {}: {}", rule.name, code.error().what));
+      // Without JIT, where the library lacks it, the expression still matches, only slower.
+      pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
+      out.code = std::move(*code);
+      if (expression.kind != ExpressionClass::kPcre2) continue;
+      MatchPlan& plan = rule.target == Target::kHeader ? out_.headers[rule.selector].match
+                                                       : out_.plan(rule.target);
+      plan.pcre2_alone.push_back(i);
+    }
+    return {};
+  }
+
+  artefact::Artefact in_;
+  SignatureSet::Compiled& out_;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<SignatureSet::Compiled>, std::string> SignatureSet::Compiled::make(
+    artefact::ArtefactFile file, std::string name) {
+  auto compiled = std::make_unique<Compiled>();
+  compiled->name = std::move(name);
+  compiled->digest = std::move(file.digest);
+  auto loaded = Loader(std::move(file.artefact), *compiled).load();
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return compiled;
+}
+
+SignatureSet::~SignatureSet() = default;
+
+std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::load(
+    const std::filesystem::path& path) {
+  auto file = artefact::read(path);
+  if (!file) return std::unexpected(std::move(file.error()));
+  auto compiled = Compiled::make(std::move(*file), path.filename().string());
+  if (!compiled) return std::unexpected(fmt::format("{}: {}", path.string(), compiled.error()));
+  std::shared_ptr<SignatureSet> set(new SignatureSet);
+  set->compiled_ = std::move(*compiled);
+  return set;
+}
+
+uint32_t SignatureSet::rule_count() const { return static_cast<uint32_t>(compiled_->rules.size()); }
+std::string_view SignatureSet::rule_name(uint32_t rule) const {
+  return compiled_->rules[rule].name;
+}
+double SignatureSet::rule_score(uint32_t rule) const { return compiled_->rules[rule].score; }
+std::string_view SignatureSet::rule_description(uint32_t rule) const {
+  return compiled_->rules[rule].description;
+}
+std::string_view SignatureSet::name() const { return compiled_->name; }
+const std::string& SignatureSet::digest() const { return compiled_->digest; }
+
+}  // namespace postern::scan

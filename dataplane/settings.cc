@@ -1,0 +1,375 @@
+#include "dataplane/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace postern {
+namespace {
+
+using enum ConfigType;
+
+const std::vector<ConfigKey>& table() {
+  static const std::vector<ConfigKey> kTable{
+      {.name = "gate.id",
+       .default_value = "gate",
+       .help = "Name of this gate, by which the control process and events tell gates apart."},
+
+      {.name = "ports.inside",
+       .default_value = "0000:03:00.0",
+       .help =
+           "The port towards the customers, as a DPDK device: a PCI address, or a virtual device "
+           "such as \"net_af_packet0,iface=eth1\" or \"net_af_xdp0,iface=eth1\".",
+       .required = true},
+      {.name = "ports.outside",
+       .default_value = "0000:03:00.1",
+       .help = "The port towards the Internet.",
+       .required = true},
+      {.name = "ports.mtu",
+       .type = kInteger,
+       .default_value = "1500",
+       .help = "MTU of both ports. Longer frames cannot cross.",
+       .minimum = 1280,
+       .maximum = 9600},
+      {.name = "ports.descriptors",
+       .type = kInteger,
+       .default_value = "1024",
+       .help = "Descriptors of each queue, as near as the driver goes.",
+       .minimum = 64,
+       .maximum = 16384},
+      {.name = "ports.verify_checksums",
+       .type = kBoolean,
+       .default_value = "true",
+       .help = "Mail frames with a wrong IP or TCP checksum are dropped, as their receiver would. "
+               "False "
+               "where a virtual interface hands over frames before their checksums are filled in."},
+
+      {.name = "worker.count",
+       .type = kInteger,
+       .default_value = "1",
+       .help = "Workers. With more than one, both directions of a flow meet at one of them: by the "
+               "NICs' symmetric RSS, else by a distributor on one more lcore.",
+       .minimum = 1,
+       .maximum = 64},
+      {.name = "worker.cores",
+       .type = kIntegerList,
+       .default_value = "[]",
+       .help =
+           "CPU of each worker and last of the distributor. Empty: one after the other from the "
+           "second CPU on; the first is the main thread's.",
+       .minimum = 0,
+       .maximum = 1023},
+      {.name = "worker.idle_sleep_us",
+       .type = kInteger,
+       .default_value = "0",
+       .help = "How long a worker without work sleeps between polls, in microseconds. 0: it never "
+               "sleeps and takes all of its CPU.",
+       .minimum = 0,
+       .maximum = 10000},
+      {.name = "worker.distribution",
+       .type = kChoice,
+       .default_value = "auto",
+       .help = "How flows come to several workers: auto takes RSS where both ports have it.",
+       .choices = {"auto", "software"}},
+
+      {.name = "smtp.mail_ports",
+       .type = kIntegerList,
+       .default_value = "[25]",
+       .help = "TCP destination ports that carry mail. Everything else is forwarded untouched.",
+       .minimum = 1,
+       .maximum = 65535},
+      {.name = "smtp.inspect_inbound",
+       .type = kBoolean,
+       .default_value = "false",
+       .help = "Whether mail that comes in from the outside port is inspected too."},
+
+      {.name = "signatures.set",
+       .default_value = "",
+       .help = "The signature set: a .psig file that `postern signatures compile` wrote. Empty: "
+               "none. SIGHUP makes the data plane read the file again."},
+      {.name = "signatures.threshold",
+       .type = kNumber,
+       .default_value = "5.0",
+       .help = "Score at which, and over which, a message is refused."},
+
+      {.name = "policy.default",
+       .type = kChoice,
+       .default_value = "inspect",
+       .help = "Treatment of a sender that no verdict covers.",
+       .choices = {std::begin(verdict::kTreatmentNames), std::end(verdict::kTreatmentNames)}},
+      {.name = "policy.smuggling",
+       .type = kChoice,
+       .default_value = "refuse",
+       .help =
+           "A message with line ends by which a server could split it in two is refused, or only "
+           "counted.",
+       .choices = {"refuse", "count"}},
+      {.name = "policy.observe_only",
+       .type = kBoolean,
+       .default_value = "false",
+       .help = "Decide and report, but forward everything: for a first look at one's traffic."},
+
+      {.name = "fail.no_signature_set",
+       .type = kChoice,
+       .default_value = "open",
+       .help =
+           "Messages while no signature set is loaded: open forwards them unscanned, closed defers "
+           "them with 451.",
+       .choices = {"open", "closed"}},
+      {.name = "fail.scan_error",
+       .type = kChoice,
+       .default_value = "closed",
+       .help = "A message whose scan failed: open forwards it, closed defers it with 451.",
+       .choices = {"open", "closed"}},
+
+      {.name = "limits.flows",
+       .type = kInteger,
+       .default_value = "65536",
+       .help = "Mail connections under inspection at once, for each worker.",
+       .minimum = 16,
+       .maximum = 16777216},
+      {.name = "limits.transactions",
+       .type = kInteger,
+       .default_value = "16384",
+       .help = "Mail transactions under way at once, for each worker.",
+       .minimum = 16,
+       .maximum = 1048576},
+      {.name = "limits.messages_in_flight",
+       .type = kInteger,
+       .default_value = "1024",
+       .help = "Messages being scanned at once, for each worker. Further ones wait.",
+       .minimum = 1,
+       .maximum = 1048576},
+      {.name = "limits.flow_out_of_order_kib",
+       .type = kInteger,
+       .default_value = "256",
+       .help = "Bytes of one flow held ahead of a gap, in KiB.",
+       .minimum = 2,
+       .maximum = 65536},
+      {.name = "limits.flow_retained_kib",
+       .type = kInteger,
+       .default_value = "1024",
+       .help = "Bytes of one flow forwarded and not acknowledged yet, in KiB.",
+       .minimum = 64,
+       .maximum = 65536},
+      {.name = "limits.held_mib",
+       .type = kInteger,
+       .default_value = "128",
+       .help =
+           "Bytes of all flows held for either reason, in MiB, for each worker. The pool of frames "
+           "is sized by it.",
+       .minimum = 1,
+       .maximum = 65536},
+      {.name = "limits.verdicts",
+       .type = kInteger,
+       .default_value = "1000000",
+       .help = "Verdicts held at once.",
+       .minimum = 16,
+       .maximum = 16777216},
+      {.name = "limits.event_queue",
+       .type = kInteger,
+       .default_value = "4096",
+       .help = "Events between one worker and the agent. Events that find it full are lost and "
+               "counted.",
+       .minimum = 16,
+       .maximum = 1048576},
+
+      {.name = "timeouts.idle",
+       .type = kDuration,
+       .default_value = "10m",
+       .help =
+           "A connection on which nothing passes is forgotten after this. RFC 5321 lets a client "
+           "wait ten minutes.",
+       .minimum = 1000},
+      {.name = "timeouts.embryonic",
+       .type = kDuration,
+       .default_value = "30s",
+       .help = "The same before the handshake is complete.",
+       .minimum = 1000},
+      {.name = "timeouts.closing",
+       .type = kDuration,
+       .default_value = "60s",
+       .help = "The same after both sides have closed.",
+       .minimum = 1000},
+
+      {.name = "replies.host",
+       .default_value = "postern",
+       .help = "Name by which the gate greets connections that it answers itself."},
+      {.name = "replies.url",
+       .default_value = "",
+       .help = "Address that refusals point to; the case reference is appended. Empty: none."},
+      {.name = "replies.templates",
+       .type = kTextList,
+       .default_value = "[]",
+       .help = "Other texts for replies, each \"KEY=TEXT\"."},
+
+      {.name = "control.socket",
+       .default_value = "/run/postern/control.sock",
+       .help = "Unix socket of the control process."},
+      {.name = "state.directory",
+       .default_value = "/var/lib/postern",
+       .help = "Where the verdicts in force are kept, so that they hold across a restart."},
+      {.name = "agent.spool_events",
+       .type = kInteger,
+       .default_value = "65536",
+       .help = "Events kept while the control process is away. Older ones are lost and counted.",
+       .minimum = 16,
+       .maximum = 16777216},
+      {.name = "log.level",
+       .type = kChoice,
+       .default_value = "info",
+       .help = "What is logged on standard error. No worker logs anything.",
+       .choices = {"debug", "info", "warning", "error"}},
+
+      {.name = "eal.huge_pages",
+       .type = kBoolean,
+       .default_value = "true",
+       .help =
+           "Whether frames are kept in huge pages. False is for trials: slower, and only virtual "
+           "devices work."},
+      {.name = "eal.options",
+       .type = kTextList,
+       .default_value = "[]",
+       .help = "Further options for DPDK's EAL, each an element; those behind \"--\" on the "
+               "command line "
+               "come after them."},
+  };
+  return kTable;
+}
+
+uint32_t integer(const ConfigValues& values, std::string_view key) {
+  return static_cast<uint32_t>(values.integer(key));
+}
+
+uint32_t seconds(const ConfigValues& values, std::string_view key) {
+  return static_cast<uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(values.duration(key)).count());
+}
+
+worker::FailMode fail_mode(const ConfigValues& values, std::string_view key) {
+  return values.text(key) == "open" ? worker::FailMode::kOpen : worker::FailMode::kClosed;
+}
+
+verdict::Treatment treatment(const std::string& name) {
+  const auto at = std::ranges::find(verdict::kTreatmentNames, name);
+  return static_cast<verdict::Treatment>(at - std::begin(verdict::kTreatmentNames));
+}
+
+worker::PipelineConfig pipeline_config(const ConfigValues& values) {
+  worker::PipelineConfig config;
+  config.mail_ports.clear();
+  for (int64_t port : values.integer_list("smtp.mail_ports"))
+    config.mail_ports.push_back(static_cast<uint16_t>(port));
+  config.inspect_inbound = values.boolean("smtp.inspect_inbound");
+  config.observe_only = values.boolean("policy.observe_only");
+  config.verify_checksums = values.boolean("ports.verify_checksums");
+  config.threshold = values.number("signatures.threshold");
+  config.refuse_smuggling = values.text("policy.smuggling") == "refuse";
+  config.without_signature_set = fail_mode(values, "fail.no_signature_set");
+  config.on_scan_error = fail_mode(values, "fail.scan_error");
+  config.flows = integer(values, "limits.flows");
+  config.messages_in_flight = integer(values, "limits.messages_in_flight");
+  config.transactions = integer(values, "limits.transactions");
+  config.flow_out_of_order_bytes = integer(values, "limits.flow_out_of_order_kib") * 1024;
+  config.flow_retained_bytes = integer(values, "limits.flow_retained_kib") * 1024;
+  config.worker_held_bytes = static_cast<uint64_t>(values.integer("limits.held_mib")) << 20;
+  config.idle_timeout_s = seconds(values, "timeouts.idle");
+  config.embryonic_timeout_s = seconds(values, "timeouts.embryonic");
+  config.closing_timeout_s = seconds(values, "timeouts.closing");
+  config.greeting_host = values.text("replies.host");
+  config.help_url = values.text("replies.url");
+  return config;
+}
+
+Settings from_values(const ConfigValues& values, std::string& errors) {
+  const auto mistake = [&](std::string_view key, std::string_view what) {
+    errors += fmt::format("{}{}: {}", errors.empty() ? "" : "\n", key, what);
+  };
+  Settings settings;
+  settings.gate = values.text("gate.id");
+  if (settings.gate.empty()) mistake("gate.id", "must not be empty");
+  const std::string_view device_keys[] = {"ports.inside", "ports.outside"};
+  for (size_t side = 0; side < 2; ++side) {
+    auto device = ports::Device::parse(values.text(device_keys[side]));
+    if (device)
+      settings.devices[side] = *device;
+    else
+      mistake(device_keys[side], device.error());
+  }
+  if (errors.empty() && settings.devices[0].port_name == settings.devices[1].port_name)
+    mistake("ports.outside",
+            fmt::format("is {}, and so is ports.inside: two different ports are needed",
+                        settings.devices[1].port_name));
+  settings.mtu = static_cast<uint16_t>(values.integer("ports.mtu"));
+  settings.descriptors = static_cast<uint16_t>(values.integer("ports.descriptors"));
+
+  settings.workers = static_cast<uint16_t>(values.integer("worker.count"));
+  for (int64_t cpu : values.integer_list("worker.cores"))
+    settings.cpus.push_back(static_cast<int>(cpu));
+  const size_t lcores = settings.workers + (settings.workers > 1 ? 1u : 0u);
+  if (!settings.cpus.empty() && settings.cpus.size() != lcores)
+    mistake("worker.cores",
+            fmt::format("names {} CPUs, but {} are needed: one for each of {} workers{}",
+                        settings.cpus.size(), lcores, settings.workers,
+                        settings.workers > 1 ? " and one for the distributor" : ""));
+  settings.idle_sleep_us = integer(values, "worker.idle_sleep_us");
+  settings.allow_rss = values.text("worker.distribution") == "auto";
+
+  settings.pipeline = pipeline_config(values);
+  if (settings.pipeline.mail_ports.empty())
+    mistake("smtp.mail_ports", "must name at least one port");
+  for (const std::string& text : values.text_list("replies.templates")) {
+    const size_t at = text.find('=');
+    if (at == std::string::npos || at == 0)
+      mistake("replies.templates", fmt::format("\"{}\" is not of the form \"KEY=TEXT\"", text));
+    else
+      settings.pipeline.reply_templates.emplace_back(text.substr(0, at), text.substr(at + 1));
+  }
+
+  settings.signature_set = values.text("signatures.set");
+  settings.default_treatment = treatment(values.text("policy.default"));
+  settings.verdicts = integer(values, "limits.verdicts");
+  settings.event_queue = integer(values, "limits.event_queue");
+  settings.event_spool = integer(values, "agent.spool_events");
+  settings.control_socket = values.text("control.socket");
+  settings.state_directory = values.text("state.directory");
+  settings.log_level = values.text("log.level");
+  settings.huge_pages = values.boolean("eal.huge_pages");
+  settings.eal_options = values.text_list("eal.options");
+  return settings;
+}
+
+std::expected<Settings, std::string> checked(const std::expected<ConfigValues, std::string>& values,
+                                             std::string_view name) {
+  if (!values) return std::unexpected(values.error());
+  std::string errors;
+  Settings settings = from_values(*values, errors);
+  if (!errors.empty()) return std::unexpected(fmt::format("{}:\n{}", name, errors));
+  return settings;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> settings_table() { return table(); }
+
+std::expected<Settings, std::string> Settings::load(const std::filesystem::path& file) {
+  return checked(load_config(file, table()), file.string());
+}
+
+std::expected<Settings, std::string> Settings::parse(std::string_view toml, std::string_view name) {
+  return checked(parse_config(toml, name, table()), name);
+}
+
+uint32_t Settings::pool_frames() const {
+  // Held payload comes in full segments mostly; half-full ones are allowed for.
+  constexpr uint64_t kPayloadOfHeldFrame = 724;
+  const uint64_t held = workers * (pipeline.worker_held_bytes / kPayloadOfHeldFrame);
+  // Every queue of both ports full in both directions, the distributor's rings, caches and bursts.
+  const uint64_t queues = 2ull * 2 * (workers + 1) * descriptors;
+  const uint64_t rings = workers > 1 ? 4ull * 1024 * workers : 0;
+  const uint64_t caches = 1024ull * (workers + 2);
+  return static_cast<uint32_t>(std::min<uint64_t>(held + queues + rings + caches, UINT32_MAX / 2));
+}
+
+}  // namespace postern

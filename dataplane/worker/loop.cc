@@ -1,0 +1,91 @@
+#include "dataplane/worker/loop.h"
+
+#include <rte_prefetch.h>
+#include <sys/prctl.h>
+
+#include <utility>
+
+#include "dataplane/verdict/verdict_table.h"
+
+namespace postern::worker {
+
+std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
+    const PipelineConfig& config, const WorkerSurroundings& surroundings, const WorkerLanes& lanes,
+    EventSink* events, uint32_t idle_sleep_us) {
+  std::unique_ptr<Worker> worker(new Worker(config.worker, surroundings, lanes, idle_sleep_us));
+  auto pipeline = Pipeline::create(config, surroundings.frames, surroundings.verdicts, events,
+                                   &worker->transmitter_, &worker->counters_);
+  if (!pipeline) return std::unexpected(pipeline.error());
+  worker->pipeline_ = std::move(*pipeline);
+  return worker;
+}
+
+Worker::Worker(uint32_t number, const WorkerSurroundings& surroundings, const WorkerLanes& lanes,
+               uint32_t idle_sleep_us)
+    : number_(number),
+      surroundings_(surroundings),
+      lanes_(lanes),
+      rest_(idle_sleep_us),
+      transmitter_(lanes.transmit, &counters_) {}
+
+void Worker::run() {
+  // Idle sleeps end when they should, not up to 50 µs later.
+  prctl(PR_SET_TIMERSLACK, 1);
+  // Cannot fail: the table was made for this many readers.
+  (void)surroundings_.verdicts->register_reader(number_);
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const Now now = surroundings_.clock->now();
+    uint32_t received = receive(packet::Side::kInside, now);
+    received += receive(packet::Side::kOutside, now);
+    pipeline_->expire(now);
+    transmitter_.flush();
+    read_mailbox();
+    publish_state();
+    surroundings_.verdicts->quiescent(number_);
+    rest_.after(received);
+  }
+  pipeline_->clear(surroundings_.clock->now());
+  transmitter_.flush();
+  publish_state();
+  surroundings_.verdicts->unregister_reader(number_);
+}
+
+// One burst from one side, through the pipeline. How many frames it was.
+uint32_t Worker::receive(packet::Side side, const Now& now) {
+  std::array<rte_mbuf*, kBurst> burst;
+  const uint16_t received = lanes_.receive[static_cast<size_t>(side)].receive(burst.data(), kBurst);
+  // Headers first: they are what each frame's path touches at once.
+  for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+  for (uint16_t i = 0; i < received; ++i) {
+    packet::Frame* frame = surroundings_.frames->attach(burst[i]);
+    if (frame != nullptr)
+      pipeline_->process(frame, side, now);
+    else
+      counters_.add(Counter::kDropOversize);
+  }
+  return received;
+}
+
+void Worker::read_mailbox() {
+  if (!mailbox_full_.load(std::memory_order_acquire)) return;
+  pipeline_->use_signature_set(std::move(mailbox_.set), mailbox_.generation, mailbox_.scratch);
+  adopted_.store(mailbox_.generation, std::memory_order_release);
+  mailbox_full_.store(false, std::memory_order_release);
+}
+
+void Worker::publish_state() {
+  flows_.store(pipeline_->flows(), std::memory_order_relaxed);
+  const uint64_t messages = pipeline_->messages_in_flight();
+  messages_.store(messages, std::memory_order_relaxed);
+  if (messages == 0)
+    settled_.store(adopted_.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+bool Worker::post(const SignatureChange& change) {
+  if (mailbox_full_.load(std::memory_order_acquire)) return false;
+  mailbox_ = change;
+  mailbox_full_.store(true, std::memory_order_release);
+  return true;
+}
+
+}  // namespace postern::worker

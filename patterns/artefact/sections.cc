@@ -1,0 +1,322 @@
+#include "patterns/artefact/sections.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string_view>
+
+#include "patterns/artefact/bytes.h"
+
+namespace postern::artefact {
+namespace {
+
+using language::HeaderSelector;
+using language::MetaOperator;
+using language::Target;
+
+std::unexpected<std::string> damaged(std::string_view what) {
+  return std::unexpected(fmt::format("the artefact is damaged: {}", what));
+}
+
+void serialise_provenance(const Artefact& artefact, ByteWriter& out) {
+  out.text(artefact.provenance.compiler);
+  out.text(artefact.provenance.hyperscan);
+  out.text(artefact.provenance.platform);
+  out.u32(static_cast<uint32_t>(artefact.provenance.sources.size()));
+  for (const auto& source : artefact.provenance.sources) {
+    out.text(source.path);
+    out.text(source.sha256);
+  }
+}
+
+std::expected<void, std::string> parse_provenance(Artefact& artefact, ByteReader& in) {
+  artefact.provenance.compiler = in.text();
+  artefact.provenance.hyperscan = in.text();
+  artefact.provenance.platform = in.text();
+  const uint32_t count = in.count(8);
+  artefact.provenance.sources.resize(count);
+  for (auto& source : artefact.provenance.sources) {
+    source.path = in.text();
+    source.sha256 = in.text();
+  }
+  return {};
+}
+
+void serialise_rules(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.rules.size()));
+  for (const Rule& rule : artefact.rules) {
+    out.text(rule.name);
+    out.text(rule.description);
+    out.f64(rule.score);
+    out.u8(static_cast<uint8_t>(rule.target));
+    out.u32(rule.flags);
+    out.u32(rule.maximum_hits);
+    out.u32(rule.selector);
+    out.u32(rule.expression);
+    out.u32(rule.source);
+    out.u32(rule.line);
+  }
+}
+
+std::expected<void, std::string> parse_rules(Artefact& artefact, ByteReader& in) {
+  constexpr size_t kFixedBytes = 4 + 4 + 8 + 1 + 6 * 4;
+  const uint32_t count = in.count(kFixedBytes);
+  if (count > kMostRules) return damaged("more rules than any compiler writes");
+  artefact.rules.resize(count);
+  uint32_t counted = 0;
+  for (Rule& rule : artefact.rules) {
+    rule.name = in.text();
+    rule.description = in.text();
+    rule.score = in.f64();
+    const uint8_t target = in.u8();
+    rule.flags = in.u32();
+    rule.maximum_hits = in.u32();
+    rule.selector = in.u32();
+    rule.expression = in.u32();
+    rule.source = in.u32();
+    rule.line = in.u32();
+    if (!in.ok()) return damaged("the rules end too early");
+    if (target > static_cast<uint8_t>(Target::kMeta)) return damaged("a rule's target is unknown");
+    rule.target = static_cast<Target>(target);
+    if ((rule.flags & ~kAllRuleFlags) != 0) return damaged("a rule's flags are unknown");
+    if (!std::isfinite(rule.score)) return damaged("a rule's score is no number");
+    if (rule.source >= artefact.provenance.sources.size())
+      return damaged("a rule's source is unknown");
+    if ((rule.flags & kMultiple) && ++counted > kMostCountedRules)
+      return damaged("too many counted rules");
+  }
+  return {};
+}
+
+void serialise_selectors(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.selectors.size()));
+  for (const HeaderSelector& selector : artefact.selectors) {
+    out.u8(static_cast<uint8_t>(selector.source));
+    out.u8(static_cast<uint8_t>(selector.part));
+    out.u8(static_cast<uint8_t>(selector.instance));
+    out.u8(selector.raw ? 1 : 0);
+    out.text(selector.field);
+  }
+}
+
+std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(8);
+  artefact.selectors.resize(count);
+  for (HeaderSelector& selector : artefact.selectors) {
+    const uint8_t source = in.u8();
+    const uint8_t part = in.u8();
+    const uint8_t instance = in.u8();
+    const uint8_t raw = in.u8();
+    selector.field = in.text();
+    if (!in.ok()) return damaged("the header selectors end too early");
+    if (source > static_cast<uint8_t>(HeaderSelector::Source::kMessageId) ||
+        part > static_cast<uint8_t>(HeaderSelector::Part::kNames) ||
+        instance > static_cast<uint8_t>(HeaderSelector::Instance::kLast) || raw > 1) {
+      return damaged("a header selector is unknown");
+    }
+    selector.source = static_cast<HeaderSelector::Source>(source);
+    selector.part = static_cast<HeaderSelector::Part>(part);
+    selector.instance = static_cast<HeaderSelector::Instance>(instance);
+    selector.raw = raw == 1;
+  }
+  return {};
+}
+
+void serialise_expressions(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.expressions.size()));
+  for (const Expression& expression : artefact.expressions) {
+    out.u32(expression.rule);
+    out.u8(static_cast<uint8_t>(expression.kind));
+    out.u32(expression.regexp.flags);
+    out.text(expression.regexp.pattern);
+  }
+}
+
+std::expected<void, std::string> parse_expressions(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(13);
+  artefact.expressions.resize(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    Expression& expression = artefact.expressions[i];
+    expression.rule = in.u32();
+    const uint8_t kind = in.u8();
+    expression.regexp.flags = in.u32();
+    expression.regexp.pattern = in.text();
+    if (!in.ok()) return damaged("the expressions end too early");
+    if (kind > static_cast<uint8_t>(ExpressionClass::kPcre2))
+      return damaged("an expression's class is unknown");
+    expression.kind = static_cast<ExpressionClass>(kind);
+    if ((expression.regexp.flags & ~language::kAllRegexpFlags) != 0) {
+      return damaged("an expression's flags are unknown");
+    }
+    if (expression.rule >= artefact.rules.size() ||
+        artefact.rules[expression.rule].expression != i) {
+      return damaged("an expression belongs to no rule");
+    }
+  }
+  for (const Rule& rule : artefact.rules) {
+    if (rule.expression != kNone && rule.expression >= count)
+      return damaged("a rule's expression is missing");
+    const bool is_header = rule.target == Target::kHeader && !(rule.flags & kOff);
+    if (is_header ? rule.selector >= artefact.selectors.size() : rule.selector != kNone) {
+      return damaged("a rule's header selector is missing");
+    }
+    if (rule.target == Target::kMeta && rule.expression != kNone)
+      return damaged("a meta has an expression");
+  }
+  return {};
+}
+
+void serialise_databases(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.databases.size()));
+  for (const Database& database : artefact.databases) {
+    out.u8(static_cast<uint8_t>(database.target));
+    out.u32(database.selector);
+    out.text({database.bytes.data(), database.bytes.size()});
+  }
+}
+
+std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(9);
+  artefact.databases.resize(count);
+  for (Database& database : artefact.databases) {
+    const uint8_t target = in.u8();
+    database.selector = in.u32();
+    const auto bytes = in.take(in.u32());
+    if (!in.ok()) return damaged("the databases end too early");
+    if (target >= static_cast<uint8_t>(Target::kMeta))
+      return damaged("a database's target is unknown");
+    database.target = static_cast<Target>(target);
+    if (database.target == Target::kHeader ? database.selector >= artefact.selectors.size()
+                                           : database.selector != kNone) {
+      return damaged("a database's header selector is missing");
+    }
+    database.bytes.assign(bytes.begin(), bytes.end());
+  }
+  return {};
+}
+
+void serialise_metas(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.metas.size()));
+  for (const Meta& meta : artefact.metas) {
+    out.u32(meta.rule);
+    out.u32(static_cast<uint32_t>(meta.code.size()));
+    for (const MetaInstruction& instruction : meta.code) {
+      out.u8(static_cast<uint8_t>(instruction.op));
+      if (instruction.op == MetaOperator::kNumber) out.f64(instruction.number);
+      if (instruction.op == MetaOperator::kRule) out.u32(instruction.rule);
+    }
+  }
+}
+
+// Runs the code's stack heights, not its values: no operator may find too few operands, the stack
+// may not pass its cap, one value must be left.
+std::expected<void, std::string> parse_meta_code(const std::vector<bool>& still_open, Meta& meta,
+                                                 ByteReader& in) {
+  const uint32_t length = in.count(1);
+  meta.code.resize(length);
+  uint32_t height = 0;
+  for (MetaInstruction& instruction : meta.code) {
+    const uint8_t op = in.u8();
+    if (op >= language::kMetaOperators) return damaged("a meta's operator is unknown");
+    instruction.op = static_cast<MetaOperator>(op);
+    if (instruction.op == MetaOperator::kNumber) instruction.number = in.f64();
+    if (instruction.op == MetaOperator::kRule) {
+      instruction.rule = in.u32();
+      if (instruction.rule >= still_open.size() || still_open[instruction.rule]) {
+        return damaged("a meta uses a rule that is not known before it");
+      }
+    }
+    const uint32_t taken = language::operands(instruction.op);
+    if (taken > height) return damaged("a meta's operator lacks operands");
+    height = height - taken + 1;
+    if (height > kDeepestMeta) return damaged("a meta is too deep");
+  }
+  if (!in.ok() || height != 1) return damaged("a meta's code is incomplete");
+  return {};
+}
+
+std::expected<void, std::string> parse_metas(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(9);
+  artefact.metas.resize(count);
+  // True for metas whose value is not computed yet at this point of the evaluation.
+  std::vector<bool> still_open(artefact.rules.size());
+  for (size_t i = 0; i < artefact.rules.size(); ++i) {
+    still_open[i] = artefact.rules[i].target == Target::kMeta && !(artefact.rules[i].flags & kOff);
+  }
+  for (Meta& meta : artefact.metas) {
+    meta.rule = in.u32();
+    if (!in.ok() || meta.rule >= artefact.rules.size() || !still_open[meta.rule]) {
+      return damaged("a meta's code belongs to no meta rule");
+    }
+    if (auto parsed = parse_meta_code(still_open, meta, in); !parsed) return parsed;
+    still_open[meta.rule] = false;
+  }
+  for (const bool open : still_open) {
+    if (open) return damaged("a meta rule has no code");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
+  ByteWriter out;
+  switch (kind) {
+    case SectionKind::kProvenance:
+      serialise_provenance(artefact, out);
+      break;
+    case SectionKind::kRules:
+      serialise_rules(artefact, out);
+      break;
+    case SectionKind::kSelectors:
+      serialise_selectors(artefact, out);
+      break;
+    case SectionKind::kExpressions:
+      serialise_expressions(artefact, out);
+      break;
+    case SectionKind::kDatabases:
+      serialise_databases(artefact, out);
+      break;
+    case SectionKind::kMetas:
+      serialise_metas(artefact, out);
+      break;
+    case SectionKind::kSignature:
+      break;
+  }
+  return std::move(out.bytes());
+}
+
+std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind kind,
+                                               std::span<const uint8_t> bytes) {
+  ByteReader in(bytes);
+  std::expected<void, std::string> parsed;
+  switch (kind) {
+    case SectionKind::kProvenance:
+      parsed = parse_provenance(artefact, in);
+      break;
+    case SectionKind::kRules:
+      parsed = parse_rules(artefact, in);
+      break;
+    case SectionKind::kSelectors:
+      parsed = parse_selectors(artefact, in);
+      break;
+    case SectionKind::kExpressions:
+      parsed = parse_expressions(artefact, in);
+      break;
+    case SectionKind::kDatabases:
+      parsed = parse_databases(artefact, in);
+      break;
+    case SectionKind::kMetas:
+      parsed = parse_metas(artefact, in);
+      break;
+    case SectionKind::kSignature:
+      break;
+  }
+  if (!parsed) return parsed;
+  if (!in.ok() || !in.at_end()) {
+    return damaged(fmt::format("section {} has the wrong length", static_cast<uint32_t>(kind)));
+  }
+  return {};
+}
+
+}  // namespace postern::artefact

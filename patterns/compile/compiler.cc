@@ -1,0 +1,248 @@
+#include "patterns/compile/compiler.h"
+
+#include <fmt/format.h>
+#include <hs/hs.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "patterns/compile/hyperscan_form.h"
+#include "patterns/compile/meta_code.h"
+#include "patterns/compile/trial.h"
+
+namespace postern::compile {
+namespace {
+
+using artefact::ExpressionClass;
+using language::Target;
+
+struct HsFree {
+  void operator()(hs_database_t* database) const { hs_free_database(database); }
+  void operator()(hs_compile_error_t* error) const { hs_free_compile_error(error); }
+};
+using HsDatabase = std::unique_ptr<hs_database_t, HsFree>;
+using HsError = std::unique_ptr<hs_compile_error_t, HsFree>;
+
+// Whether Hyperscan can express the form at all. Matching nothing (an empty match) is left to
+// PCRE2.
+bool is_expressible(const HyperscanForm& form, unsigned extra_flags) {
+  hs_expr_info_t* info = nullptr;
+  hs_compile_error_t* error = nullptr;
+  const bool ok = hs_expression_info(form.pattern.c_str(), form.flags | extra_flags, &info,
+                                     &error) == HS_SUCCESS;
+  HsError owned_error(error);
+  const bool empty = ok && info->min_width == 0;
+  free(info);
+  return ok && !empty && form.pattern.find('\0') == std::string::npos;
+}
+
+// An expression on its way into a database.
+struct Candidate {
+  uint32_t expression;
+  HyperscanForm form;
+};
+
+class Compiler {
+ public:
+  Compiler(const language::RuleSet& rules, const CompileOptions& options)
+      : set_(rules), options_(options) {}
+
+  std::expected<Compiled, std::string> compile() {
+    if (set_.rules.size() > artefact::kMostRules) {
+      return std::unexpected(fmt::format("{} rules; expected at most {}: split the set",
+                                         set_.rules.size(), artefact::kMostRules));
+    }
+    auto metas = order_metas(set_.rules);
+    if (!metas) return std::unexpected(std::move(metas.error()));
+    for (uint32_t i = 0; i < set_.rules.size(); ++i) add_rule(i);
+    for (uint32_t off : metas->off) {
+      turn_off(off, set_.rules[off].score == 0 ? "its score is 0"
+                                               : "it builds on a meta whose score is 0");
+    }
+    artefact_.metas = std::move(metas->metas);
+    report_.metas = static_cast<uint32_t>(artefact_.metas.size());
+    if (counted_ > artefact::kMostCountedRules) {
+      return std::unexpected(fmt::format("{} rules with tflags multiple; expected at most {}",
+                                         counted_, artefact::kMostCountedRules));
+    }
+    for (auto& [key, candidates] : groups_) {
+      if (auto built = build_database(key.first, key.second, candidates); !built) {
+        return std::unexpected(std::move(built.error()));
+      }
+    }
+    for (const auto& expression : artefact_.expressions) count_class(expression.kind);
+    artefact_.provenance.compiler = options_.compiler;
+    artefact_.provenance.hyperscan = hs_version();
+    artefact_.provenance.sources = set_.files;
+    return Compiled{std::move(artefact_), std::move(report_)};
+  }
+
+ private:
+  void turn_off(uint32_t index, std::string why) {
+    artefact_.rules[index].flags |= artefact::kOff;
+    report_.not_run.push_back({set_.rules[index].name, std::move(why)});
+  }
+
+  void add_rule(uint32_t index) {
+    const language::Rule& rule = set_.rules[index];
+    artefact::Rule& out = artefact_.rules.emplace_back();
+    out.name = rule.name;
+    out.description = rule.description;
+    out.score = rule.score;
+    out.target = rule.target;
+    out.maximum_hits = rule.maximum_hits;
+    out.source = rule.place.file;
+    out.line = rule.place.line;
+    if (rule.is_sub_rule()) out.flags |= artefact::kSubRule;
+    ++(rule.is_sub_rule() ? report_.sub_rules : report_.rules);
+    if (rule.target == Target::kMeta && rule.not_run.empty()) return;
+    if (!rule.not_run.empty()) return turn_off(index, rule.not_run);
+    if (rule.score == 0) return turn_off(index, "its score is 0");
+    if (rule.multiple && !rule.exists && !rule.negated) {
+      out.flags |= artefact::kMultiple;
+      ++counted_;
+    }
+    if (rule.no_subject && rule.target == Target::kBody) out.flags |= artefact::kNoSubject;
+    if (rule.target == Target::kHeader) add_header(rule, out);
+    if (!rule.exists) add_expression(index, out);
+  }
+
+  void add_header(const language::Rule& rule, artefact::Rule& out) {
+    const auto [entry, is_new] =
+        selectors_.emplace(rule.header, static_cast<uint32_t>(artefact_.selectors.size()));
+    if (is_new) artefact_.selectors.push_back(rule.header);
+    out.selector = entry->second;
+    if (rule.exists) {
+      out.flags |= artefact::kExists;
+      return;
+    }
+    if (rule.negated) out.flags |= artefact::kNegated;
+    // What the rule says of an absent header does not depend on the message.
+    if (language::matches(rule.regexp, rule.if_unset.value_or("")) != rule.negated) {
+      out.flags |= artefact::kHitsWhenAbsent;
+    }
+  }
+
+  void add_expression(uint32_t index, artefact::Rule& out) {
+    out.expression = static_cast<uint32_t>(artefact_.expressions.size());
+    const language::Rule& rule = set_.rules[index];
+    artefact::Expression& expression = artefact_.expressions.emplace_back();
+    expression.rule = index;
+    expression.regexp = rule.regexp;
+    const bool joined = rule.target != Target::kHeader && rule.target != Target::kFull;
+    HyperscanForm form = hyperscan_form(rule.regexp, joined);
+    const bool needs_element = (out.flags & (artefact::kMultiple | artefact::kNoSubject)) != 0 ||
+                               rule.target == Target::kFull;
+    expression.kind = form.needs_confirmation || needs_element ? ExpressionClass::kConfirmed
+                                                               : ExpressionClass::kNative;
+    if (!is_expressible(form, 0)) {
+      form.flags |= HS_FLAG_PREFILTER;
+      expression.kind =
+          is_expressible(form, 0) ? ExpressionClass::kConfirmed : ExpressionClass::kPcre2;
+    }
+    if (expression.kind != ExpressionClass::kPcre2 &&
+        form.repetitions > options_.suspicious_repetitions &&
+        !compiles_in_time(form, options_.trial_seconds)) {
+      expression.kind = ExpressionClass::kPcre2;
+    }
+    if (expression.kind == ExpressionClass::kPcre2) return;
+    // In joined text a candidate may fail in one element and hold in the next: all are wanted.
+    if (expression.kind == ExpressionClass::kNative || !joined) form.flags |= HS_FLAG_SINGLEMATCH;
+    groups_[{rule.target, out.selector}].push_back({out.expression, std::move(form)});
+  }
+
+  // Compiles a group; an expression that Hyperscan turns down after all is searched as a prefilter,
+  // then left to PCRE2.
+  std::expected<void, std::string> build_database(Target target, uint32_t selector,
+                                                  std::vector<Candidate>& candidates) {
+    while (!candidates.empty()) {
+      std::vector<const char*> patterns;
+      std::vector<unsigned> flags, ids;
+      for (const Candidate& candidate : candidates) {
+        patterns.push_back(candidate.form.pattern.c_str());
+        flags.push_back(candidate.form.flags);
+        ids.push_back(candidate.expression);
+      }
+      hs_database_t* raw = nullptr;
+      hs_compile_error_t* raw_error = nullptr;
+      const hs_error_t code = hs_compile_multi(patterns.data(), flags.data(), ids.data(),
+                                               static_cast<unsigned>(patterns.size()),
+                                               HS_MODE_BLOCK, nullptr, &raw, &raw_error);
+      HsDatabase database(raw);
+      HsError error(raw_error);
+      if (code == HS_SUCCESS) return store_database(target, selector, database.get());
+      if (error == nullptr || error->expression < 0) {
+        return std::unexpected(fmt::format("Hyperscan cannot compile the {} rules: {}",
+                                           language::kTargetNames[static_cast<size_t>(target)],
+                                           error ? error->message : "unknown error"));
+      }
+      demote(candidates, static_cast<size_t>(error->expression));
+    }
+    return {};
+  }
+
+  void demote(std::vector<Candidate>& candidates, size_t position) {
+    Candidate& candidate = candidates[position];
+    artefact::Expression& expression = artefact_.expressions[candidate.expression];
+    if ((candidate.form.flags & HS_FLAG_PREFILTER) == 0) {
+      expression.kind = ExpressionClass::kConfirmed;
+      candidate.form.flags |= HS_FLAG_PREFILTER;
+      const Target target = artefact_.rules[expression.rule].target;
+      if (target != Target::kHeader && target != Target::kFull)
+        candidate.form.flags &= ~HS_FLAG_SINGLEMATCH;
+    } else {
+      expression.kind = ExpressionClass::kPcre2;
+      candidates.erase(candidates.begin() + static_cast<ptrdiff_t>(position));
+    }
+  }
+
+  std::expected<void, std::string> store_database(Target target, uint32_t selector,
+                                                  hs_database_t* database) {
+    char* bytes = nullptr;
+    size_t length = 0;
+    char* info = nullptr;
+    if (hs_serialize_database(database, &bytes, &length) != HS_SUCCESS ||
+        hs_database_info(database, &info) != HS_SUCCESS) {
+      free(bytes);
+      return std::unexpected("Hyperscan cannot serialise a database: out of memory?");
+    }
+    artefact_.databases.push_back({target, selector, std::vector<char>(bytes, bytes + length)});
+    artefact_.provenance.platform = info;
+    free(bytes);
+    free(info);
+    return {};
+  }
+
+  void count_class(ExpressionClass kind) {
+    switch (kind) {
+      case ExpressionClass::kNative:
+        ++report_.native;
+        break;
+      case ExpressionClass::kConfirmed:
+        ++report_.confirmed;
+        break;
+      case ExpressionClass::kPcre2:
+        ++report_.pcre2_alone;
+        break;
+    }
+  }
+
+  const language::RuleSet& set_;
+  const CompileOptions& options_;
+  artefact::Artefact artefact_;
+  CompileReport report_;
+  uint32_t counted_ = 0;
+  std::map<language::HeaderSelector, uint32_t> selectors_;
+  std::map<std::pair<Target, uint32_t>, std::vector<Candidate>> groups_;
+};
+
+}  // namespace
+
+std::expected<Compiled, std::string> compile(const language::RuleSet& rules,
+                                             const CompileOptions& options) {
+  return Compiler(rules, options).compile();
+}
+
+}  // namespace postern::compile

@@ -1,0 +1,112 @@
+#include "patterns/language/header_selector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace postern::language {
+namespace {
+
+// Pseudo headers that SpamAssassin computes from the envelope or from trusted Received lines.
+constexpr std::array<std::string_view, 10> kComputedFields{
+    "envelopefrom",           "x-spam-relays-untrusted",
+    "x-spam-relays-trusted",  "x-spam-relays-external",
+    "x-spam-relays-internal", "all-trusted",
+    "all-untrusted",          "all-internal",
+    "all-external",           "x-languages"};
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+bool is_field_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+}  // namespace
+
+std::expected<SelectorText, std::string> parse_header_selector(std::string_view text) {
+  SelectorText out;
+  const size_t colon = text.find(':');
+  const std::string_view name = text.substr(0, colon);
+  if (!is_field_name(name)) {
+    return std::unexpected(fmt::format(
+        "'{}' is no header field name; expected letters, digits, '-', '_' and '.'", name));
+  }
+  std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+  while (!rest.empty()) {
+    const size_t next = rest.find(':');
+    const std::string modifier = lower(rest.substr(0, next));
+    rest = next == std::string_view::npos ? "" : rest.substr(next + 1);
+    if (modifier == "raw") {
+      out.selector.raw = true;
+    } else if (modifier == "addr") {
+      out.selector.part = HeaderSelector::Part::kAddresses;
+    } else if (modifier == "name") {
+      out.selector.part = HeaderSelector::Part::kNames;
+    } else if (modifier == "first") {
+      out.selector.instance = HeaderSelector::Instance::kFirst;
+    } else if (modifier == "last") {
+      out.selector.instance = HeaderSelector::Instance::kLast;
+    } else if (modifier == "host" || modifier == "domain" || modifier == "ip" ||
+               modifier == "revip") {
+      out.not_run = fmt::format("header modifier :{} is not computed", modifier);
+    } else {
+      return std::unexpected(
+          fmt::format("unknown header modifier ':{}'; expected :raw, :addr, :name, :first, :last, "
+                      ":host, :domain, "
+                      ":ip or :revip",
+                      modifier));
+    }
+  }
+  // SpamAssassin compares ALL and MESSAGEID with regard to case, ToCc and field names without.
+  out.selector.field = lower(name);
+  if (name == "ALL") {
+    out.selector.source = HeaderSelector::Source::kAll;
+    // For ALL the other modifiers change nothing: the whole header is returned before they are
+    // looked at.
+    out.selector.part = HeaderSelector::Part::kValue;
+    out.selector.instance = HeaderSelector::Instance::kEvery;
+    out.not_run.clear();
+  } else if (name == "MESSAGEID") {
+    out.selector.source = HeaderSelector::Source::kMessageId;
+  } else if (out.selector.field == "tocc") {
+    out.selector.source = HeaderSelector::Source::kToCc;
+  } else if (std::ranges::find(kComputedFields, out.selector.field) != kComputedFields.end()) {
+    out.not_run = fmt::format("pseudo header {} is not computed", name);
+  }
+  if (out.selector.source != HeaderSelector::Source::kField) out.selector.field.clear();
+  return out;
+}
+
+std::string to_string(const HeaderSelector& selector) {
+  std::string out;
+  switch (selector.source) {
+    case HeaderSelector::Source::kField:
+      out = selector.field;
+      break;
+    case HeaderSelector::Source::kAll:
+      out = "ALL";
+      break;
+    case HeaderSelector::Source::kToCc:
+      out = "ToCc";
+      break;
+    case HeaderSelector::Source::kMessageId:
+      out = "MESSAGEID";
+      break;
+  }
+  if (selector.part == HeaderSelector::Part::kAddresses) out += ":addr";
+  if (selector.part == HeaderSelector::Part::kNames) out += ":name";
+  if (selector.raw) out += ":raw";
+  if (selector.instance == HeaderSelector::Instance::kFirst) out += ":first";
+  if (selector.instance == HeaderSelector::Instance::kLast) out += ":last";
+  return out;
+}
+
+}  // namespace postern::language

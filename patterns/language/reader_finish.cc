@@ -1,0 +1,123 @@
+// What can be said only once every file is read: scores, flags, and what metas refer to.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "patterns/language/reader.h"
+
+namespace postern::language {
+namespace {
+
+constexpr double kDefaultScore = 1.0;
+constexpr double kDefaultTestScore = 0.01;  // of rules on probation, T_…
+
+}  // namespace
+
+void Reader::apply_flags(Rule& rule, const std::string& flags) {
+  bool nice = false;
+  for (size_t begin = 0; begin < flags.size();) {
+    const size_t end = std::min(flags.find_first_of(" \t", begin), flags.size());
+    const std::string_view flag = std::string_view(flags).substr(begin, end - begin);
+    begin = end + 1;
+    if (flag == "nice") nice = true;
+    if (flag == "multiple") rule.multiple = true;
+    if (flag == "nosubject") rule.no_subject = true;
+    if (flag.starts_with("maxhits=")) {
+      uint32_t maximum = 0;
+      for (char c : flag.substr(8)) {
+        if (c < '0' || c > '9' || maximum > 1'000'000) break;
+        maximum = 10 * maximum + static_cast<uint32_t>(c - '0');
+      }
+      rule.maximum_hits = maximum;
+    }
+  }
+  if (nice) rule.score = -rule.score;
+}
+
+void Reader::apply_settings() {
+  for (Rule& rule : set_.rules) {
+    rule.score = rule.name.starts_with("T_") ? kDefaultTestScore : kDefaultScore;
+    const auto found = settings_.find(rule.name);
+    if (found == settings_.end()) continue;
+    const Settings& settings = found->second;
+    apply_flags(rule, settings.flags);
+    if (settings.has_score) rule.score = settings.score;
+    rule.description = settings.description;
+  }
+  for (const auto& [name, settings] : settings_) {
+    if (settings.has_score && !rule_index_.contains(name) && !skipped_names_.contains(name)) {
+      place_ = settings.score_place;
+      accept("score", "of a rule that is not defined");
+    }
+  }
+}
+
+// rules_matching(GLOB) becomes the sum of the rules it names, the meta itself excepted.
+void Reader::expand_globs() {
+  for (Rule& rule : set_.rules) {
+    if (std::ranges::none_of(rule.meta, &MetaToken::is_glob)) continue;
+    std::vector<MetaToken> expanded;
+    for (MetaToken& token : rule.meta) {
+      if (!token.is_glob) {
+        expanded.push_back(std::move(token));
+        continue;
+      }
+      expanded.push_back({MetaOperator::kNumber, 0, {}, false});
+      for (const Rule& other : set_.rules) {
+        if (other.name == rule.name || !glob_matches(token.rule, other.name)) continue;
+        expanded.push_back({MetaOperator::kRule, 0, other.name, false});
+        expanded.push_back({MetaOperator::kAdd, 0, {}, false});
+      }
+    }
+    rule.meta = std::move(expanded);
+  }
+}
+
+void Reader::check_metas() {
+  enum class Mark : uint8_t { kNew, kOpen, kDone };
+  std::vector<Mark> marks(set_.rules.size(), Mark::kNew);
+  struct Step {
+    uint32_t rule;
+    size_t next_token;
+  };
+  for (uint32_t root = 0; root < set_.rules.size(); ++root) {
+    if (marks[root] != Mark::kNew) continue;
+    // Depth first, on a stack of our own: a chain of metas may be long.
+    std::vector<Step> path{{root, 0}};
+    marks[root] = Mark::kOpen;
+    while (!path.empty()) {
+      Step& step = path.back();
+      const Rule& rule = set_.rules[step.rule];
+      if (step.next_token >= rule.meta.size()) {
+        marks[step.rule] = Mark::kDone;
+        path.pop_back();
+        continue;
+      }
+      const MetaToken& token = rule.meta[step.next_token++];
+      if (token.op != MetaOperator::kRule) continue;
+      const auto found = rule_index_.find(token.rule);
+      if (found == rule_index_.end()) {
+        if (!skipped_names_.contains(token.rule)) {
+          error_at(rule.place,
+                   fmt::format("meta {} uses {}, which no file defines; expected a rule's name",
+                               rule.name, token.rule));
+        }
+        continue;
+      }
+      if (marks[found->second] == Mark::kDone) continue;
+      if (marks[found->second] == Mark::kOpen) {
+        std::string circle;
+        for (auto i = std::ranges::find(path, found->second, &Step::rule); i != path.end(); ++i) {
+          circle += set_.rules[i->rule].name + " → ";
+        }
+        error_at(rule.place, fmt::format("meta {} depends on itself: {}{}; expected no circle",
+                                         rule.name, circle, token.rule));
+        continue;
+      }
+      marks[found->second] = Mark::kOpen;
+      path.push_back({found->second, 0});
+    }
+  }
+}
+
+}  // namespace postern::language

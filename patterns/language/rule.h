@@ -1,0 +1,97 @@
+// Rules as read from SpamAssassin's rule language, before they are compiled.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "patterns/language/meta_expression.h"
+#include "patterns/language/regexp.h"
+
+namespace postern::language {
+
+// What a rule looks at. The numbers are part of the artefact's format.
+enum class Target : uint8_t {
+  kHeader = 0,
+  kBody = 1,
+  kRawBody = 2,
+  kUri = 3,
+  kFull = 4,
+  kMeta = 5
+};
+inline constexpr std::string_view kTargetNames[] = {"header", "body", "rawbody",
+                                                    "uri",    "full", "meta"};
+
+// Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
+struct HeaderSelector {
+  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3 };
+  enum class Part : uint8_t { kValue = 0, kAddresses = 1, kNames = 2 };
+  enum class Instance : uint8_t { kEvery = 0, kFirst = 1, kLast = 2 };
+  Source source = Source::kField;
+  Part part = Part::kValue;
+  Instance instance = Instance::kEvery;
+  bool raw = false;   // not unfolded, not decoded
+  std::string field;  // lower case; kField only
+  auto operator<=>(const HeaderSelector&) const = default;
+};
+// As a rule file would write it.
+std::string to_string(const HeaderSelector& selector);
+
+struct Place {
+  uint32_t file = 0;  // index into RuleSet::files
+  uint32_t line = 0;
+};
+
+struct Rule {
+  std::string name;
+  Place place;
+  Target target = Target::kBody;
+  Regexp regexp;                        // all but meta rules and `exists:`
+  HeaderSelector header;                // header rules
+  bool exists = false;                  // header NAME exists:Field
+  bool negated = false;                 // header NAME Field !~ /…/
+  std::optional<std::string> if_unset;  // header: stands in for an absent field
+  std::vector<MetaToken> meta;          // postfix; meta rules
+  std::string not_run;                  // why this rule cannot be evaluated here; it counts as 0
+
+  double score = 1.0;
+  std::string description;
+  bool multiple = false;      // tflags multiple: its value is the number of hits
+  uint32_t maximum_hits = 0;  // tflags maxhits=N; 0: any number
+  bool no_subject = false;    // tflags nosubject: body without the subject paragraph
+
+  // Sub-rules serve metas and carry no score of their own.
+  bool is_sub_rule() const { return name.starts_with("__"); }
+};
+
+struct SourceFile {
+  std::string path;
+  std::string sha256;  // hex
+};
+
+// Directives that were accepted and mean nothing here, one row a directive.
+struct AcceptedDirective {
+  std::string name;
+  std::string why;
+  uint32_t count = 0;
+  Place first;
+};
+
+struct RuleSet {
+  std::vector<SourceFile> files;
+  std::vector<Rule> rules;  // in order of first definition, names unique
+  std::vector<AcceptedDirective> accepted;
+  std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
+};
+
+// One error of a rule file. All errors are found, not only the first.
+struct Diagnostic {
+  std::string file;
+  uint32_t line = 0;              // 0: the file as a whole
+  std::string what;               // what is wrong; what was expected
+  std::string to_string() const;  // file:line: what
+};
+
+}  // namespace postern::language
