@@ -56,13 +56,13 @@ class BodyText final : private HtmlSink {
   void feed_raw(std::string_view octets);
   void put_raw(std::string_view octets);
   void end_raw_piece();
-  void feed_body(std::string_view octets);
   size_t take_block(std::string_view block, bool last);
   void read_as_labelled(std::string_view block);
   void convert(std::string_view block);
   void text(std::string_view utf8);
 
   void html_text(std::string_view utf8, bool hidden) override;
+  void html_text_end() override;
   void html_line_ends(int count) override;
   void html_blank() override;
   void html_uri(std::string_view uri) override { visible_sink_.sink->uri(uri); }
@@ -79,7 +79,9 @@ class BodyText final : private HtmlSink {
   Told hidden_sink_;
   Paragraphs visible_;
   Paragraphs hidden_;
-  FixedText<kBlockBytes> block_;
+  FixedText<kBlockBytes + 4> block_;
+  size_t carried_ =
+      0;  // octets at the beginning of block_ that an earlier block left: a cut character
   FixedText<kRawPieceBytes> raw_;
   bool raw_carriage_return_ = false;
 };

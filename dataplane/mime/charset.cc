@@ -76,9 +76,10 @@ constexpr std::array kAliases{
     Alias{"unicode", "UTF-16"},
 };
 
-constexpr std::array<std::string_view, 9> kUtf8Labels{
-    "utf-8",          "utf8",      "us-ascii",  "ascii", "unicode-1-1-utf-8",
-    "ansi_x3.4-1968", "utf-8-sig", "iso646-us", "7bit"};
+constexpr std::array<std::string_view, 4> kUtf8Labels{"utf-8", "utf8", "unicode-1-1-utf-8",
+                                                      "utf-8-sig"};
+constexpr std::array<std::string_view, 7> kAsciiLabels{
+    "", "us-ascii", "ascii", "ansi_x3.4-1968", "iso646-us", "7bit", "8bit"};
 
 bool lists(std::string_view labels, std::string_view label) {
   for (size_t at = labels.find(label); at != labels.npos; at = labels.find(label, at + 1)) {
@@ -133,6 +134,17 @@ size_t sequence_length(uint8_t lead, uint8_t& low, uint8_t& high) {
   if (lead == 0xf0) low = 0x90;
   if (lead == 0xf4) high = 0x8f;
   return 4;
+}
+
+// Unreadable octets become U+FFFD. Not so a shift sequence that nothing follows: ICU reports it,
+// but mailers write it wherever they join ISO-2022 texts.
+void substitute(const void* context, UConverterToUnicodeArgs* args, const char* octets,
+                int32_t length, UConverterCallbackReason reason, UErrorCode* error) {
+  if (reason == UCNV_IRREGULAR) {
+    *error = U_ZERO_ERROR;
+    return;
+  }
+  UCNV_TO_U_CALLBACK_SUBSTITUTE(context, args, octets, length, reason, error);
 }
 
 enum class Sequence { kWhole, kCut, kNone };
@@ -206,18 +218,21 @@ Charset ConverterCache::find(std::string_view label) {
   std::transform(lower.data(), lower.data() + lower.size(), lower.data(), to_lower);
   const std::string_view name = lower.view();
   Charset charset;
-  if (name.empty() ||
-      std::find(kUtf8Labels.begin(), kUtf8Labels.end(), name) != kUtf8Labels.end()) {
+  if (std::find(kUtf8Labels.begin(), kUtf8Labels.end(), name) != kUtf8Labels.end()) return charset;
+  charset.kind = Charset::Kind::kSingleByte;
+  charset.high = &windows_1252();
+  if (std::find(kAsciiLabels.begin(), kAsciiLabels.end(), name) != kAsciiLabels.end()) {
+    charset.guessed = true;
     return charset;
   }
   for (size_t i = 0; i < kSingleByte.size(); ++i) {
     if (!lists(kSingleByte[i].labels, name)) continue;
-    charset.kind = Charset::Kind::kSingleByte;
     charset.high = &high_halves()[i];
     return charset;
   }
   charset.converter = open(name, charset.known);
-  if (charset.converter == nullptr) return charset;
+  charset.guessed = charset.converter == nullptr;
+  if (charset.guessed) return charset;
   charset.kind = Charset::Kind::kConverter;
   // These write other characters with the octets of ASCII letters.
   charset.ascii_compatible =
@@ -250,7 +265,11 @@ UConverter* ConverterCache::open(std::string_view label, bool& known) {
   }
   UErrorCode error = U_ZERO_ERROR;
   oldest->converter = ucnv_open(icu_name, &error);
-  if (U_FAILURE(error)) oldest->converter = nullptr;
+  if (U_FAILURE(error)) {
+    oldest->converter = nullptr;
+  } else {
+    ucnv_setToUCallBack(oldest->converter, substitute, nullptr, nullptr, nullptr, &error);
+  }
   known = oldest->converter != nullptr;
   return oldest->converter;
 }

@@ -1,6 +1,6 @@
 // Octets in a labelled charset to UTF-8.
 //
-// Theory of operation. A label leads to a Charset: ASCII and UTF-8 are passed through, charsets of
+// Theory of operation. A label leads to a Charset: UTF-8 is passed through, charsets of
 // one octet a character are tables made once per process through ICU, all others are ICU
 // converters, opened when first met and kept by the Reader's ConverterCache. Labels are read as
 // browsers read them (iso-8859-1 is windows-1252, gb2312 is gb18030): that is what the reader of a
@@ -22,12 +22,13 @@ using HighHalf = std::array<char16_t, 128>;  // code points of the octets 0x80 t
 
 struct Charset {
   enum class Kind : uint8_t {
-    kUtf8,        // also ASCII and unknown labels: what is no UTF-8 is windows-1252
+    kUtf8,        // what is no UTF-8 in it is windows-1252
     kSingleByte,  // ASCII below 0x80
     kConverter,   // through ICU
   };
   Kind kind = Kind::kUtf8;
   bool known = true;
+  bool guessed = false;          // the label says nothing: absent, ASCII or unknown; windows-1252
   bool ascii_compatible = true;  // an octet below 0x80 is that character, always
   const HighHalf* high = nullptr;
   UConverter* converter = nullptr;  // owned by the cache

@@ -59,6 +59,7 @@ std::string_view HeaderDecoder::decode(std::string_view folded, Words words, std
   cut_ = false;
   in_words_ = false;
   std::string_view rest = trim(folded);
+  plain_ = utf8_prefix(rest) == rest.size() ? Charset{} : converters_->find({});
   while (!rest.empty()) {
     const size_t mark = words == Words::kDecode ? rest.find("=?") : rest.npos;
     if (mark == rest.npos) {
@@ -83,7 +84,7 @@ std::string_view HeaderDecoder::decode(std::string_view folded, Words words, std
 void HeaderDecoder::put_plain(std::string_view text) {
   if (text.empty()) return;
   end_charset();
-  text_.begin(Charset{});
+  text_.begin(plain_);
   while (!text.empty()) {
     const size_t fold = fold_length(text);
     if (fold > 0) {
@@ -105,7 +106,8 @@ void HeaderDecoder::put_plain(std::string_view text) {
 void HeaderDecoder::put_word(const Word& word) {
   if (!in_words_ || !equals_ignoring_case(charset_.view(), word.charset)) {
     end_charset();
-    text_.begin(converters_->find(word.charset));
+    const Charset charset = converters_->find(word.charset);
+    text_.begin(charset.guessed ? Charset{} : charset);
     charset_.assign(word.charset);
     in_words_ = true;
   }

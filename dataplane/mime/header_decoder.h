@@ -45,6 +45,7 @@ class HeaderDecoder {
 
   ConverterCache* converters_;
   TextDecoder text_;
+  Charset plain_;                                   // of what stands outside of words
   FixedText<ConverterCache::kLabelBytes> charset_;  // of the words under way
   bool in_words_ = false;
   std::span<char> out_;

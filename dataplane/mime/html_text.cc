@@ -90,6 +90,7 @@ void HtmlText::feed(std::string_view utf8) {
         const void* close = std::memchr(p, '>', static_cast<size_t>(end - p));
         if (close == nullptr) return;
         p = static_cast<const char*>(close) + 1;
+        sink_->html_text_end();
         state_ = State::kText;
         break;
       }
@@ -104,15 +105,12 @@ void HtmlText::feed(std::string_view utf8) {
 }
 
 void HtmlText::finish() {
-  // What looked like the beginning of something is text after all.
+  // What looked like the beginning of something is text after all. An unfinished tag or comment is
+  // nothing to browsers.
   if (state_ == State::kEntity) end_entity(false);
   if (state_ == State::kOpening) {
     text("<");
     text(token_.view());
-  }
-  if (state_ == State::kTag) {
-    text(closing_ ? "</" : "<");
-    text(tag_.view());
   }
   state_ = State::kText;
 }
@@ -123,11 +121,28 @@ void HtmlText::text(std::string_view utf8) {
 
 const char* HtmlText::in_text(const char* p, const char* end) {
   const char* stop = find_either(p, end, '<', '&');
-  text(between(p, stop));
+  raw_text(between(p, stop));
   if (stop == end) return end;
   token_.clear();
   state_ = *stop == '<' ? State::kOpening : State::kEntity;
   return stop + 1;
+}
+
+// SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on it.
+void HtmlText::raw_text(std::string_view utf8) {
+  size_t at = 0;
+  while ((at = utf8.find('\xe2', at)) != utf8.npos) {
+    const std::string_view sequence = utf8.substr(at, 3);
+    if (sequence == "\u201c" || sequence == "\u201d") {
+      text(utf8.substr(0, at));
+      text("\"");
+      utf8.remove_prefix(at + 3);
+      at = 0;
+    } else {
+      ++at;
+    }
+  }
+  text(utf8);
 }
 
 const char* HtmlText::in_entity(const char* p, const char* end) {
@@ -204,6 +219,7 @@ const char* HtmlText::in_comment(const char* p, const char* end) {
     }
     const char c = *p++;
     if (c == '>' && dashes_ >= 2) {
+      sink_->html_text_end();
       state_ = State::kText;
       return p;
     }
@@ -281,6 +297,7 @@ const char* HtmlText::in_tag(const char* p, const char* end) {
 }
 
 void HtmlText::tag(std::string_view content) {
+  sink_->html_text_end();
   const size_t length = name_length(content);
   const uint32_t name = hash_name(content.substr(0, length));
   if (closing_) {

@@ -21,6 +21,8 @@ class HtmlSink {
  public:
   virtual ~HtmlSink() = default;
   virtual void html_text(std::string_view utf8, bool hidden) = 0;
+  // A tag, comment or declaration stood here.
+  virtual void html_text_end() = 0;
   virtual void html_line_ends(int count) = 0;
   virtual void html_blank() = 0;
   virtual void html_uri(std::string_view uri) = 0;
@@ -69,6 +71,7 @@ class HtmlText {
   const char* scan_tag(const char* p, const char* end);
 
   void text(std::string_view utf8);
+  void raw_text(std::string_view utf8);
   bool end_entity(bool closed);
   void tag(std::string_view content);
   void start_tag(uint32_t name, std::string_view attributes);

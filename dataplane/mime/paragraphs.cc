@@ -87,6 +87,10 @@ void Paragraphs::put(std::string_view utf8) {
         ++p;
         break;
       case kNul:
+        if (keep_unseen_) {  // to SpamAssassin it ends a paragraph
+          settle();
+          end_paragraph();
+        }
         ++p;
         break;
       default:
@@ -110,6 +114,12 @@ size_t Paragraphs::put_rare(std::string_view utf8) {
   return length;
 }
 
+void Paragraphs::soft_blank() {
+  white_.any = true;
+  if (!white_.in_text && white_.texts < 3) ++white_.texts;
+  white_.in_text = true;
+}
+
 void Paragraphs::carriage_return() {
   settle_carriage_return();
   white_.carriage_return = white_.any = true;
@@ -123,6 +133,10 @@ void Paragraphs::settle_carriage_return() {
 void Paragraphs::line_end() {
   white_.carriage_return = false;
   started_ = white_.any = true;
+  // The texts next to this line end and to the one before lose their blanks; others keep them.
+  if (white_.line_ends == 0 && white_.texts >= 2) white_.blank_before = true;
+  white_.texts = 0;
+  white_.in_text = false;
   if (white_.line_ends < 2) ++white_.line_ends;
   white_.blank_after = false;
 }
@@ -147,7 +161,7 @@ void Paragraphs::settle() {
   } else {
     if (white_.blank_before) append(" ");
     end_paragraph();
-    if (white_.blank_after) append(" ");
+    if (white_.blank_after || white_.texts >= 2) append(" ");
   }
   white_ = {};
 }

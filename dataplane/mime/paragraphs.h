@@ -31,20 +31,26 @@ class Paragraphs {
   void heading(std::string_view text);
   // Plain text: its line ends are line ends.
   void text(std::string_view utf8);
-  // Text between tags: line ends are blanks, and blanks vanish beside those that tags make.
+  // Text between tags: line ends are blanks, and blanks vanish beside the line ends that tags make:
+  // those of the text next to the tag, as SpamAssassin has it, not those before another tag.
   void inline_text(std::string_view utf8);
+  void inline_text_end() { white_.in_text = false; }
   // What tags and part limits make.
   void line_end();
   void blank();
   // A line end when any text came before.
   void part_limit();
   void finish();
+  // Text or white space came.
+  bool started() const { return started_; }
 
  private:
   struct WhiteSpace {       // the run under way
     uint8_t line_ends = 0;  // at most 2 are counted
     bool blank_before = false;
     bool blank_after = false;
+    uint8_t texts = 0;             // between tags, with blanks, since the last line end
+    bool in_text = false;          // the last of them goes on
     bool carriage_return = false;  // not yet known whether a line feed follows
     bool any = false;
   };
@@ -52,7 +58,7 @@ class Paragraphs {
   template <bool kInline>
   void put(std::string_view utf8);
   size_t put_rare(std::string_view utf8);
-  void soft_blank() { white_.any = true; }
+  void soft_blank();
   void carriage_return();
   void settle_carriage_return();
   void settle();

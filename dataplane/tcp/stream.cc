@@ -185,7 +185,10 @@ Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Coun
         }
         return ruling;
       }
-      return stop_at(frontier_, frame, tcp, taken.word, counters);
+      // Bytes right behind the stop may have left early: then not even the part before it may pass.
+      const bool joins = ahead_ != nullptr && ahead_->begin == frontier_;
+      if (joins) withhold_from(gap_began);
+      return stop_at(joins ? gap_began : frontier_, frame, tcp, taken.word, counters);
     }
     if (taken.word == Word::kRelease) return ruling;
   }
@@ -203,8 +206,7 @@ Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Coun
     if (word == Word::kPass) continue;
     ruling.word = word;
     if (word == Word::kRelease || keep_waiting_bytes) return ruling;
-    withholding_ = true;
-    withheld_from_ = gap_began;
+    withhold_from(gap_began);
     return stop_at(gap_began, frame, tcp, word, counters);
   }
   note_early_finish();
@@ -246,6 +248,12 @@ Word Stream::resume(Consumer& consumer) {
   if (!cut_) withholding_ = false;
   note_early_finish();
   return Word::kPass;
+}
+
+void Stream::withhold_from(SeqNum seq) {
+  if (withholding_) return;
+  withholding_ = true;
+  withheld_from_ = seq;
 }
 
 void Stream::note_early_finish() {

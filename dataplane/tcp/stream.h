@@ -115,6 +115,7 @@ class Stream {
   void drop(Held* held, uint32_t* account);
   void discard_ahead_before_frontier();
   void note_early_finish();
+  void withhold_from(SeqNum seq);
   Ruling stop_at(SeqNum limit, Frame& frame, TcpPacket& tcp, Word word, Counters& counters);
 
   SeqNum frontier_, acknowledged_;

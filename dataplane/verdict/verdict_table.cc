@@ -4,6 +4,7 @@
 #include <rte_rcu_qsbr.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cstdlib>
@@ -268,7 +269,10 @@ std::expected<void, std::string> VerdictTable::upsert_all(std::span<const Prefix
       const Key ahead = key_of(upserts[i + kPrefetchAhead].prefix);
       __builtin_prefetch(&heads_[static_cast<uint32_t>(hash(ahead)) & head_mask_]);
     }
-    if (auto done = upsert(upserts[i]); !done) return done;
+    if (auto done = upsert(upserts[i]); !done) {
+      whole_ = false;
+      return done;
+    }
   }
   return {};
 }
@@ -310,6 +314,7 @@ std::expected<void, std::string> VerdictTable::replace_all(
   }
   pass_ = (pass_ + 1) & 0x7fffffff;
   if (auto done = upsert_all(verdicts); !done) return done;
+  whole_ = true;
   bool waited = verdicts.empty();
   for (uint32_t i = 1; i < untouched_; ++i) {
     if (!records_[i].linked || records_[i].pass == pass_) continue;
@@ -322,7 +327,13 @@ std::expected<void, std::string> VerdictTable::replace_all(
 }
 
 void VerdictTable::for_each(const std::function<void(const PrefixVerdict&)>& visit) const {
-  for (uint32_t i = 1; i < untouched_; ++i) {
+  visit_some(0, UINT32_MAX, visit);
+}
+
+uint32_t VerdictTable::visit_some(uint32_t from, uint32_t most,
+                                  const std::function<void(const PrefixVerdict&)>& visit) const {
+  const uint64_t end = std::min<uint64_t>(untouched_, uint64_t{from} + most);
+  for (uint32_t i = std::max(from, 1u); i < end; ++i) {
     const Record& record = records_[i];
     if (!record.linked) continue;
     std::array<uint8_t, 16> bytes;
@@ -338,6 +349,7 @@ void VerdictTable::for_each(const std::function<void(const PrefixVerdict&)>& vis
            CaseReference{record.case_reference},
            record.expires_unix_s});
   }
+  return end < untouched_ ? static_cast<uint32_t>(end) : 0;
 }
 
 uint32_t VerdictTable::take_record() {

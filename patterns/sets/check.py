@@ -3,7 +3,7 @@
 
     check.py                                   only the rules' form (always done)
     check.py --spamassassin                    SpamAssassin, with these rules alone, is the judge
-    check.py --postern build/control/postern   our scanner is the judge (compiles the set first;
+    check.py --postern build/control/cli/postern   our scanner is the judge (compiles the set first;
                                                --signatures SET.psig takes one already compiled)
     … --measure DIR                            also count hits on DIR/ham/*.eml and DIR/spam/*.eml
 

@@ -37,9 +37,9 @@ void Wire::send(packet::Frame* frame, Side out) {
   frames.release(frame);
 }
 
-std::vector<Sent> Wire::in(const Packet& packet, Side side) {
+std::vector<Sent> Wire::in_bytes(std::span<const uint8_t> frame, Side side) {
   sent_.clear();
-  pipeline->process(packet.in(frames), side, now);
+  pipeline->process(frames.copy_of(frame), side, now);
   return std::exchange(sent_, {});
 }
 

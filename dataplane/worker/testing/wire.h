@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,8 @@ class Wire : public Transmitter {
   // Hands the packet to the pipeline and returns what left because of it.
   std::vector<Sent> from_client(const Packet& packet) { return in(packet, Side::kInside); }
   std::vector<Sent> from_server(const Packet& packet) { return in(packet, Side::kOutside); }
-  std::vector<Sent> in(const Packet& packet, Side side);
+  std::vector<Sent> in(const Packet& packet, Side side) { return in_bytes(packet.bytes(), side); }
+  std::vector<Sent> in_bytes(std::span<const uint8_t> frame, Side side);
   // Lets time pass; returns what left meanwhile.
   std::vector<Sent> wait(uint64_t milliseconds);
 

@@ -1,0 +1,289 @@
+#include "dataplane/agent/verdict_format.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <type_traits>
+#include <unordered_map>
+
+namespace postern::agent {
+namespace {
+
+using verdict::PrefixVerdict;
+using verdict::Treatment;
+
+constexpr std::string_view kSnapshotMagic = "PSTNVER1";
+constexpr std::string_view kLogMagic = "PSTNVLG1";
+constexpr size_t kVerdictBytes = 16 + 1 + 1 + 4 + 8 + 8;
+constexpr size_t kPrefixBytes = 16 + 1;
+constexpr size_t kDigestBytes = sizeof(Digest);
+constexpr size_t kLogHeadBytes = 8 + kDigestBytes;
+constexpr size_t kDeltaHeadBytes = 4 + kDigestBytes;
+
+template <typename Integer>
+void put(std::string& out, Integer value) {
+  for (size_t i = 0; i < sizeof value; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+}
+
+void put_prefix(std::string& out, const IpPrefix& prefix) {
+  const auto& bytes = prefix.address.bytes();
+  out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  out.push_back(static_cast<char>(prefix.length));
+}
+
+// Takes integers and prefixes off the front of bytes whose number was checked before.
+class Cursor {
+ public:
+  explicit Cursor(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  size_t left() const { return bytes_.size(); }
+  std::span<const uint8_t> take(size_t n) {
+    const auto taken = bytes_.first(n);
+    bytes_ = bytes_.subspan(n);
+    return taken;
+  }
+  template <typename Integer>
+  Integer integer() {
+    const auto taken = take(sizeof(Integer));
+    uint64_t value = 0;
+    for (size_t i = 0; i < sizeof(Integer); ++i) value |= uint64_t{taken[i]} << (8 * i);
+    return static_cast<Integer>(value);
+  }
+  // Nothing when it is no prefix: too long, or with host bits.
+  std::optional<IpPrefix> prefix() {
+    const IpAddress address = IpAddress::from_v6(take(16).data());
+    const auto length = integer<uint8_t>();
+    if (length > (address.is_v4() ? 32 : 128)) return std::nullopt;
+    const IpPrefix prefix = IpPrefix::containing(address, length);
+    if (prefix.address != address) return std::nullopt;
+    return prefix;
+  }
+  std::optional<PrefixVerdict> verdict() {
+    const auto covered = prefix();
+    const auto treatment = integer<uint8_t>();
+    PrefixVerdict verdict;
+    verdict.messages_per_minute = integer<uint32_t>();
+    verdict.case_reference.number = integer<uint64_t>();
+    verdict.expires_unix_s = integer<uint64_t>();
+    if (!covered || treatment > static_cast<uint8_t>(Treatment::kDrop)) return std::nullopt;
+    verdict.prefix = *covered;
+    verdict.treatment = static_cast<Treatment>(treatment);
+    return verdict;
+  }
+
+ private:
+  std::span<const uint8_t> bytes_;
+};
+
+bool begins_with(std::span<const uint8_t> bytes, std::string_view magic) {
+  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+}
+
+struct PrefixHash {
+  size_t operator()(const IpPrefix& prefix) const {
+    const auto& bytes = prefix.address.bytes();
+    const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return std::hash<std::string_view>{}(view)*131 + prefix.length;
+  }
+};
+
+// A list of verdicts that is changed by prefix; the index is made when it is first needed.
+class Edit {
+ public:
+  explicit Edit(std::vector<PrefixVerdict>& verdicts) : verdicts_(verdicts) {}
+
+  void apply(const VerdictDelta& delta) {
+    if (index_.empty()) {
+      index_.reserve(verdicts_.size() + delta.upserts.size());
+      for (size_t i = 0; i < verdicts_.size(); ++i) index_[verdicts_[i].prefix] = i;
+    }
+    for (const PrefixVerdict& v : delta.upserts) {
+      const auto [at, is_new] = index_.try_emplace(v.prefix, verdicts_.size());
+      if (is_new) {
+        verdicts_.push_back(v);
+      } else {
+        verdicts_[at->second] = v;
+      }
+    }
+    for (const IpPrefix& prefix : delta.removals) {
+      const auto at = index_.find(prefix);
+      if (at == index_.end()) continue;
+      const size_t hole = at->second;
+      index_.erase(at);
+      if (hole + 1 != verdicts_.size()) {
+        verdicts_[hole] = verdicts_.back();
+        index_[verdicts_[hole].prefix] = hole;
+      }
+      verdicts_.pop_back();
+    }
+  }
+
+ private:
+  std::vector<PrefixVerdict>& verdicts_;
+  std::unordered_map<IpPrefix, size_t, PrefixHash> index_;
+};
+
+std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
+  constexpr size_t kHeadBytes = 8 + 8 + 4 + 4;
+  if (payload.size() < kHeadBytes) return std::nullopt;
+  Cursor in(payload);
+  VerdictDelta delta;
+  delta.from_version = in.integer<uint64_t>();
+  delta.to_version = in.integer<uint64_t>();
+  const auto upserts = in.integer<uint32_t>();
+  const auto removals = in.integer<uint32_t>();
+  if (in.left() != uint64_t{upserts} * kVerdictBytes + uint64_t{removals} * kPrefixBytes) {
+    return std::nullopt;
+  }
+  for (uint32_t i = 0; i < upserts; ++i) {
+    const auto v = in.verdict();
+    if (!v) return std::nullopt;
+    delta.upserts.push_back(*v);
+  }
+  for (uint32_t i = 0; i < removals; ++i) {
+    const auto prefix = in.prefix();
+    if (!prefix) return std::nullopt;
+    delta.removals.push_back(*prefix);
+  }
+  return delta;
+}
+
+}  // namespace
+
+void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
+
+Sha256& Sha256::update(std::span<const uint8_t> bytes) {
+  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+  return *this;
+}
+
+Digest Sha256::finish() {
+  Digest digest;
+  EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+  return digest;
+}
+
+void write_snapshot_head(std::string& out, std::string_view epoch, uint64_t version) {
+  out.append(kSnapshotMagic);
+  put(out, version);
+  put(out, static_cast<uint32_t>(epoch.size()));
+  out.append(epoch);
+}
+
+void write_verdict(std::string& out, const PrefixVerdict& verdict) {
+  put_prefix(out, verdict.prefix);
+  out.push_back(static_cast<char>(verdict.treatment));
+  put(out, verdict.messages_per_minute);
+  put(out, verdict.case_reference.number);
+  put(out, verdict.expires_unix_s);
+}
+
+void write_snapshot_count(std::string& out, uint64_t verdicts) { put(out, verdicts); }
+
+void write_digest(std::string& out, const Digest& digest) {
+  out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+}
+
+void write_log_head(std::string& out, const Digest& snapshot) {
+  out.append(kLogMagic);
+  write_digest(out, snapshot);
+}
+
+void write_log_delta(std::string& out, const VerdictDelta& delta, Digest& digest) {
+  std::string payload;
+  put(payload, delta.from_version);
+  put(payload, delta.to_version);
+  put(payload, static_cast<uint32_t>(delta.upserts.size()));
+  put(payload, static_cast<uint32_t>(delta.removals.size()));
+  for (const PrefixVerdict& v : delta.upserts) write_verdict(payload, v);
+  for (const IpPrefix& prefix : delta.removals) put_prefix(payload, prefix);
+  digest = Sha256().update(digest).update(as_bytes(payload)).finish();
+  put(out, static_cast<uint32_t>(payload.size()));
+  write_digest(out, digest);
+  out.append(payload);
+}
+
+std::expected<SnapshotRead, std::string> read_snapshot(std::span<const uint8_t> bytes) {
+  constexpr size_t kTrailerBytes = 8 + kDigestBytes;
+  constexpr size_t kHeadBytes = 8 + 8 + 4;
+  if (!begins_with(bytes, kSnapshotMagic)) {
+    return std::unexpected("it does not begin as a verdict file of this version does");
+  }
+  if (bytes.size() < kHeadBytes + kTrailerBytes) return std::unexpected("it is cut short");
+  SnapshotRead read;
+  const auto covered = bytes.first(bytes.size() - kDigestBytes);
+  read.digest = Sha256().update(covered).finish();
+  if (std::memcmp(read.digest.data(), bytes.data() + covered.size(), kDigestBytes) != 0) {
+    return std::unexpected("its checksum does not match its contents");
+  }
+  Cursor in(covered.subspan(kSnapshotMagic.size()));
+  read.held.version = in.integer<uint64_t>();
+  const auto epoch_bytes = in.integer<uint32_t>();
+  if (epoch_bytes > kMaxEpochBytes || epoch_bytes > in.left() - sizeof(uint64_t)) {
+    return std::unexpected("its epoch is too long");
+  }
+  const auto epoch = in.take(epoch_bytes);
+  read.held.epoch.assign(epoch.begin(), epoch.end());
+  const size_t record_bytes = in.left() - sizeof(uint64_t);
+  read.held.verdicts.reserve(record_bytes / kVerdictBytes);
+  for (size_t i = 0; i < record_bytes / kVerdictBytes; ++i) {
+    const auto v = in.verdict();
+    if (!v) return std::unexpected(fmt::format("its record {} is no verdict", i));
+    read.held.verdicts.push_back(*v);
+  }
+  if (record_bytes % kVerdictBytes != 0 || in.integer<uint64_t>() != read.held.verdicts.size()) {
+    return std::unexpected("it does not hold as many records as it says");
+  }
+  return read;
+}
+
+LogRead replay_log(std::span<const uint8_t> bytes, const Digest& snapshot, HeldVerdicts& held) {
+  LogRead read{.last_digest = snapshot};
+  if (bytes.size() < kLogHeadBytes || !begins_with(bytes, kLogMagic)) {
+    read.damage = "it does not begin as a verdict log of this version does";
+    return read;
+  }
+  Cursor in(bytes);
+  in.take(kLogMagic.size());
+  if (!std::ranges::equal(in.take(kDigestBytes), snapshot)) {
+    read.damage = "it continues another verdict file";
+    return read;
+  }
+  Edit edit(held.verdicts);
+  for (read.good_bytes = kLogHeadBytes; in.left() > 0; ++read.deltas) {
+    if (in.left() < kDeltaHeadBytes) {
+      read.damage = "its last delta is cut short";
+      break;
+    }
+    const auto payload_bytes = in.integer<uint32_t>();
+    const auto claimed = in.take(kDigestBytes);
+    if (in.left() < payload_bytes) {
+      read.damage = "its last delta is cut short";
+      break;
+    }
+    const auto payload = in.take(payload_bytes);
+    const Digest digest = Sha256().update(read.last_digest).update(payload).finish();
+    if (!std::ranges::equal(claimed, digest)) {
+      read.damage = fmt::format("the checksum of delta {} does not match", read.deltas + 1);
+      break;
+    }
+    const auto delta = read_delta(payload);
+    if (!delta || delta->from_version != held.version) {
+      read.damage = fmt::format("delta {} does not follow what is before it", read.deltas + 1);
+      break;
+    }
+    edit.apply(*delta);
+    held.version = delta->to_version;
+    read.last_digest = digest;
+    read.good_bytes += kDeltaHeadBytes + payload_bytes;
+  }
+  return read;
+}
+
+}  // namespace postern::agent

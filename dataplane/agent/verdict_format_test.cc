@@ -1,0 +1,138 @@
+#include "dataplane/agent/verdict_format.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::agent {
+namespace {
+
+using verdict::PrefixVerdict;
+using verdict::Treatment;
+
+std::string from_hex(std::string_view hex) {
+  std::string out;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    out.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return out;
+}
+
+// Both put together with Python's struct and hashlib from the description in verdict_format.h.
+const std::string kSnapshot = from_hex(
+    "5053544e56455231070000000000000002000000653100000000000000000000ffffc0000200180400000000341200"
+    "00"
+    "0000000005000000000000000100000000000000addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6b"
+    "d1"
+    "dcbc9933");
+const std::string kLog = from_hex(
+    "5053544e564c4731addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6bd1dcbc99334f0000008f8cd5"
+    "3d"
+    "8821055a75537f178243b33b2e7972541b9967614db7b0e2a7f4ad6007000000000000000900000000000000010000"
+    "00"
+    "0100000000000000000000000000ffffc633640920021e000000000000000000000000000000000000000000000000"
+    "0000"
+    "000000ffffc000020018");
+
+PrefixVerdict blocked_range() {
+  return {*IpPrefix::parse("192.0.2.0/24"), Treatment::kRefuse, 0, CaseReference{0x1234}, 5};
+}
+PrefixVerdict throttled_host() {
+  return {*IpPrefix::parse("198.51.100.9"), Treatment::kThrottle, 30, {}, 0};
+}
+
+TEST(VerdictFormat, ReadsASnapshotAndTheLogThatContinuesIt) {
+  const auto snapshot = read_snapshot(as_bytes(kSnapshot));
+  ASSERT_TRUE(snapshot.has_value()) << snapshot.error();
+  EXPECT_EQ(snapshot->held.epoch, "e1");
+  EXPECT_EQ(snapshot->held.version, 7u);
+  EXPECT_EQ(snapshot->held.verdicts, std::vector{blocked_range()});
+  HeldVerdicts held = snapshot->held;
+  const LogRead log = replay_log(as_bytes(kLog), snapshot->digest, held);
+  EXPECT_EQ(log.damage, "");
+  EXPECT_EQ(log.good_bytes, kLog.size());
+  EXPECT_EQ(log.deltas, 1u);
+  EXPECT_EQ(held.version, 9u);
+  EXPECT_EQ(held.verdicts, std::vector{throttled_host()});
+}
+
+TEST(VerdictFormat, WritesWhatItReads) {
+  std::string snapshot;
+  write_snapshot_head(snapshot, "e1", 7);
+  write_verdict(snapshot, blocked_range());
+  write_snapshot_count(snapshot, 1);
+  Digest digest = Sha256().update(as_bytes(snapshot)).finish();
+  write_digest(snapshot, digest);
+  EXPECT_EQ(snapshot, kSnapshot);
+  std::string log;
+  write_log_head(log, digest);
+  write_log_delta(log, {7, 9, {throttled_host()}, {blocked_range().prefix}}, digest);
+  EXPECT_EQ(log, kLog);
+}
+
+TEST(VerdictFormat, NoTruncatedOrAlteredSnapshotIsBelieved) {
+  for (size_t n = 0; n < kSnapshot.size(); ++n) {
+    EXPECT_FALSE(read_snapshot(as_bytes(kSnapshot).first(n)).has_value()) << n;
+    std::string altered = kSnapshot;
+    altered[n] = static_cast<char>(altered[n] ^ 1 << (n % 8));
+    EXPECT_FALSE(read_snapshot(as_bytes(altered)).has_value()) << n;
+  }
+}
+
+TEST(VerdictFormat, ATruncatedOrAlteredLogLeavesWhatIsBeforeTheDamage) {
+  const auto snapshot = *read_snapshot(as_bytes(kSnapshot));
+  HeldVerdicts whole = snapshot.held;
+  Digest digest = replay_log(as_bytes(kLog), snapshot.digest, whole).last_digest;
+  std::string log = kLog;
+  write_log_delta(log, {9, 10, {blocked_range()}, {}}, digest);
+  for (size_t n = 0; n < log.size(); ++n) {
+    std::string altered = log;
+    altered[n] = static_cast<char>(altered[n] ^ 1 << (n % 8));
+    for (const std::string& damaged : {log.substr(0, n), altered}) {
+      HeldVerdicts held = snapshot.held;
+      const LogRead read = replay_log(as_bytes(damaged), snapshot.digest, held);
+      if (n >= kLog.size()) {
+        EXPECT_EQ(held.version, 9u) << n;
+        EXPECT_EQ(held.verdicts, whole.verdicts) << n;
+        EXPECT_EQ(read.good_bytes, kLog.size()) << n;
+      } else {
+        EXPECT_EQ(held.version, 7u) << n;
+        EXPECT_EQ(held.verdicts, snapshot.held.verdicts) << n;
+      }
+      if (damaged.size() != kLog.size() && damaged.size() != 40) {  // cut between deltas: no damage
+        EXPECT_NE(read.damage, "") << n;
+      }
+    }
+  }
+}
+
+TEST(VerdictFormat, ALogThatLeavesADeltaOutIsReadUpToThere) {
+  const auto snapshot = *read_snapshot(as_bytes(kSnapshot));
+  Digest digest = snapshot.digest;
+  std::string log;
+  write_log_head(log, digest);
+  write_log_delta(log, {7, 8, {throttled_host()}, {}}, digest);
+  write_log_delta(log, {9, 10, {}, {throttled_host().prefix}}, digest);
+  HeldVerdicts held = snapshot.held;
+  EXPECT_NE(replay_log(as_bytes(log), snapshot.digest, held).damage, "");
+  EXPECT_EQ(held.version, 8u);
+  EXPECT_EQ(held.verdicts.size(), 2u);
+}
+
+// A checksum can be made to fit; what it covers must make sense all the same.
+TEST(VerdictFormat, RefusesRecordsThatAreNoVerdicts) {
+  const auto with = [](size_t at, char value) {
+    std::string bytes = kSnapshot.substr(0, kSnapshot.size() - 32);
+    bytes[at] = value;
+    write_digest(bytes, Sha256().update(as_bytes(bytes)).finish());
+    return bytes;
+  };
+  constexpr size_t kRecord = 22;
+  EXPECT_TRUE(read_snapshot(as_bytes(with(kRecord + 16, 24))).has_value());
+  EXPECT_FALSE(
+      read_snapshot(as_bytes(with(kRecord + 16, 33))).has_value());  // length of an IPv4 prefix
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kRecord + 15, 1))).has_value());  // host bits
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kRecord + 17, 6))).has_value());  // treatment
+  EXPECT_FALSE(read_snapshot(as_bytes(with(16, 100))).has_value());          // epoch length
+}
+
+}  // namespace
+}  // namespace postern::agent
