@@ -157,7 +157,7 @@ def sanitize(_):
 
 def threads(_):
     tree = Tree("build-tsan", "-Dsanitize=thread", "--buildtype=debugoptimized")
-    return tree.run_tests("unit", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
+    return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
 
 
 def fuzz(_):
@@ -204,11 +204,11 @@ def last_matching(log, pattern):
 def sets(_):
     """Two judges, SpamAssassin and our scanner: each must find what each message says of itself."""
     counts = Counts()
-    test_tree().ninja("control/postern")
+    test_tree().ninja("control/cli/postern")
     log = log_file("sets")
     log.unlink(missing_ok=True)
     status = command([sys.executable, ROOT / "patterns/sets/check.py", "--spamassassin", "--postern",
-                      test_tree().path / "control/postern"], log)
+                      test_tree().path / "control/cli/postern"], log)
     text = log.read_text(errors="replace")
     judged = re.findall(r"^(\w+): (\d+) pairs and (\d+) sample messages, (\d+) wrong$", text, re.M)
     for judge, pairs, samples, wrong in judged:
@@ -226,7 +226,7 @@ def wire(options):
     counts = Counts()
     if os.geteuid() != 0:
         return counts.fail("the wire tests lay out network namespaces: run as root")
-    test_tree().ninja()
+    test_tree().ninja("dataplane/postern-dataplane", "control/postern-control", "control/cli/postern")
     return closing_line([ROOT / "tests/wire/run", "--build", test_tree().path,
                          *(["--quick"] if options.quick else [])], "wire")
 

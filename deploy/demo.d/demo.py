@@ -222,7 +222,7 @@ class Demo:
         self.paper.step("Where it stands now")
         self.paper.quote(self.gate.postern("status"))
         status = self.gate.status()
-        heaps = [status["allocator"], *(d["status"]["allocator"] for d in status["data_planes"])]
+        heaps = [part["allocator"] for part in (status["control"], *status["data_planes"])]
         self.paper.expect(all(h.startswith("mimalloc") for h in heaps), "both processes use mimalloc",
                           str(heaps))
 

@@ -36,15 +36,16 @@ class Appliance:
 
     inspects = True
 
-    def __init__(self, topology, build, signatures, workers=1):
+    def __init__(self, topology, build, workers=1):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
-        self._signatures = signatures
+        self._signatures = self.directory / "outbound.psig"
         self._workers = workers
         self.control = self.dataplane = None
+        self.postern("signatures", "compile", ROOT / "patterns/sets/outbound", "-o", self._signatures)
         self._write_configuration()
         self.start_control()
         self.start_dataplane()
@@ -70,11 +71,13 @@ class Appliance:
         self.dataplane.kill(signal.SIGKILL)
 
     def wait_attached(self, timeout_s=60):
-        """Until control has the data plane's status, which says that its ports are running."""
+        """Until control has the data plane's status."""
         def attached():
             self.check()
             status = self.status()
-            return status if status and status.get("data_planes") else None
+            # Its first status says that the ports are running.
+            return status and any(gate["attached"] and gate.get("workers")
+                                  for gate in status["data_planes"])
         try:
             return wait_until(attached, timeout_s, "the data plane to attach", poll_s=0.1)
         except TimeoutError as error:
@@ -89,10 +92,10 @@ class Appliance:
 
     def postern(self, *arguments, check=True):
         """Runs the command line; its standard output."""
-        command = [str(self._program("control/postern")), *map(str, arguments)]
+        command = [str(self._program("control/cli/postern")), *map(str, arguments)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                                   "POSTERN_CONTROL": str(self.directory / "control.sock")})
+                                   "POSTERN_SOCKET": str(self.directory / "control.sock")})
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
@@ -109,31 +112,32 @@ class Appliance:
     # Verdicts. Each call returns once the data plane has acknowledged.
 
     def set_verdict(self, prefix, treatment, per_minute=None, in_force=True):
-        rate = ["--per-minute", per_minute] if per_minute else []
-        self.postern("verdict", "set", prefix, treatment, *rate, "--reason", "wire test")
-        if in_force:
-            self.wait_in_force()
+        rate = ["--rate", per_minute] if per_minute else []
+        # It ends with 0 only when the data plane has acknowledged.
+        self.postern("verdict", "set", prefix, treatment, *rate, "--reason", "wire test",
+                     check=in_force)
 
     def clear_verdict(self, prefix):
         self.postern("verdict", "clear", prefix, "--reason", "wire test is over")
-        self.wait_in_force()
 
     def clear_verdicts(self):
-        for entry in self.json("verdict", "list")["entries"]:
-            self.clear_verdict(entry["prefix"])
+        # Ends with 1 when there are none.
+        for verdict in json.loads(self.postern("verdict", "list", "--json", check=False))["verdicts"]:
+            self.clear_verdict(verdict["prefix"])
 
     def wait_in_force(self, timeout_s=10):
         def acknowledged():
             status = self.status()
-            return status and status["data_planes"] and all(
-                gate["acknowledged_version"] == status["version"]
-                for gate in status["data_planes"] if gate["attached"])
+            return status and any(
+                gate["attached"] and gate["acknowledged_version"] == status["control"]["version"]
+                for gate in status["data_planes"])
         wait_until(acknowledged, timeout_s, "the verdicts to be in force")
 
     def events(self, case):
         """What the ledger has of a case; waits for its first event."""
         def known():
-            return self.json("events", "--case", case)["events"]
+            text = self.postern("events", "--case", case, "--json", check=False)
+            return json.loads(text)["events"] if text.strip() else []
         try:
             return wait_until(known, 15, f"an event of case {case}", poll_s=0.2)
         except TimeoutError:
@@ -178,13 +182,8 @@ class Appliance:
         return reports[-1]
 
     def counters(self):
-        """The counters, summed over the workers."""
-        total = {}
-        for gate in self.status()["data_planes"]:
-            for worker in gate["status"]["workers"]:
-                for counter in worker["counters"]:
-                    total[counter["name"]] = total.get(counter["name"], 0) + int(counter["value"])
-        return total
+        """The data plane's counters, summed over its workers."""
+        return self.status()["data_planes"][0]["counters"]
 
     def wait_forwarding(self, space, source, timeout_s=30):
         """Until a connection gets through: the data plane runs, whatever control knows of it."""
@@ -199,7 +198,7 @@ class Appliance:
 
     def description(self):
         """One line for people."""
-        status = self.status()["data_planes"][0]["status"]
+        status = self.status()["data_planes"][0]
         return (f"ports {', '.join(status['ports'])}; {len(status['workers'])} worker(s); signature set "
                 f"{status['signature_set']} with {status['signature_rules']} rules, threshold "
                 f"{status['threshold']}")
@@ -254,9 +253,7 @@ huge_pages = {"true" if self._huge_pages.reserved else "false"}
         (self.directory / "control.toml").write_text(f"""\
 [control]
 socket = "{socket}"
-
-[ledger]
-path = "{self.directory / "ledger.sqlite"}"
+ledger = "{self.directory / "ledger.sqlite"}"
 """)
 
 

@@ -12,7 +12,6 @@ from topology import CUSTOMER_OTHERS, INTERNET, SINK, Topology
 class Options:
     """What the runner was asked for."""
     build = ROOT / "build"
-    signatures = None      # None: compile the shipped set into the laboratory's directory
     bridge = False
     workers = 1
 
@@ -53,7 +52,7 @@ class Laboratory:
 def make_gate(topology):
     if Options.bridge:
         return Bridge(topology)
-    return Appliance(topology, Options.build, Options.signatures, Options.workers)
+    return Appliance(topology, Options.build, Options.workers)
 
 
 def make_certificate(topology):

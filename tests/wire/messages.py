@@ -1,12 +1,13 @@
 """The messages that the demo and the wire tests send, and how an arrived one is compared."""
 
-import base64
 import hashlib
 import json
-import quopri
-import random
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+import mailgen  # noqa: E402
 
 _FOLDER = Path(__file__).resolve().parent.parent / "messages"
 # RFC-style test pattern of the field: every filter takes it for spam, nothing else contains it.
@@ -18,7 +19,7 @@ class Message:
     name: str
     spam: bool
     octets: bytes          # CRLF line ends, ends in CRLF
-    note: str = ""
+    description: str = ""
 
     @property
     def sha256(self):
@@ -34,48 +35,14 @@ def shipped():
     """The messages of tests/messages: those that must pass and those that must be refused."""
     manifest = json.loads((_FOLDER / "MANIFEST.json").read_text())
     return [Message(entry["file"], entry["kind"] == "spam",
-                    crlf((_FOLDER / entry["file"]).read_bytes()), entry["note"])
-            for entry in manifest["messages"]]
+                    crlf((_FOLDER / entry["file"]).read_bytes()), entry["description"])
+            for entry in manifest]
 
 
 def generated(number, spam):
-    """Message `number` of an endless series: plain, base64 HTML or quoted-printable, 0.5 to 60 KB.
-
-    Always the same for the same number, no two alike. Spam carries GTUBE somewhere in its text.
-    """
-    chance = random.Random(number * 2 + spam)
-    words = ("minutes of the meeting on Tuesday are attached please read them before lunch and tell "
-             "Maria when the printer works again because the parts arrived yesterday").split()
-    size = int(2 ** chance.uniform(8, 15.5))
-    lines, length = [], 0
-    while length < size:
-        line = " ".join(chance.choices(words, k=chance.randint(3, 11)))
-        if chance.random() < 0.05:
-            line = "." + line                     # to be dot-stuffed on the wire
-        lines.append(line)
-        length += len(line) + 2
-    if spam:
-        lines.insert(chance.randrange(len(lines) + 1), GTUBE)
-    text = "\r\n".join(lines) + "\r\n"
-    kind = ("plain", "base64", "quoted-printable")[number % 3]
-    head = (f"From: Sender {number} <sender@customer.example>\r\n"
-            f"To: Reader <reader@internet.example>\r\n"
-            f"Subject: Minutes, part {number}\r\n"
-            f"Date: Tue, 5 Mar 2024 09:{number // 60 % 60:02}:{number % 60:02} +0000\r\n"
-            f"Message-ID: <{number}.{int(spam)}@customer.example>\r\n"
-            f"MIME-Version: 1.0\r\n")
-    if kind == "plain":
-        head += "Content-Type: text/plain; charset=us-ascii\r\n"
-        body = text.encode()
-    elif kind == "base64":
-        head += "Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"
-        html = "<html><body><p>" + text.replace("\r\n", "<br>\r\n") + "</p></body></html>\r\n"
-        body = crlf(base64.encodebytes(html.encode()))
-    else:
-        head += ("Content-Type: text/plain; charset=utf-8\r\n"
-                 "Content-Transfer-Encoding: quoted-printable\r\n")
-        body = crlf(quopri.encodestring(("Grüße\r\n" + text).replace("\r\n", "\n").encode()))
-    return Message(f"{kind}-{number}", spam, head.encode() + b"\r\n" + body)
+    """Message `number` of an endless series of ham or of spam; the same each time, no two alike."""
+    made = mailgen.compose(seed=2 if spam else 1, number=number, spam=float(spam), attachments=0.012)
+    return Message(f"{made.name} ({made.encoding})", spam, made.octets, made.family)
 
 
 def split(octets):

@@ -1,0 +1,128 @@
+// postern-control: the process that knows who may send, and tells the data planes.
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/allocator.h"
+#include "base/config.h"
+#include "base/version.h"
+#include "control/ledger/sqlite_ledger.h"
+#include "control/server/clock.h"
+#include "control/server/instance_lock.h"
+#include "control/server/server.h"
+
+namespace postern {
+namespace {
+
+const std::vector<ConfigKey> kKeys{
+    {.name = "control.socket",
+     .default_value = "/run/postern/control.sock",
+     .help =
+         "Unix socket on which data planes and the postern command line are served (mode 0660)."},
+    {.name = "control.ledger",
+     .default_value = "/var/lib/postern/ledger.sqlite",
+     .help = "SQLite file with verdicts, their history, and events. Its directory must exist."},
+    {.name = "control.keep_events",
+     .type = ConfigType::kDuration,
+     .default_value = "90d",
+     .help = "How long events are kept; \"0\" keeps them for ever.",
+     .minimum = 0},
+    {.name = "control.log_level",
+     .type = ConfigType::kChoice,
+     .default_value = "info",
+     .help = "Least important messages that are written to standard error.",
+     .choices = {"debug", "info", "warning", "error"}},
+};
+
+constexpr int kUsageError = 2;
+constexpr int kFailure = 1;
+
+int fail(std::string_view what, int code) {
+  fmt::print(stderr, "postern-control: {}\n", what);
+  return code;
+}
+
+// Signals are taken by sigwait() alone, so they must be blocked before any thread begins.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+void wait_for_the_end(const sigset_t& signals) {
+  while (true) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (signal != SIGHUP) {
+      spdlog::info("ending on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      return;
+    }
+    spdlog::info("SIGHUP: nothing can be reloaded; restart to read the configuration again");
+  }
+}
+
+int run(const std::string& config_file) {
+  const auto config = load_config(config_file, kKeys);
+  if (!config) return fail(config.error(), kUsageError);
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
+  spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  const sigset_t signals = block_signals();
+
+  const std::filesystem::path ledger_file = config->text("control.ledger");
+  const auto ledger_lock = server::InstanceLock::take(ledger_file);
+  if (!ledger_lock) return fail(ledger_lock.error(), kFailure);
+  auto ledger = ledger::open_sqlite_ledger(ledger_file);
+  if (!ledger) return fail(ledger.error(), kFailure);
+  const auto keep = config->duration("control.keep_events");
+  const auto server = server::Server::start(
+      **ledger, {.socket = config->text("control.socket"),
+                 .keep_events = std::chrono::duration_cast<std::chrono::seconds>(keep),
+                 .identity = {.software = std::string(kVersion),
+                              .allocator = allocator_name(),
+                              .started_unix_s = server::unix_s()}});
+  if (!server) return fail(server.error(), kFailure);
+  spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
+               config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
+               allocator_name());
+  wait_for_the_end(signals);
+  return 0;
+}
+
+}  // namespace
+}  // namespace postern
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "The control process of Postern: keeps verdicts and events, and tells the data planes.",
+      "postern-control");
+  std::string config_file;
+  bool help_config = false;
+  app.add_option("--config", config_file, "Configuration file (TOML)")->type_name("FILE");
+  app.add_flag("--help-config", help_config,
+               "Print a documented configuration file with all defaults");
+  app.set_version_flag("--version", "postern-control " + std::string(postern::kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : postern::kUsageError;
+  }
+  if (help_config) {
+    fmt::print("{}", postern::describe_config(postern::kKeys));
+    return 0;
+  }
+  if (config_file.empty()) {
+    return postern::fail(
+        "name a configuration: postern-control --config FILE (--help-config prints one to start "
+        "from)",
+        postern::kUsageError);
+  }
+  return postern::run(config_file);
+}

@@ -1,0 +1,261 @@
+#include "control/server/operator.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <expected>
+
+#include "control/channel/treatment.h"
+#include "control/server/clock.h"
+#include "control/server/wire.h"
+
+namespace postern::server {
+namespace {
+
+using grpc::StatusCode;
+
+// Long enough for every healthy data plane to answer, short enough for a person to wait.
+constexpr std::chrono::milliseconds kPatience{1000};
+constexpr uint32_t kMostMessagesPerMinute = 1'000'000;
+constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
+constexpr size_t kLongestText = 500;
+constexpr uint32_t kUsualEvents = 50;
+constexpr uint32_t kMostEvents = 10'000;
+
+grpc::Status invalid(std::string message) {
+  return {StatusCode::INVALID_ARGUMENT, std::move(message)};
+}
+grpc::Status broken(const std::string& message) {
+  spdlog::error("{}", message);
+  return {StatusCode::INTERNAL, message};
+}
+
+CaseReference new_case_reference() {
+  CaseReference reference;
+  while (!reference) {
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) continue;
+    reference.number = random & CaseReference::kMask;
+  }
+  return reference;
+}
+
+// Reasons and authors end up on terminals and in mail headers. Empty: the text will do.
+std::string objection_to(std::string_view what, std::string_view text) {
+  if (text.empty())
+    return fmt::format("a {} is needed: everyone who meets this verdict later will ask for it",
+                       what);
+  if (text.size() > kLongestText)
+    return fmt::format("the {} is longer than {} bytes", what, kLongestText);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(text, is_control)) {
+    return fmt::format("the {} contains control characters: write it on one line of plain text",
+                       what);
+  }
+  return "";
+}
+
+std::expected<ledger::Verdict, std::string> verdict_asked_for(
+    const channel::v1::SetVerdictRequest& request) {
+  const auto prefix = IpPrefix::parse(request.prefix());
+  if (!prefix) return std::unexpected(prefix.error());
+  if (!std::ranges::any_of(channel::kTreatments,
+                           [&](const auto& row) { return row.treatment == request.treatment(); })) {
+    return std::unexpected("a treatment is needed: pass, inspect, throttle, hold, refuse or drop");
+  }
+  const bool throttle = request.treatment() == channel::v1::TREATMENT_THROTTLE;
+  if (throttle && (request.messages_per_minute() == 0 ||
+                   request.messages_per_minute() > kMostMessagesPerMinute)) {
+    return std::unexpected(fmt::format("throttle needs a rate: from 1 to {} messages a minute",
+                                       kMostMessagesPerMinute));
+  }
+  if (!throttle && request.messages_per_minute() != 0) {
+    return std::unexpected(fmt::format("a rate goes with throttle only, not with {}",
+                                       channel::treatment_name(request.treatment())));
+  }
+  for (const auto& [what, text] :
+       {std::pair{"reason", request.reason()}, std::pair{"author", request.author()}}) {
+    if (std::string objection = objection_to(what, text); !objection.empty())
+      return std::unexpected(objection);
+  }
+  if (request.for_seconds() > kLongestTime_s)
+    return std::unexpected("a verdict can hold for a hundred years at most");
+  if (request.case_reference() > CaseReference::kMask)
+    return std::unexpected("a case reference has 50 bits");
+  // Rounded up: a verdict holds no shorter than was asked.
+  const uint64_t expires =
+      request.for_seconds() == 0 ? 0 : (unix_ms() + 999) / 1000 + request.for_seconds();
+  return ledger::Verdict{.prefix = *prefix,
+                         .treatment = request.treatment(),
+                         .messages_per_minute = request.messages_per_minute(),
+                         .case_reference = {request.case_reference()},
+                         .reason = request.reason(),
+                         .author = request.author(),
+                         .set_unix_s = unix_s(),
+                         .expires_unix_s = expires};
+}
+
+}  // namespace
+
+grpc::Status Operator::make(const ledger::Change& change, channel::v1::ChangeReply* reply) {
+  const auto version = ledger_.apply(std::span(&change, 1));
+  if (!version) return broken(version.error());
+  gates_.announce();
+  changed_();
+  const Gates::InForce known = gates_.wait_until_in_force(*version, kPatience);
+  reply->set_version(*version);
+  reply->set_attached(known.attached);
+  reply->set_in_force(known.in_force);
+  return grpc::Status::OK;
+}
+
+grpc::Status Operator::SetVerdict(grpc::ServerContext*,
+                                  const channel::v1::SetVerdictRequest* request,
+                                  channel::v1::ChangeReply* reply) {
+  auto verdict = verdict_asked_for(*request);
+  if (!verdict) return invalid(verdict.error());
+  if (channel::is_restriction(verdict->treatment) && !verdict->case_reference) {
+    const auto present = ledger_.verdict_on(verdict->prefix);
+    if (!present) return broken(present.error());
+    if (present->has_value()) verdict->case_reference = (*present)->case_reference;
+    if (!verdict->case_reference) verdict->case_reference = new_case_reference();
+  }
+  *reply->mutable_entry() = to_entry(*verdict);
+  spdlog::info("verdict {} on {} by {}: {}", channel::treatment_name(verdict->treatment),
+               verdict->prefix.to_string(), verdict->author, verdict->reason);
+  return make({ledger::Action::kSet, *verdict}, reply);
+}
+
+grpc::Status Operator::ClearVerdict(grpc::ServerContext*,
+                                    const channel::v1::ClearVerdictRequest* request,
+                                    channel::v1::ChangeReply* reply) {
+  const auto prefix = IpPrefix::parse(request->prefix());
+  if (!prefix) return invalid(prefix.error());
+  for (const auto& [what, text] :
+       {std::pair{"reason", request->reason()}, std::pair{"author", request->author()}}) {
+    if (std::string objection = objection_to(what, text); !objection.empty())
+      return invalid(objection);
+  }
+  const auto present = ledger_.verdict_on(*prefix);
+  if (!present) return broken(present.error());
+  if (!present->has_value()) {
+    const auto covering = ledger_.verdicts_covering(prefix->address);
+    std::string hint;
+    if (covering && !covering->empty()) {
+      hint = fmt::format("; {} is covered by the verdict on {}", prefix->to_string(),
+                         covering->front().prefix.to_string());
+    }
+    return {StatusCode::NOT_FOUND,
+            fmt::format("there is no verdict on {}{}", prefix->to_string(), hint)};
+  }
+  *reply->mutable_entry() = to_entry(**present);
+  spdlog::info("verdict on {} cleared by {}: {}", prefix->to_string(), request->author(),
+               request->reason());
+  return make({ledger::Action::kClear,
+               {.prefix = *prefix,
+                .reason = request->reason(),
+                .author = request->author(),
+                .set_unix_s = unix_s()}},
+              reply);
+}
+
+grpc::Status Operator::ListVerdicts(grpc::ServerContext*,
+                                    const channel::v1::ListVerdictsRequest* request,
+                                    channel::v1::ListVerdictsReply* reply) {
+  reply->set_version(ledger_.version().number);
+  std::vector<IpPrefix> within;
+  if (request->within().empty()) {
+    within = {*IpPrefix::parse("0.0.0.0/0"), *IpPrefix::parse("::/0")};
+  } else {
+    const auto prefix = IpPrefix::parse(request->within());
+    if (!prefix) return invalid(prefix.error());
+    within = {*prefix};
+  }
+  for (const IpPrefix& prefix : within) {
+    const auto verdicts = ledger_.verdicts_within(prefix);
+    if (!verdicts) return broken(verdicts.error());
+    for (const ledger::Verdict& verdict : *verdicts) *reply->add_entries() = to_entry(verdict);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status Operator::ShowVerdict(grpc::ServerContext*,
+                                   const channel::v1::ShowVerdictRequest* request,
+                                   channel::v1::ShowVerdictReply* reply) {
+  const auto prefix = IpPrefix::parse(request->prefix());
+  if (!prefix) return invalid(prefix.error());
+  const auto verdict = ledger_.verdict_on(*prefix);
+  if (!verdict) return broken(verdict.error());
+  if (verdict->has_value()) *reply->mutable_entry() = to_entry(**verdict);
+  const auto history = ledger_.history_of(*prefix);
+  if (!history) return broken(history.error());
+  for (const ledger::Change& change : *history) {
+    channel::v1::HistoryEntry& row = *reply->add_history();
+    row.set_action(std::string(ledger::kActionNames[static_cast<size_t>(change.action)]));
+    *row.mutable_entry() = to_entry(change.verdict);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainRequest* request,
+                               channel::v1::ExplainReply* reply) {
+  const auto address = IpAddress::parse(request->address());
+  if (!address) return invalid(address.error());
+  const auto chain = ledger_.verdicts_covering(*address);
+  if (!chain) return broken(chain.error());
+  for (const ledger::Verdict& verdict : *chain) {
+    if (verdict.expires_unix_s == 0 || verdict.expires_unix_s > unix_s())
+      *reply->add_chain() = to_entry(verdict);
+  }
+  reply->set_default_treatment(channel::v1::TREATMENT_INSPECT);
+  for (const auto& gate : gates_.list()) {
+    if (gate.attached() &&
+        gate.status().default_treatment() != channel::v1::TREATMENT_UNSPECIFIED) {
+      reply->set_default_treatment(gate.status().default_treatment());
+      break;
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status Operator::ListEvents(grpc::ServerContext*,
+                                  const channel::v1::ListEventsRequest* request,
+                                  channel::v1::ListEventsReply* reply) {
+  ledger::EventQuery query;
+  if (!request->client().empty()) {
+    const auto prefix = IpPrefix::parse(request->client());
+    if (!prefix) return invalid(prefix.error());
+    query.client = *prefix;
+  }
+  query.case_reference.number = request->case_reference();
+  query.outcome = request->outcome();
+  query.limit = std::min(request->limit() == 0 ? kUsualEvents : request->limit(), kMostEvents);
+  auto events = ledger_.events(query);
+  if (!events) return broken(events.error());
+  for (channel::v1::Event& event : *events) *reply->add_events() = std::move(event);
+  return grpc::Status::OK;
+}
+
+grpc::Status Operator::Status(grpc::ServerContext*, const channel::v1::StatusRequest*,
+                              channel::v1::StatusReply* reply) {
+  const auto totals = ledger_.totals();
+  if (!totals) return broken(totals.error());
+  const ledger::Version version = ledger_.version();
+  reply->set_software(identity_.software);
+  reply->set_started_unix_s(identity_.started_unix_s);
+  reply->set_allocator(identity_.allocator);
+  reply->set_epoch(version.epoch);
+  reply->set_version(version.number);
+  reply->set_verdicts(totals->verdicts);
+  reply->set_events_stored(totals->events);
+  reply->set_ledger(ledger_.location());
+  for (channel::v1::AttachedDataPlane& gate : gates_.list())
+    *reply->add_data_planes() = std::move(gate);
+  return grpc::Status::OK;
+}
+
+}  // namespace postern::server

@@ -1,0 +1,56 @@
+// What operators ask of the control process (control/channel/operator.proto).
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "control/channel/operator.grpc.pb.h"
+#include "control/ledger/ledger.h"
+#include "control/server/gates.h"
+
+namespace postern::server {
+
+// The control process, as `postern status` shows it.
+struct Identity {
+  std::string software = {};
+  std::string allocator = {};
+  uint64_t started_unix_s = 0;
+};
+
+// Any thread. A request that makes no sense is INVALID_ARGUMENT with a text that says what would;
+// what is not there is NOT_FOUND; a ledger that fails is INTERNAL with the ledger's text.
+class Operator final : public channel::v1::Operator::Service {
+ public:
+  // `changed` is called after every change of verdicts, before data planes are waited for.
+  Operator(ledger::Ledger& ledger, Gates& gates, Identity identity, std::function<void()> changed)
+      : ledger_(ledger),
+        gates_(gates),
+        identity_(std::move(identity)),
+        changed_(std::move(changed)) {}
+
+  grpc::Status SetVerdict(grpc::ServerContext*, const channel::v1::SetVerdictRequest* request,
+                          channel::v1::ChangeReply* reply) override;
+  grpc::Status ClearVerdict(grpc::ServerContext*, const channel::v1::ClearVerdictRequest* request,
+                            channel::v1::ChangeReply* reply) override;
+  grpc::Status ListVerdicts(grpc::ServerContext*, const channel::v1::ListVerdictsRequest* request,
+                            channel::v1::ListVerdictsReply* reply) override;
+  grpc::Status ShowVerdict(grpc::ServerContext*, const channel::v1::ShowVerdictRequest* request,
+                           channel::v1::ShowVerdictReply* reply) override;
+  grpc::Status Explain(grpc::ServerContext*, const channel::v1::ExplainRequest* request,
+                       channel::v1::ExplainReply* reply) override;
+  grpc::Status ListEvents(grpc::ServerContext*, const channel::v1::ListEventsRequest* request,
+                          channel::v1::ListEventsReply* reply) override;
+  grpc::Status Status(grpc::ServerContext*, const channel::v1::StatusRequest* request,
+                      channel::v1::StatusReply* reply) override;
+
+ private:
+  // Writes the change, has it sent, and waits a moment for the data planes.
+  grpc::Status make(const ledger::Change& change, channel::v1::ChangeReply* reply);
+
+  ledger::Ledger& ledger_;
+  Gates& gates_;
+  const Identity identity_;
+  const std::function<void()> changed_;
+};
+
+}  // namespace postern::server

@@ -1,0 +1,98 @@
+#include "control/server/server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/server_builder.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "control/server/instance_lock.h"
+#include "control/server/upkeep.h"
+#include "control/server/verdict_channel.h"
+
+namespace postern::server {
+
+namespace fs = std::filesystem;
+
+// Made in this order, ended in the other.
+struct Server::Parts {
+  Parts(InstanceLock taken, ledger::Ledger& ledger, const ServerOptions& options)
+      : lock(std::move(taken)),
+        gates(ledger.version().epoch),
+        upkeep(ledger, gates, options.keep_events),
+        verdict_channel(ledger, gates, options.feed),
+        operator_desk(ledger, gates, options.identity, [this] { upkeep.verdicts_changed(); }) {}
+
+  InstanceLock lock;
+  Gates gates;
+  Upkeep upkeep;
+  VerdictChannel verdict_channel;
+  Operator operator_desk;
+  std::unique_ptr<grpc::Server> server;
+};
+
+namespace {
+
+// Empty: the way is free.
+std::string clear_the_way(const fs::path& socket) {
+  if (socket.string().size() >= sizeof(sockaddr_un::sun_path)) {
+    return fmt::format(
+        "the socket path {} is longer than the {} characters that Unix allows: choose a shorter "
+        "one in "
+        "control.socket",
+        socket.string(), sizeof(sockaddr_un::sun_path) - 1);
+  }
+  std::error_code error;
+  const fs::file_status there = fs::symlink_status(socket, error);
+  if (!fs::exists(there)) return "";
+  if (!fs::is_socket(there)) {
+    return fmt::format(
+        "{} exists and is no socket: remove it, or choose another path in control.socket",
+        socket.string());
+  }
+  // We hold the lock, so whoever made it is gone.
+  if (!fs::remove(socket, error))
+    return fmt::format("cannot remove the stale socket {}: {}", socket.string(), error.message());
+  return "";
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger& ledger,
+                                                                  ServerOptions options) {
+  const std::string path = options.socket.string();
+  auto lock = InstanceLock::take(options.socket);
+  if (!lock) return std::unexpected(lock.error());
+  if (std::string obstacle = clear_the_way(options.socket); !obstacle.empty())
+    return std::unexpected(obstacle);
+
+  auto parts = std::make_unique<Parts>(std::move(*lock), ledger, options);
+  grpc::ServerBuilder builder;
+  int bound = 0;
+  builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials(), &bound);
+  builder.RegisterService(&parts->verdict_channel);
+  builder.RegisterService(&parts->operator_desk);
+  builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
+  // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  // Owner and group from the first moment: the process's other threads make no files now.
+  const mode_t mask = umask(0117);
+  parts->server = builder.BuildAndStart();
+  umask(mask);
+  if (parts->server == nullptr || bound == 0) {
+    return std::unexpected(
+        fmt::format("cannot listen on {}: its directory must exist and be writable", path));
+  }
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() {
+  parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+}
+
+}  // namespace postern::server

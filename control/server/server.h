@@ -1,0 +1,41 @@
+// The control process's server: verdict channel and operator's desk on one Unix socket, and the
+// upkeep of the ledger.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "control/ledger/ledger.h"
+#include "control/server/operator.h"
+#include "control/server/verdict_feed.h"
+
+namespace postern::server {
+
+struct ServerOptions {
+  std::filesystem::path socket = {};
+  std::chrono::seconds keep_events = std::chrono::days(90);
+  Identity identity = {};
+  FeedLimits feed = {};
+};
+
+class Server {
+ public:
+  // Serves from when it returns. A socket that an ended process left is replaced; that of a living
+  // one is an error. `ledger` must outlive the server.
+  static std::expected<std::unique_ptr<Server>, std::string> start(ledger::Ledger& ledger,
+                                                                   ServerOptions options);
+  // Ends all streams and removes the socket.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace postern::server

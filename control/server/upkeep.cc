@@ -1,0 +1,76 @@
+#include "control/server/upkeep.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "control/server/clock.h"
+
+namespace postern::server {
+namespace {
+
+using std::chrono::system_clock;
+
+// Also bounds how late an expiry is noticed after the clock was set.
+constexpr std::chrono::minutes kRound{1};
+// Events forgotten in one transaction: the ledger is not to be held up.
+constexpr size_t kForgottenAtOnce = 5'000;
+
+}  // namespace
+
+Upkeep::Upkeep(ledger::Ledger& ledger, Gates& gates, std::chrono::seconds keep_events)
+    : ledger_(ledger), gates_(gates), keep_events_(keep_events), thread_([this] { run(); }) {}
+
+Upkeep::~Upkeep() {
+  {
+    const std::lock_guard guard(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Upkeep::verdicts_changed() {
+  {
+    const std::lock_guard guard(mutex_);
+    verdicts_changed_ = true;
+  }
+  changed_.notify_one();
+}
+
+void Upkeep::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    verdicts_changed_ = false;
+    lock.unlock();
+
+    const auto now = system_clock::now();
+    const auto expired = ledger_.expire(unix_s(now));
+    if (!expired) {
+      spdlog::error("expired verdicts cannot be removed: {}", expired.error());
+    } else if (*expired > 0) {
+      gates_.announce();
+      spdlog::info("{} expired verdict(s) removed", *expired);
+    }
+    forget_old_events(unix_s(now));
+    auto until = now + kRound;
+    if (const auto next = ledger_.next_expiry(); expired && next && *next) {
+      until = std::min(until, system_clock::time_point(std::chrono::seconds(**next)));
+    }
+
+    lock.lock();
+    changed_.wait_until(lock, until, [this] { return stopped_ || verdicts_changed_; });
+  }
+}
+
+void Upkeep::forget_old_events(uint64_t now_unix_s) {
+  const uint64_t kept = static_cast<uint64_t>(keep_events_.count());
+  if (kept == 0 || kept > now_unix_s) return;
+  while (true) {
+    const auto forgotten = ledger_.forget_events_before(now_unix_s - kept, kForgottenAtOnce);
+    if (!forgotten) spdlog::error("old events cannot be removed: {}", forgotten.error());
+    if (!forgotten || *forgotten < kForgottenAtOnce) return;
+  }
+}
+
+}  // namespace postern::server

@@ -1,0 +1,32 @@
+// The verdict channel's server: one stream per data plane (control/channel/channel.proto).
+//
+// Theory of operation. A stream has two threads. Its reader takes what the data plane says: answers
+// to updates are passed to the writer, events go into the ledger and only then is their
+// acknowledgement passed to the writer, reports go to the gates. Its writer alone sends: it sleeps
+// until the reader has passed something or a new version was announced, and asks its VerdictFeed
+// what is due.
+#pragma once
+
+#include "control/channel/channel.grpc.pb.h"
+#include "control/ledger/ledger.h"
+#include "control/server/gates.h"
+#include "control/server/verdict_feed.h"
+
+namespace postern::server {
+
+class VerdictChannel final : public channel::v1::VerdictChannel::Service {
+ public:
+  VerdictChannel(ledger::Ledger& ledger, Gates& gates, FeedLimits limits = {})
+      : ledger_(ledger), gates_(gates), limits_(limits) {}
+
+  grpc::Status Attach(grpc::ServerContext* context,
+                      grpc::ServerReaderWriter<channel::v1::ToDataPlane,
+                                               channel::v1::FromDataPlane>* stream) override;
+
+ private:
+  ledger::Ledger& ledger_;
+  Gates& gates_;
+  FeedLimits limits_;
+};
+
+}  // namespace postern::server

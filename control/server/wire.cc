@@ -1,0 +1,70 @@
+#include "control/server/wire.h"
+
+#include <unordered_map>
+
+namespace postern::server {
+namespace {
+
+struct PrefixHash {
+  size_t operator()(const IpPrefix& prefix) const {
+    const auto& bytes = prefix.address.bytes();
+    return std::hash<std::string_view>()(
+               {reinterpret_cast<const char*>(bytes.data()), bytes.size()}) ^
+           prefix.length;
+  }
+};
+
+// Four octets for IPv4, sixteen for IPv6.
+template <typename Message>
+void set_prefix(const IpPrefix& prefix, Message* message) {
+  const bool v4 = prefix.address.is_v4();
+  message->set_address(v4 ? prefix.address.v4_bytes() : prefix.address.bytes().data(), v4 ? 4 : 16);
+  message->set_prefix_length(prefix.length);
+}
+
+}  // namespace
+
+channel::v1::Verdict to_wire(const ledger::Verdict& verdict) {
+  channel::v1::Verdict wire;
+  set_prefix(verdict.prefix, &wire);
+  wire.set_treatment(verdict.treatment);
+  wire.set_messages_per_minute(verdict.messages_per_minute);
+  wire.set_case_reference(verdict.case_reference.number);
+  wire.set_expires_unix_s(verdict.expires_unix_s);
+  return wire;
+}
+
+channel::v1::VerdictEntry to_entry(const ledger::Verdict& verdict) {
+  channel::v1::VerdictEntry entry;
+  entry.set_prefix(verdict.prefix.to_string());
+  entry.set_treatment(verdict.treatment);
+  entry.set_messages_per_minute(verdict.messages_per_minute);
+  entry.set_case_reference(verdict.case_reference.number);
+  entry.set_reason(verdict.reason);
+  entry.set_author(verdict.author);
+  entry.set_set_unix_s(verdict.set_unix_s);
+  entry.set_expires_unix_s(verdict.expires_unix_s);
+  return entry;
+}
+
+channel::v1::Delta delta_of(const ledger::Version& to, uint64_t from_version,
+                            std::span<const ledger::Change> changes) {
+  std::unordered_map<IpPrefix, const ledger::Change*, PrefixHash> last;
+  last.reserve(changes.size());
+  for (const ledger::Change& change : changes) last[change.verdict.prefix] = &change;
+  channel::v1::Delta delta;
+  delta.set_epoch(to.epoch);
+  delta.set_from_version(from_version);
+  delta.set_to_version(to.number);
+  for (const ledger::Change& change : changes) {
+    if (last[change.verdict.prefix] != &change) continue;
+    if (change.action == ledger::Action::kSet) {
+      *delta.add_upserts() = to_wire(change.verdict);
+    } else {
+      set_prefix(change.verdict.prefix, delta.add_removals());
+    }
+  }
+  return delta;
+}
+
+}  // namespace postern::server
