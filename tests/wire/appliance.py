@@ -65,9 +65,11 @@ class Appliance:
 
     def kill_control(self):
         self.control.kill(signal.SIGKILL)
+        self.control = None   # not missed by check(): it is meant to be away
 
     def kill_dataplane(self):
         self.dataplane.kill(signal.SIGKILL)
+        self.dataplane = None
 
     def wait_attached(self, timeout_s=60):
         """Until control has the data plane's status."""
