@@ -25,7 +25,8 @@ int run_distributor(void* distributor) {
 }  // namespace
 
 uint64_t Gate::memory_needed(const Settings& settings) {
-  return ports::MbufFrameSource::memory_needed(settings.pool_frames(), settings.frame_bytes());
+  return ports::MbufFrameSource::memory_needed(settings.pool_frames(), settings.frame_bytes(),
+                                               settings.huge_pages);
 }
 
 uint32_t Gate::lcores_needed(const Settings& settings) {

@@ -5,13 +5,30 @@
 #include <algorithm>
 #include <iterator>
 
+#include "dataplane/smtp/replies.h"
+
 namespace postern {
 namespace {
 
 using enum ConfigType;
 
-const std::vector<ConfigKey>& table() {
-  static const std::vector<ConfigKey> kTable{
+// A key's name and help are views: these are what the keys of replies look at.
+struct ReplyKey {
+  std::string name, help;
+};
+std::vector<ReplyKey> reply_keys() {
+  std::vector<ReplyKey> keys;
+  for (const smtp::ReplyDescription& reply : smtp::kReplyTable)
+    keys.push_back(
+        {fmt::format("replies.{}", reply.key),
+         fmt::format("Said {}. {{case}}, {{ip}}, {{url}} and {{host}} stand for what they "
+                     "say; the code must begin with {}.",
+                     reply.help, reply.begins)});
+  return keys;
+}
+
+std::vector<ConfigKey> own_keys() {
+  return {
       {.name = "gate.id",
        .default_value = "gate",
        .help = "Name of this gate, by which the control process and events tell gates apart."},
@@ -141,6 +158,18 @@ const std::vector<ConfigKey>& table() {
        .help = "Messages being scanned at once, for each worker. Further ones wait.",
        .minimum = 1,
        .maximum = 1048576},
+      {.name = "limits.answers",
+       .type = kInteger,
+       .default_value = "4096",
+       .help = "Clients that are told of a refused message at once, for each worker.",
+       .minimum = 16,
+       .maximum = 1048576},
+      {.name = "limits.blocked_answers",
+       .type = kInteger,
+       .default_value = "4096",
+       .help = "Blocked senders answered at once, for each worker. Further SYNs are dropped.",
+       .minimum = 16,
+       .maximum = 1048576},
       {.name = "limits.flow_out_of_order_kib",
        .type = kInteger,
        .default_value = "256",
@@ -189,8 +218,13 @@ const std::vector<ConfigKey>& table() {
        .minimum = 1000},
       {.name = "timeouts.closing",
        .type = kDuration,
+       .default_value = "10s",
+       .help = "The same after a reset, or after both sides have closed.",
+       .minimum = 1000},
+      {.name = "timeouts.answer",
+       .type = kDuration,
        .default_value = "60s",
-       .help = "The same after both sides have closed.",
+       .help = "A client silent that long after a refusal is told 421.",
        .minimum = 1000},
 
       {.name = "replies.host",
@@ -198,12 +232,7 @@ const std::vector<ConfigKey>& table() {
        .help = "Name by which the gate greets connections that it answers itself."},
       {.name = "replies.url",
        .default_value = "",
-       .help = "Address that refusals point to; the case reference is appended. Empty: none."},
-      {.name = "replies.templates",
-       .type = kTextList,
-       .default_value = "[]",
-       .help = "Other texts for replies, each \"KEY=TEXT\"."},
-
+       .help = "Page that {url} in replies points to; may hold {case} and {ip}. Empty: none."},
       {.name = "control.socket",
        .default_value = "/run/postern/control.sock",
        .help = "Unix socket of the control process."},
@@ -235,6 +264,19 @@ const std::vector<ConfigKey>& table() {
                "command line "
                "come after them."},
   };
+}
+
+// Our own keys, and one for each reply that can be reworded.
+const std::vector<ConfigKey>& table() {
+  static const std::vector<ConfigKey> kTable = [] {
+    static const std::vector<ReplyKey> kReplies = reply_keys();
+    std::vector<ConfigKey> keys = own_keys();
+    for (size_t i = 0; i < kReplies.size(); ++i)
+      keys.push_back({.name = kReplies[i].name,
+                      .default_value = smtp::kReplyTable[i].text,
+                      .help = kReplies[i].help});
+    return keys;
+  }();
   return kTable;
 }
 
@@ -271,12 +313,15 @@ worker::PipelineConfig pipeline_config(const ConfigValues& values) {
   config.flows = integer(values, "limits.flows");
   config.messages_in_flight = integer(values, "limits.messages_in_flight");
   config.transactions = integer(values, "limits.transactions");
+  config.answers = integer(values, "limits.answers");
+  config.blocked_answers = integer(values, "limits.blocked_answers");
   config.flow_out_of_order_bytes = integer(values, "limits.flow_out_of_order_kib") * 1024;
   config.flow_retained_bytes = integer(values, "limits.flow_retained_kib") * 1024;
   config.worker_held_bytes = static_cast<uint64_t>(values.integer("limits.held_mib")) << 20;
   config.idle_timeout_s = seconds(values, "timeouts.idle");
   config.embryonic_timeout_s = seconds(values, "timeouts.embryonic");
   config.closing_timeout_s = seconds(values, "timeouts.closing");
+  config.answer_timeout_s = seconds(values, "timeouts.answer");
   config.greeting_host = values.text("replies.host");
   config.help_url = values.text("replies.url");
   return config;
@@ -319,13 +364,14 @@ Settings from_values(const ConfigValues& values, std::string& errors) {
   settings.pipeline = pipeline_config(values);
   if (settings.pipeline.mail_ports.empty())
     mistake("smtp.mail_ports", "must name at least one port");
-  for (const std::string& text : values.text_list("replies.templates")) {
-    const size_t at = text.find('=');
-    if (at == std::string::npos || at == 0)
-      mistake("replies.templates", fmt::format("\"{}\" is not of the form \"KEY=TEXT\"", text));
-    else
-      settings.pipeline.reply_templates.emplace_back(text.substr(0, at), text.substr(at + 1));
-  }
+  for (const smtp::ReplyDescription& reply : smtp::kReplyTable)
+    if (const std::string key = fmt::format("replies.{}", reply.key); values.is_set(key))
+      settings.pipeline.reply_templates.emplace_back(reply.key, values.text(key));
+  if (const auto texts =
+          smtp::ReplyTexts::create(settings.pipeline.greeting_host, settings.pipeline.help_url,
+                                   settings.pipeline.reply_templates);
+      !texts)
+    errors += (errors.empty() ? "" : "\n") + texts.error();
 
   settings.signature_set = values.text("signatures.set");
   settings.default_treatment = treatment(values.text("policy.default"));
@@ -362,9 +408,8 @@ std::expected<Settings, std::string> Settings::parse(std::string_view toml, std:
 }
 
 uint32_t Settings::pool_frames() const {
-  // Held payload comes in full segments mostly; half-full ones are allowed for.
-  constexpr uint64_t kPayloadOfHeldFrame = 724;
-  const uint64_t held = workers * (pipeline.worker_held_bytes / kPayloadOfHeldFrame);
+  // A worker's allowance is counted in buffers of 2 KiB, however little is in them.
+  const uint64_t held = workers * (pipeline.worker_held_bytes / 2048 + 1);
   // Every queue of both ports full in both directions, the distributor's rings, caches and bursts.
   const uint64_t queues = 2ull * 2 * (workers + 1) * descriptors;
   const uint64_t rings = workers > 1 ? 4ull * 1024 * workers : 0;

@@ -112,7 +112,11 @@ std::vector<std::string> eal_arguments(const EalConfig& config, std::span<const 
     arguments.push_back(device.pci ? "-a" : "--vdev");
     arguments.push_back(device.argument);
   }
-  if (!any_pci) arguments.push_back("--no-pci");
+  if (!any_pci) {
+    arguments.push_back("--no-pci");
+    // No device reads memory by its physical address, so frames may lie across pages.
+    if (!has_option(config.options, {"--iova-mode"})) arguments.push_back("--iova-mode=va");
+  }
   if (!has_option(config.options, {"--file-prefix"}))
     arguments.push_back("--file-prefix=" + file_prefix(config.gate));
   const bool no_huge = !config.huge_pages || has_option(config.options, {"--no-huge"});

@@ -35,6 +35,9 @@ class TxLane {
   static TxLane to_ring(rte_ring* ring) { return {ring, 0, 0}; }
   TxLane() = default;
 
+  // A ring is not the end of the way: who empties it hands its frames to the port.
+  bool is_port() const { return ring_ == nullptr; }
+
   // How many, from the first, were taken; the rest stays the caller's.
   uint16_t transmit(rte_mbuf** frames, uint16_t count) const {
     if (ring_ != nullptr)

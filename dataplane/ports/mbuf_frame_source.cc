@@ -59,10 +59,17 @@ bool checksums_verified(const rte_mbuf& mbuf) {
 
 }  // namespace
 
-uint64_t MbufFrameSource::memory_needed(uint32_t frames, uint32_t frame_bytes) {
-  const uint64_t element = sizeof(rte_mbuf) + kPrivateBytes + data_room(frame_bytes);
-  return frames *
-         (RTE_ALIGN_CEIL(element, RTE_CACHE_LINE_SIZE) + RTE_CACHE_LINE_SIZE + 2 * sizeof(void*));
+uint64_t MbufFrameSource::memory_needed(uint32_t frames, uint32_t frame_bytes, bool huge_pages) {
+  // Before each element stands a header, and DPDK adds up to two cache lines to spread elements
+  // over memory channels.
+  const uint64_t element = RTE_ALIGN_CEIL(sizeof(rte_mbuf) + kPrivateBytes + data_room(frame_bytes),
+                                          RTE_CACHE_LINE_SIZE) +
+                           3 * RTE_CACHE_LINE_SIZE;
+  // No element lies across a page's end unless it is longer than a page. The pool's ring has up to
+  // two slots for each.
+  const uint64_t page = huge_pages ? 2048 * 1024 : 4096;
+  const uint64_t share = element <= page ? page / (page / element) : RTE_ALIGN_CEIL(element, page);
+  return frames * (share + 2 * sizeof(void*));
 }
 
 std::expected<std::unique_ptr<MbufFrameSource>, std::string> MbufFrameSource::create(
@@ -72,8 +79,8 @@ std::expected<std::unique_ptr<MbufFrameSource>, std::string> MbufFrameSource::cr
                               kPrivateBytes, data_room(frame_bytes), SOCKET_ID_ANY);
   if (pool == nullptr)
     return std::unexpected(fmt::format(
-        "no memory for {} frames ({} MiB): {}. Reserve more huge pages, or lower limits.held",
-        frames, (memory_needed(frames, frame_bytes) >> 20) + 1, rte_strerror(rte_errno)));
+        "no memory for {} frames: {}. Reserve more huge pages, or lower limits.held_mib", frames,
+        rte_strerror(rte_errno)));
   return std::unique_ptr<MbufFrameSource>(new MbufFrameSource(pool));
 }
 

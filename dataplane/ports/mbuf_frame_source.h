@@ -25,12 +25,11 @@ enum class ChecksumOffload : uint8_t { kNone, kIpAndTcp };
 // One pool; all workers share it (DPDK keeps a cache for each lcore).
 class MbufFrameSource final : public packet::FrameSource {
  public:
-  // A pool of `frames` buffers with room for frames of `frame_bytes`, made in the EAL's memory. The
-  // error says how much memory it takes.
+  // A pool of `frames` buffers with room for frames of `frame_bytes`, made in the EAL's memory.
   static std::expected<std::unique_ptr<MbufFrameSource>, std::string> create(
       const std::string& name, uint32_t frames, uint32_t frame_bytes);
-  // Memory that such a pool takes, in bytes.
-  static uint64_t memory_needed(uint32_t frames, uint32_t frame_bytes);
+  // Memory that such a pool takes, in bytes: almost twice as much without huge pages.
+  static uint64_t memory_needed(uint32_t frames, uint32_t frame_bytes, bool huge_pages);
   ~MbufFrameSource() override;
 
   packet::Frame* allocate() override;

@@ -54,6 +54,10 @@ std::expected<Capabilities, std::string> Capabilities::of(const Device& device) 
                     device.argument));
   }
   capabilities.driver = info.driver_name;
+  // The kernel would spread frames over queues that nobody reads.
+  if (capabilities.driver == "net_af_packet" && info.max_rx_queues > 1)
+    return std::unexpected(
+        fmt::format("{}: leave qpairs out, flows are spread by a distributor", device.argument));
   capabilities.rx_queues = info.max_rx_queues;
   capabilities.tx_queues = info.max_tx_queues;
   capabilities.rss_types = info.flow_type_rss_offloads;

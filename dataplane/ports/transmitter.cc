@@ -4,6 +4,7 @@ namespace postern::ports {
 
 void transmit_or_drop(const TxLane& lane, rte_mbuf** frames, uint16_t count, Counters* counters) {
   const uint16_t sent = lane.transmit(frames, count);
+  if (lane.is_port()) counters->add(Counter::kFramesOut, sent);
   if (sent == count) return;
   counters->add(Counter::kDropTransmit, count - sent);
   rte_pktmbuf_free_bulk(frames + sent, count - sent);

@@ -38,7 +38,7 @@ class LaneTransmitter final : public worker::Transmitter {
   Counters* counters_;
 };
 
-// Sends `count` frames by `lane`; frees and counts those that it does not take.
+// Sends `count` frames by `lane`; frees those that it does not take. Counts both.
 void transmit_or_drop(const TxLane& lane, rte_mbuf** frames, uint16_t count, Counters* counters);
 
 }  // namespace postern::ports

@@ -269,7 +269,10 @@ std::expected<void, std::string> VerdictTable::upsert_all(std::span<const Prefix
       const Key ahead = key_of(upserts[i + kPrefetchAhead].prefix);
       __builtin_prefetch(&heads_[static_cast<uint32_t>(hash(ahead)) & head_mask_]);
     }
-    if (auto done = upsert(upserts[i]); !done) return done;
+    if (auto done = upsert(upserts[i]); !done) {
+      whole_ = false;
+      return done;
+    }
   }
   return {};
 }
@@ -311,6 +314,7 @@ std::expected<void, std::string> VerdictTable::replace_all(
   }
   pass_ = (pass_ + 1) & 0x7fffffff;
   if (auto done = upsert_all(verdicts); !done) return done;
+  whole_ = true;
   bool waited = verdicts.empty();
   for (uint32_t i = 1; i < untouched_; ++i) {
     if (!records_[i].linked || records_[i].pass == pass_) continue;

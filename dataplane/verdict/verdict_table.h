@@ -63,8 +63,8 @@ class VerdictTable : public VerdictSource {
 
   // The writer's thread only. Upserts go in before removals go out; a removal of what is not there
   // is nothing. A change that would pass the capacity is refused before anything was changed. The
-  // other error is a worker that stands still for seconds: then a part may be in force, and only a
-  // replace_all() makes it whole again.
+  // other error is a worker that stands still for seconds: then a part is in force, whole() is
+  // false, and a replace_all() is needed.
   std::expected<void, std::string> apply(std::span<const PrefixVerdict> upserts,
                                          std::span<const IpPrefix> removals);
   // Holds exactly `verdicts` afterwards. Applied as a difference: an entry that does not change
@@ -75,6 +75,8 @@ class VerdictTable : public VerdictSource {
   // at the end. A verdict that changes between two steps may be missed or met twice.
   uint32_t visit_some(uint32_t from, uint32_t most,
                       const std::function<void(const PrefixVerdict&)>& visit) const;
+
+  bool whole() const { return whole_; }
 
   uint32_t size() const { return size_.load(std::memory_order_relaxed); }  // any thread
   uint32_t capacity() const { return config_.capacity; }
@@ -129,6 +131,7 @@ class VerdictTable : public VerdictSource {
   // The writer's own.
   std::array<uint32_t, 33> v4_counts_{};
   std::array<uint32_t, 129> v6_counts_{};
+  bool whole_ = true;
   uint32_t untouched_ = 1;  // records from here on were never used
   uint32_t free_ = 0;       // chain of records to use again
   uint32_t pass_ = 0;       // marks what the replace_all() under way has seen

@@ -33,6 +33,8 @@ void Worker::run() {
   prctl(PR_SET_TIMERSLACK, 1);
   // Cannot fail: the table was made for this many readers.
   (void)surroundings_.verdicts->register_reader(number_);
+  // The set that was posted before the start is in force from the first frame on.
+  read_mailbox();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const Now now = surroundings_.clock->now();
     uint32_t received = receive(packet::Side::kInside, now);

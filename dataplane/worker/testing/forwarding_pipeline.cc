@@ -9,6 +9,7 @@ struct Pipeline::Impl {
   Counters* counters;
 };
 
+Pipeline::Pipeline() = default;
 Pipeline::~Pipeline() = default;
 
 std::expected<std::unique_ptr<Pipeline>, std::string> Pipeline::create(
@@ -26,7 +27,6 @@ void Pipeline::process(packet::Frame* frame, packet::Side arrived, const Now&) {
   impl_->counters->add(Counter::kFramesIn);
   impl_->counters->add(Counter::kBytesIn, frame->length);
   impl_->counters->add(Counter::kFramesNotMail);
-  impl_->counters->add(Counter::kFramesOut);
   impl_->transmitter->send(frame, packet::opposite(arrived));
 }
 

@@ -1,0 +1,285 @@
+#include "dataplane/agent/agent.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace postern::agent {
+namespace {
+
+using channel::v1::FromDataPlane;
+using channel::v1::ToDataPlane;
+using Clock = std::chrono::steady_clock;
+
+constexpr uint32_t kSchema = 1;
+constexpr int kMessageBytes = 64 << 20;
+constexpr uint32_t kEventsAtOnce = 256;  // of one queue, before the next queue has its turn
+
+std::string new_boot() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+// Our own waiting between attempts is the only one: gRPC's would add to it.
+std::shared_ptr<grpc::Channel> dial(const AgentConfig& config) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(kMessageBytes);
+  return grpc::CreateCustomChannel(config.control, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+Agent::Agent(const AgentConfig& config, verdict::VerdictTable& table,
+             std::vector<EventQueue*> queues, FillStatus fill_status)
+    : config_(config),
+      table_(table),
+      queues_(std::move(queues)),
+      fill_status_(std::move(fill_status)),
+      spool_(config.events, new_boot()) {}
+
+Agent::~Agent() { stop(); }
+
+std::expected<std::unique_ptr<Agent>, std::string> Agent::create(const AgentConfig& config,
+                                                                 verdict::VerdictTable& table,
+                                                                 std::vector<EventQueue*> queues,
+                                                                 FillStatus fill_status) {
+  if (config.gate.empty())
+    return std::unexpected("the data plane needs a name: configure its gate");
+  std::unique_ptr<Agent> agent(new Agent(config, table, std::move(queues), std::move(fill_status)));
+  auto intake = VerdictIntake::create(
+      config.verdicts, table,
+      [self = agent.get()](FromDataPlane message) { self->post(std::move(message)); });
+  if (!intake) return std::unexpected(std::move(intake.error()));
+  agent->intake_ = std::move(*intake);
+  return agent;
+}
+
+std::expected<void, std::string> Agent::start() {
+  if (auto done = intake_->start(); !done) return done;
+  drain_thread_ = std::thread([this] { run_drain(); });
+  channel_thread_ = std::thread([this] { run_channel(); });
+  return {};
+}
+
+void Agent::stop() {
+  if (!channel_thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = wake_ = true;
+  }
+  changed_.notify_all();
+  drain_thread_.join();
+  drain();
+  {
+    std::unique_lock lock(mutex_);
+    wake_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, config_.farewell,
+                      [this] { return spool_.spooled() == 0 || !attached_; });
+    ending_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+  }
+  changed_.notify_all();
+  channel_thread_.join();
+  intake_->stop();
+  if (const uint64_t left = spool_.spooled(); left > 0) {
+    spdlog::warn("{} events were not handed to control and are lost", left);
+  }
+}
+
+void Agent::signature_set_in_force(SignatureNames names) {
+  const std::lock_guard lock(names_mutex_);
+  const uint64_t generation = names.generation;
+  names_[generation] = std::make_shared<const SignatureNames>(std::move(names));
+  while (names_.size() > kGenerationsKept) names_.erase(names_.begin());
+}
+
+void Agent::run_drain() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    drain();
+    lock.lock();
+    changed_.wait_for(lock, config_.drain_every, [this] { return stopping_; });
+  }
+}
+
+void Agent::drain() {
+  uint32_t drained;
+  do {
+    bool due = false;
+    drained = 0;
+    for (EventQueue* queue : queues_) {
+      drained += queue->drain(
+          [&](const worker::Event& event) {
+            std::shared_ptr<const SignatureNames> names;
+            {
+              const std::lock_guard lock(names_mutex_);
+              const auto at = names_.find(event.set_generation);
+              if (at != names_.end()) names = at->second;
+            }
+            due |= spool_.add(to_wire(event, names.get()), Clock::now()).due_changed;
+          },
+          kEventsAtOnce);
+    }
+    if (due) wake_sender();
+  } while (drained > 0);
+}
+
+void Agent::run_channel() {
+  auto retry = config_.first_retry;
+  std::unique_lock lock(mutex_);
+  while (!ending_) {
+    lock.unlock();
+    const bool heard = converse();
+    if (heard) retry = config_.first_retry;
+    lock.lock();
+    if (ending_) return;
+    changed_.wait_for(lock, retry, [this] { return ending_; });
+    retry = std::min(retry * 2, config_.longest_retry);
+  }
+}
+
+// One connection, from its hello to its end. True: control was there and spoke.
+bool Agent::converse() {
+  const auto stub = channel::v1::VerdictChannel::NewStub(dial(config_));
+  grpc::ClientContext context;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ending_) return false;
+    context_ = &context;
+    hung_up_ = false;
+    outbox_.clear();  // hello says what is held
+  }
+  const auto stream = stub->Attach(&context);
+  intake_->connected();
+  spool_.send_all_again();
+  const VerdictIntake::Version held = intake_->in_force();
+  FromDataPlane hello;
+  hello.mutable_hello()->set_schema(kSchema);
+  hello.mutable_hello()->set_gate(config_.gate);
+  hello.mutable_hello()->set_software(config_.software);
+  hello.mutable_hello()->set_epoch(held.epoch);
+  hello.mutable_hello()->set_version(held.number);
+
+  attached_ = stream->Write(hello);  // it waits for the connection, or for its failure
+  std::thread sender;
+  if (attached_) sender = std::thread([&] { run_sender(*stream); });
+  bool heard = false;
+  // Read to the end in any case: Finish() would wait for a message that nobody takes.
+  for (ToDataPlane message; stream->Read(&message);) {
+    if (!std::exchange(heard, true)) spdlog::info("control at {} answers", config_.control);
+    receive(message);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    hung_up_ = true;
+  }
+  changed_.notify_all();
+  context.TryCancel();
+  if (sender.joinable()) sender.join();
+  const std::string end = stream->Finish().error_message();
+  attached_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    context_ = nullptr;
+  }
+  changed_.notify_all();
+  if (!told_away_ || heard) {
+    spdlog::warn(
+        "control at {} is away ({}): enforcing version {} of the verdicts, spooling events",
+        config_.control, end, intake_->in_force().number);
+  }
+  told_away_ = true;
+  return heard;
+}
+
+void Agent::receive(const ToDataPlane& message) {
+  switch (message.message_case()) {
+    case ToDataPlane::kSnapshot:
+      return intake_->receive(message.snapshot());
+    case ToDataPlane::kDelta:
+      return intake_->receive(message.delta());
+    case ToDataPlane::kEventsAck:
+      spool_.acknowledge(message.events_ack().batch());
+      return wake_sender();  // there may be room for the next batch
+    case ToDataPlane::MESSAGE_NOT_SET:
+      return;  // of a newer schema
+  }
+}
+
+void Agent::post(FromDataPlane message) {
+  {
+    const std::lock_guard lock(mutex_);
+    outbox_.push_back(std::move(message));
+  }
+  changed_.notify_all();
+}
+
+void Agent::wake_sender() {
+  {
+    const std::lock_guard lock(mutex_);
+    wake_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Agent::run_sender(Stream& stream) {
+  Clock::time_point next_status = Clock::now();
+  std::unique_lock lock(mutex_);
+  while (!hung_up_) {
+    wake_ = false;
+    lock.unlock();
+    bool alive = send_due(stream);
+    if (alive && Clock::now() >= next_status) {
+      alive = stream.Write(status());
+      next_status = Clock::now() + config_.status_every;
+    }
+    lock.lock();
+    if (!alive) {
+      // The reader sees the end too, and ends us.
+      if (context_ != nullptr) context_->TryCancel();
+      return;
+    }
+    changed_.wait_until(lock, std::min(next_status, spool_.due()),
+                        [this] { return hung_up_ || wake_ || !outbox_.empty(); });
+  }
+}
+
+// False: the connection is over.
+bool Agent::send_due(Stream& stream) {
+  std::vector<FromDataPlane> messages;
+  bool hurry;
+  {
+    const std::lock_guard lock(mutex_);
+    messages = std::exchange(outbox_, {});
+    hurry = stopping_;
+  }
+  for (const FromDataPlane& message : messages) {
+    if (!stream.Write(message)) return false;
+  }
+  while (const auto batch = spool_.next(Clock::now(), hurry)) {
+    if (!stream.Write(*batch)) return false;
+  }
+  return true;
+}
+
+FromDataPlane Agent::status() const {
+  FromDataPlane message;
+  channel::v1::DataPlaneStatus& status = *message.mutable_status();
+  status.set_software(config_.software);
+  if (fill_status_) fill_status_(status);
+  const VerdictIntake::Version held = intake_->in_force();
+  status.set_epoch(held.epoch);
+  status.set_verdict_version(held.number);
+  status.set_verdicts_held(table_.size());
+  status.set_events_spooled(spool_.spooled());
+  status.set_events_lost(status.events_lost() + spool_.lost());
+  return message;
+}
+
+}  // namespace postern::agent

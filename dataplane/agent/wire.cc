@@ -1,0 +1,133 @@
+#include "dataplane/agent/wire.h"
+
+#include <fmt/format.h>
+#include <unicode/unistr.h>
+
+#include <algorithm>
+
+#include "dataplane/mime/render.h"
+#include "dataplane/smtp/transaction.h"
+
+namespace postern::agent {
+namespace {
+
+using verdict::PrefixVerdict;
+using verdict::Treatment;
+
+std::expected<IpPrefix, std::string> prefix_from(std::string_view octets, uint32_t length) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(octets.data());
+  if (octets.size() != 4 && octets.size() != 16) {
+    return std::unexpected(
+        fmt::format("an address of {} octets: it must have 4 or 16", octets.size()));
+  }
+  const IpAddress address =
+      octets.size() == 4 ? IpAddress::from_v4(bytes) : IpAddress::from_v6(bytes);
+  if (octets.size() == 16 && address.is_v4()) {
+    return std::unexpected(
+        fmt::format("{}: an IPv4 address must be given in 4 octets", address.to_string()));
+  }
+  const uint32_t limit = octets.size() == 4 ? 32 : 128;
+  if (length > limit) {
+    return std::unexpected(fmt::format("{}/{}: the prefix length must be 0 to {}",
+                                       address.to_string(), length, limit));
+  }
+  const IpPrefix prefix = IpPrefix::containing(address, static_cast<uint8_t>(length));
+  if (prefix.address != address) {
+    return std::unexpected(
+        fmt::format("{}/{}: bits are set after the prefix", address.to_string(), length));
+  }
+  return prefix;
+}
+
+template <size_t N, typename Add>
+void name_bits(uint32_t bits, const std::array<std::string_view, N>& names, Add add) {
+  for (size_t i = 0; i < N; ++i) {
+    if (bits >> i & 1) add(names[i]);
+  }
+}
+
+}  // namespace
+
+std::expected<IpPrefix, std::string> from_wire(const channel::v1::Prefix& prefix) {
+  return prefix_from(prefix.address(), prefix.prefix_length());
+}
+
+std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& verdict) {
+  const auto prefix = prefix_from(verdict.address(), verdict.prefix_length());
+  if (!prefix) return std::unexpected(prefix.error());
+  static_assert(static_cast<int>(Treatment::kPass) + 1 == channel::v1::TREATMENT_PASS);
+  static_assert(static_cast<int>(Treatment::kDrop) + 1 == channel::v1::TREATMENT_DROP);
+  if (verdict.treatment() < channel::v1::TREATMENT_PASS ||
+      verdict.treatment() > channel::v1::TREATMENT_DROP) {
+    return std::unexpected(fmt::format("{}: treatment {} is not known here", prefix->to_string(),
+                                       static_cast<int>(verdict.treatment())));
+  }
+  return PrefixVerdict{*prefix, static_cast<Treatment>(verdict.treatment() - 1),
+                       verdict.messages_per_minute(), CaseReference{verdict.case_reference()},
+                       verdict.expires_unix_s()};
+}
+
+std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta) {
+  VerdictDelta out{delta.from_version(), delta.to_version(), {}, {}};
+  out.upserts.reserve(static_cast<size_t>(delta.upserts_size()));
+  for (const auto& wire : delta.upserts()) {
+    auto verdict = from_wire(wire);
+    if (!verdict) return std::unexpected(std::move(verdict.error()));
+    out.upserts.push_back(*verdict);
+  }
+  for (const auto& wire : delta.removals()) {
+    auto prefix = from_wire(wire);
+    if (!prefix) return std::unexpected(std::move(prefix.error()));
+    out.removals.push_back(*prefix);
+  }
+  return out;
+}
+
+std::string valid_utf8(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return std::string(text);
+  }
+  std::string out;
+  const auto size = static_cast<int32_t>(text.size());
+  icu::UnicodeString::fromUTF8(icu::StringPiece(text.data(), size)).toUTF8String(out);
+  return out;
+}
+
+channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* names) {
+  channel::v1::Event out;
+  out.set_kind(event.kind == worker::EventKind::kMessage ? "message" : "connection_refused");
+  out.set_outcome(std::string(worker::kOutcomeNames[static_cast<size_t>(event.outcome)]));
+  out.set_case_reference(event.case_reference.number);
+  out.set_wall_us(event.wall_us);
+  out.set_client(event.client.to_string());
+  out.set_client_port(event.client_port);
+  out.set_server(event.server.to_string());
+  out.set_server_port(event.server_port);
+  out.set_helo(valid_utf8(event.helo.view()));
+  out.set_auth_user(valid_utf8(event.auth_user.view()));
+  out.set_mail_from(valid_utf8(event.mail_from.view()));
+  out.set_null_sender(event.null_sender);
+  out.set_recipients_count(event.recipients_count);
+  out.set_recipients_rejected(event.recipients_rejected);
+  const size_t recipients = std::min<size_t>(event.recipients_stored, worker::Event::kRecipients);
+  for (size_t i = 0; i < recipients; ++i) {
+    out.add_recipients(valid_utf8(event.recipients[i].view()));
+  }
+  out.set_subject(valid_utf8(event.subject.view()));
+  out.set_message_bytes(event.message_bytes);
+  out.set_server_reply(event.server_reply);
+  out.set_score(event.score);
+  const size_t rules = std::min<size_t>(event.rules_count, worker::Event::kRules);
+  for (size_t i = 0; i < rules; ++i) {
+    const uint32_t rule = event.rules[i];
+    const bool named = names != nullptr && rule < names->rule_names.size();
+    out.add_rules(named ? valid_utf8(names->rule_names[rule]) : fmt::format("rule {}", rule));
+  }
+  if (names != nullptr) out.set_signature_set(names->digest);
+  const auto add_anomaly = [&](std::string_view name) { out.add_anomalies(std::string(name)); };
+  name_bits(event.smtp_anomalies, smtp::kAnomalyNames, add_anomaly);
+  name_bits(event.mime_anomalies, mime::kAnomalyNames, add_anomaly);
+  return out;
+}
+
+}  // namespace postern::agent

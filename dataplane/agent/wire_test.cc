@@ -1,0 +1,127 @@
+#include "dataplane/agent/wire.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/mime/render.h"
+#include "dataplane/smtp/transaction.h"
+
+namespace postern::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+channel::v1::Verdict wire_verdict(std::string octets, uint32_t length,
+                                  channel::v1::Treatment treatment) {
+  channel::v1::Verdict v;
+  v.set_address(std::move(octets));
+  v.set_prefix_length(length);
+  v.set_treatment(treatment);
+  return v;
+}
+
+const std::string kHost("\xc0\x00\x02\x07", 4);   // 192.0.2.7
+const std::string kRange("\xc0\x00\x02\x00", 4);  // 192.0.2.0
+const std::string kV6("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+
+TEST(Wire, ReadsVerdicts) {
+  channel::v1::Verdict v = wire_verdict(kRange, 24, channel::v1::TREATMENT_THROTTLE);
+  v.set_messages_per_minute(30);
+  v.set_case_reference(77);
+  v.set_expires_unix_s(99);
+  EXPECT_EQ(*from_wire(v),
+            (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
+                                    30, CaseReference{77}, 99}));
+  EXPECT_EQ(from_wire(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS))->prefix.to_string(),
+            "2001:db8::/32");
+  EXPECT_EQ(from_wire(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP))->treatment,
+            verdict::Treatment::kDrop);
+}
+
+TEST(Wire, SaysWhatIsWrongWithAVerdict) {
+  using namespace channel::v1;
+  EXPECT_THAT(from_wire(wire_verdict("", 0, TREATMENT_DROP)).error(), HasSubstr("0 octets"));
+  EXPECT_THAT(from_wire(wire_verdict(kHost, 33, TREATMENT_DROP)).error(), HasSubstr("0 to 32"));
+  EXPECT_THAT(from_wire(wire_verdict(kV6, 129, TREATMENT_DROP)).error(), HasSubstr("0 to 128"));
+  EXPECT_THAT(from_wire(wire_verdict(kHost, 24, TREATMENT_DROP)).error(),
+              HasSubstr("bits are set"));
+  EXPECT_THAT(from_wire(wire_verdict(kHost, 32, TREATMENT_UNSPECIFIED)).error(),
+              HasSubstr("treatment 0"));
+  EXPECT_THAT(from_wire(wire_verdict(kHost, 32, static_cast<Treatment>(7))).error(),
+              HasSubstr("treatment 7"));
+  const std::string mapped = std::string(10, '\0') + "\xff\xff" + kHost;
+  EXPECT_THAT(from_wire(wire_verdict(mapped, 128, TREATMENT_DROP)).error(), HasSubstr("4 octets"));
+}
+
+TEST(Wire, WritesEvents) {
+  worker::Event event;
+  event.outcome = worker::Outcome::kRefusedContent;
+  event.case_reference.number = 5;
+  event.wall_us = 1'700'000'000'000'001;
+  event.client = *IpAddress::parse("192.0.2.7");
+  event.server = *IpAddress::parse("2001:db8::25");
+  event.client_port = 40'000;
+  event.server_port = 25;
+  event.helo.assign("mail.example.com");
+  event.mail_from.assign("bob@example.com");
+  event.recipients_count = 3;
+  event.recipients_stored = 2;
+  event.recipients[0].assign("a@example.net");
+  event.recipients[1].assign("b@example.net");
+  event.subject.assign("caf\xe9");
+  event.rules_count = 3;
+  event.rules = {1, 0, 9};
+  event.score = 7.5;
+  event.smtp_anomalies = static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed);
+  event.mime_anomalies = static_cast<uint32_t>(mime::Anomaly::kBadBase64);
+  const SignatureNames names{3, "abcd", "set.psig", {"ZERO", "ONE"}};
+  const channel::v1::Event out = to_wire(event, &names);
+  EXPECT_EQ(out.kind(), "message");
+  EXPECT_EQ(out.outcome(), "refused_content");
+  EXPECT_EQ(out.case_reference(), 5u);
+  EXPECT_EQ(out.wall_us(), 1'700'000'000'000'001u);
+  EXPECT_EQ(out.client(), "192.0.2.7");
+  EXPECT_EQ(out.server(), "2001:db8::25");
+  EXPECT_EQ(out.client_port(), 40'000u);
+  EXPECT_EQ(out.helo(), "mail.example.com");
+  EXPECT_EQ(out.mail_from(), "bob@example.com");
+  EXPECT_EQ(out.recipients_count(), 3u);
+  EXPECT_THAT(out.recipients(), ElementsAre("a@example.net", "b@example.net"));
+  EXPECT_EQ(out.subject(), "caf\xef\xbf\xbd");
+  EXPECT_EQ(out.score(), 7.5);
+  EXPECT_THAT(out.rules(), ElementsAre("ONE", "ZERO", "rule 9"));
+  EXPECT_EQ(out.signature_set(), "abcd");
+  EXPECT_THAT(out.anomalies(), ElementsAre("dot_lf", "bad_base64"));
+  // What protobuf would not take back is not sent.
+  channel::v1::Event back;
+  EXPECT_TRUE(back.ParseFromString(out.SerializeAsString()));
+
+  event.kind = worker::EventKind::kConnectionRefused;
+  EXPECT_EQ(to_wire(event, nullptr).kind(), "connection_refused");
+  EXPECT_THAT(to_wire(event, nullptr).rules(), ElementsAre("rule 1", "rule 0", "rule 9"));
+}
+
+// A count that is larger than the list only means that the list was cut.
+TEST(Wire, ListsNoMoreThanAnEventHolds) {
+  worker::Event event;
+  event.rules_count = 1000;
+  event.rules.fill(0);
+  event.recipients_stored = 1000;
+  const channel::v1::Event out = to_wire(event, nullptr);
+  EXPECT_EQ(out.rules_size(), static_cast<int>(worker::Event::kRules));
+  EXPECT_EQ(out.recipients_size(), static_cast<int>(worker::Event::kRecipients));
+}
+
+// The Unicode Standard, 3.9, table 3-8: one U+FFFD for each maximal subpart of an ill-formed
+// sequence.
+TEST(Wire, ReplacesWhatIsNotUtf8) {
+  EXPECT_EQ(valid_utf8("plain"), "plain");
+  EXPECT_EQ(valid_utf8("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f");
+  EXPECT_EQ(valid_utf8("cut \xc3"), "cut \xef\xbf\xbd");
+  EXPECT_EQ(valid_utf8("\xf1\x80\x80\xe1\x80\xc2 b"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd b");
+  EXPECT_EQ(valid_utf8(std::string("\xc3\xbc\0x", 4)), std::string("\xc3\xbc\0x", 4));
+}
+
+}  // namespace
+}  // namespace postern::agent
