@@ -10,6 +10,15 @@ namespace {
 
 constexpr size_t kAddressBytes = 251;  // on either side of the "@"
 
+// Octets with which a candidate may begin, and the "@" of an address.
+constexpr std::array<bool, 256> make_beginnings() {
+  std::array<bool, 256> table{};
+  for (char c : {'h', 'H', 'f', 'F', 'm', 'M', 'w', 'W', '@'})
+    table[static_cast<uint8_t>(c)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kBeginnings = make_beginnings();
+
 // How a candidate begins, and what is put before it.
 struct Beginning {
   size_t length = 0;
@@ -17,6 +26,10 @@ struct Beginning {
 };
 
 Beginning read_beginning(std::string_view text) {
+  // "the", "what" and their like, the most of all words that come here, are none by their second
+  // letter.
+  const char second = text.size() > 4 ? to_lower(text[1]) : 'x';
+  if (second != 't' && second != 'w' && second != 'a') return {};
   switch (to_lower(text[0])) {
     case 'h':
       if (starts_ignoring_case(text, "http://")) return {7, {}};
@@ -117,18 +130,17 @@ std::string_view UriFinder::take(size_t start, std::string_view uri, std::string
 }
 
 std::string_view UriFinder::next() {
-  char before = before_;
-  for (size_t at = 0; at < rest_.size(); before = rest_[at++]) {
+  for (size_t at = 0; at < rest_.size(); ++at) {
+    if (!kBeginnings[static_cast<uint8_t>(rest_[at])]) continue;
     if (rest_[at] == '@') {
       const std::string_view address = address_at(at);
       if (address.empty()) continue;
       return take(static_cast<size_t>(address.data() - rest_.data()), address, "mailto:");
     }
-    const char c = to_lower(rest_[at]);
-    if ((c != 'h' && c != 'w' && c != 'f' && c != 'm') || is_word(before)) continue;
+    if (is_word(at > 0 ? rest_[at - 1] : before_)) continue;
     const Beginning beginning = read_beginning(rest_.substr(at));
     if (beginning.length == 0) continue;
-    const bool mail = c == 'm';
+    const bool mail = to_lower(rest_[at]) == 'm';
     size_t end = at + beginning.length;
     while (end < rest_.size() && end - at < kUriBytes && !is_delimiter(rest_, end) &&
            !(mail && is_address_delimiter(rest_[end]))) {

@@ -282,6 +282,7 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
 void Connection::obey(Word word) {
   if (word == Word::kRelease) become_opaque();
   if (word != Word::kCut) return;
+  if (flow_.state == FlowState::kInspected) flow_.refused_at_us = now_.monotonic_us;
   flow_.state = FlowState::kRefusing;
   try_answer();
 }
@@ -434,7 +435,8 @@ uint64_t Connection::deadline_us() const {
   uint64_t idle = config.idle_timeout_s * kSecond;
   if (!flow_.established) idle = config.embryonic_timeout_s * kSecond;
   if (flow_.closing) idle = config.closing_timeout_s * kSecond;
-  if (flow_.state == FlowState::kRefusing) idle = kRepliesTimeoutUs;
+  // The client may repeat itself meanwhile: that does not put it off.
+  if (flow_.state == FlowState::kRefusing) return flow_.refused_at_us + kRepliesTimeoutUs;
   if (flow_.state != FlowState::kAnswering) return seen + idle;
   idle = (flow_.answer->endpoint.over() || flow_.closing || flow_.answer->closing_said
               ? config.closing_timeout_s
@@ -447,8 +449,8 @@ uint64_t Connection::deadline_us() const {
 bool Connection::expired() {
   s_.desk->attend(&flow_, now_);
   if (flow_.state == FlowState::kRefusing) {
+    flow_.refused_at_us = flow_.last_seen_us = now_.monotonic_us;
     try_answer(true);
-    flow_.last_seen_us = now_.monotonic_us;
     return true;
   }
   if (flow_.state == FlowState::kInspected && flow_.established) {
