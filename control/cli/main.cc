@@ -4,13 +4,9 @@
 #include "base/version.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
-#ifdef POSTERN_SIGNATURES_COMMANDS
+#include "control/cli/inspect/inspect_command.h"
 #include "control/cli/signatures/scan_command.h"
 #include "control/cli/signatures/signatures_command.h"
-#endif
-#ifdef POSTERN_INSPECT_COMMAND
-#include "control/cli/inspect/inspect_command.h"
-#endif
 
 int main(int argc, char** argv) {
   CLI::App app("Postern stops outbound spam between mail servers and the Internet.", "postern");
@@ -24,12 +20,8 @@ int main(int argc, char** argv) {
   postern::cli::add_verdict_command(app, &exit_code);
   postern::cli::add_status_command(app, &exit_code);
   postern::cli::add_events_command(app, &exit_code);
-#ifdef POSTERN_SIGNATURES_COMMANDS
   postern::cli::add_signatures_command(app, &exit_code);
   postern::cli::add_scan_command(app, &exit_code);
-#endif
-#ifdef POSTERN_INSPECT_COMMAND
   postern::cli::add_inspect_command(app, &exit_code);
-#endif
   return postern::cli::run_command_line(app, argc, argv, exit_code);
 }
