@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/case_reference.h"
@@ -42,6 +43,7 @@ struct Verdict {
 };
 
 enum class Action { kSet, kClear, kExpire };
+inline constexpr std::string_view kActionNames[] = {"set", "clear", "expire"};
 
 // One row of the history. For kClear and kExpire only prefix, reason, author and set_unix_s (when
 // it was done) say something.

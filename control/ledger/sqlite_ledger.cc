@@ -33,8 +33,6 @@ Verdict read_verdict(const Statement& row, int column = 0) {
   return verdict;
 }
 
-constexpr std::string_view kActionNames[] = {"set", "clear", "expire"};
-
 Change read_change(const Statement& row) {
   const std::string action = row.text(0);
   const auto* name = std::ranges::find(kActionNames, action);

@@ -183,6 +183,24 @@ grpc::Status Operator::ListVerdicts(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status Operator::ShowVerdict(grpc::ServerContext*,
+                                   const channel::v1::ShowVerdictRequest* request,
+                                   channel::v1::ShowVerdictReply* reply) {
+  const auto prefix = IpPrefix::parse(request->prefix());
+  if (!prefix) return invalid(prefix.error());
+  const auto verdict = ledger_.verdict_on(*prefix);
+  if (!verdict) return broken(verdict.error());
+  if (verdict->has_value()) *reply->mutable_entry() = to_entry(**verdict);
+  const auto history = ledger_.history_of(*prefix);
+  if (!history) return broken(history.error());
+  for (const ledger::Change& change : *history) {
+    channel::v1::HistoryEntry& row = *reply->add_history();
+    row.set_action(std::string(ledger::kActionNames[static_cast<size_t>(change.action)]));
+    *row.mutable_entry() = to_entry(change.verdict);
+  }
+  return grpc::Status::OK;
+}
+
 grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainRequest* request,
                                channel::v1::ExplainReply* reply) {
   const auto address = IpAddress::parse(request->address());

@@ -12,8 +12,8 @@ namespace postern::server {
 
 // The control process, as `postern status` shows it.
 struct Identity {
-  std::string software;
-  std::string allocator;
+  std::string software = {};
+  std::string allocator = {};
   uint64_t started_unix_s = 0;
 };
 
@@ -34,6 +34,8 @@ class Operator final : public channel::v1::Operator::Service {
                             channel::v1::ChangeReply* reply) override;
   grpc::Status ListVerdicts(grpc::ServerContext*, const channel::v1::ListVerdictsRequest* request,
                             channel::v1::ListVerdictsReply* reply) override;
+  grpc::Status ShowVerdict(grpc::ServerContext*, const channel::v1::ShowVerdictRequest* request,
+                           channel::v1::ShowVerdictReply* reply) override;
   grpc::Status Explain(grpc::ServerContext*, const channel::v1::ExplainRequest* request,
                        channel::v1::ExplainReply* reply) override;
   grpc::Status ListEvents(grpc::ServerContext*, const channel::v1::ListEventsRequest* request,

@@ -15,9 +15,9 @@
 namespace postern::server {
 
 struct ServerOptions {
-  std::filesystem::path socket;
+  std::filesystem::path socket = {};
   std::chrono::seconds keep_events = std::chrono::days(90);
-  Identity identity;
+  Identity identity = {};
   FeedLimits feed = {};
 };
 

@@ -1,4 +1,4 @@
-// Letters, digits and blanks of US-ASCII, whatever the locale, and scans for one of two bytes.
+// Letters, digits and blanks of US-ASCII, whatever the locale, and scans for one of a few bytes.
 #pragma once
 
 #include <emmintrin.h>
@@ -58,6 +58,22 @@ inline const char* find_either(const char* p, const char* end, char a, char b) {
     p += 16;
   }
   while (p < end && *p != a && *p != b) ++p;
+  return p;
+}
+
+// The first `a`, `b` or `c` in [p, end), or `end`.
+inline const char* find_any(const char* p, const char* end, char a, char b, char c) {
+  const __m128i first = _mm_set1_epi8(a);
+  const __m128i second = _mm_set1_epi8(b);
+  const __m128i third = _mm_set1_epi8(c);
+  while (end - p >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i two = _mm_or_si128(_mm_cmpeq_epi8(bytes, first), _mm_cmpeq_epi8(bytes, second));
+    const int hits = _mm_movemask_epi8(_mm_or_si128(two, _mm_cmpeq_epi8(bytes, third)));
+    if (hits != 0) return p + __builtin_ctz(static_cast<unsigned>(hits));
+    p += 16;
+  }
+  while (p < end && *p != a && *p != b && *p != c) ++p;
   return p;
 }
 

@@ -26,28 +26,45 @@ bool BodyText::begin_part(Rendering rendering, std::string_view charset_label) {
   hidden_.part_limit();
   raw_.clear();
   raw_carriage_return_ = false;
+  block_.clear();
+  carried_ = 0;
   if (!rendering.body) return true;
   label_.assign(charset_label);
   charset_ = converters_->find(charset_label);
   reading_ = Reading::kUndecided;
-  block_.clear();
   if (rendering.html) html_.begin();
   return charset_.known;
 }
 
 void BodyText::feed(std::string_view octets) {
-  if (rendering_.raw) feed_raw(octets);
-  if (rendering_.body) feed_body(octets);
+  if (!rendering_.raw && !rendering_.body) return;
+  while (!octets.empty()) {
+    if (block_.empty() && octets.size() >= kBlockBytes) {
+      const std::string_view block = octets.substr(0, kBlockBytes);
+      feed_raw(block);
+      block_.assign(block.substr(take_block(block, false)));
+      carried_ = block_.size();
+      octets.remove_prefix(kBlockBytes);
+      continue;
+    }
+    const size_t taken = std::min(octets.size(), carried_ + kBlockBytes - block_.size());
+    block_.append(octets.substr(0, taken));
+    octets.remove_prefix(taken);
+    if (block_.size() == carried_ + kBlockBytes) {
+      feed_raw(block_.view().substr(carried_));
+      block_.remove_prefix(take_block(block_.view(), false));
+      carried_ = block_.size();
+    }
+  }
 }
 
 void BodyText::end_part() {
-  if (rendering_.raw) {
-    if (raw_carriage_return_) put_raw("\r");
-    end_raw_piece();
-  }
-  if (!rendering_.body) return;
+  if (!rendering_.raw && !rendering_.body) return;
+  feed_raw(block_.view().substr(carried_));
+  if (raw_carriage_return_) put_raw("\r");
+  end_raw_piece();
   take_block(block_.view(), true);
-  if (rendering_.html) html_.finish();
+  if (rendering_.body && rendering_.html) html_.finish();
   rendering_ = {};
 }
 
@@ -73,6 +90,7 @@ void BodyText::put_raw(std::string_view octets) {
 }
 
 void BodyText::feed_raw(std::string_view octets) {
+  if (!rendering_.raw) return;
   while (!octets.empty()) {
     const size_t line_feed = octets.find('\n');
     std::string_view line = octets.substr(0, line_feed);
@@ -100,21 +118,9 @@ void BodyText::feed_raw(std::string_view octets) {
 
 // --- body ---
 
-void BodyText::feed_body(std::string_view octets) {
-  while (!octets.empty()) {
-    if (block_.empty() && octets.size() >= kBlockBytes) {
-      octets.remove_prefix(take_block(octets.substr(0, kBlockBytes), false));
-      continue;
-    }
-    const size_t taken = std::min(octets.size(), kBlockBytes - block_.size());
-    block_.append(octets.substr(0, taken));
-    octets.remove_prefix(taken);
-    if (block_.full()) block_.remove_prefix(take_block(block_.view(), false));
-  }
-}
-
 // Returns how many octets were taken: all but the beginning of a character, or all when `last`.
 size_t BodyText::take_block(std::string_view block, bool last) {
+  if (!rendering_.body) return block.size();
   if (reading_ != Reading::kAsLabelled) {
     const bool labelled_utf8 = charset_.kind == Charset::Kind::kUtf8;
     const size_t whole = charset_.ascii_compatible ? utf8_prefix(block) : 0;
@@ -183,13 +189,13 @@ void BodyText::html_text_end() {
 void BodyText::html_line_ends(int count) {
   for (; count > 0; --count) {
     visible_.line_end();
-    hidden_.line_end();
+    if (hidden_.started()) hidden_.line_end();
   }
 }
 
 void BodyText::html_blank() {
   visible_.blank();
-  hidden_.blank();
+  if (hidden_.started()) hidden_.blank();
 }
 
 }  // namespace postern::mime

@@ -56,7 +56,6 @@ class BodyText final : private HtmlSink {
   void feed_raw(std::string_view octets);
   void put_raw(std::string_view octets);
   void end_raw_piece();
-  void feed_body(std::string_view octets);
   size_t take_block(std::string_view block, bool last);
   void read_as_labelled(std::string_view block);
   void convert(std::string_view block);
@@ -80,7 +79,9 @@ class BodyText final : private HtmlSink {
   Told hidden_sink_;
   Paragraphs visible_;
   Paragraphs hidden_;
-  FixedText<kBlockBytes> block_;
+  FixedText<kBlockBytes + 4> block_;
+  size_t carried_ =
+      0;  // octets at the beginning of block_ that an earlier block left: a cut character
   FixedText<kRawPieceBytes> raw_;
   bool raw_carriage_return_ = false;
 };

@@ -5,48 +5,7 @@
 namespace postern::mime {
 namespace {
 
-bool is_cell(uint32_t name) { return name == element("td") || name == element("th"); }
-bool is_row_group(uint32_t name) {
-  return name == element("tbody") || name == element("thead") || name == element("tfoot");
-}
-bool is_table_part(uint32_t name) {
-  return is_cell(name) || is_row_group(name) || name == element("tr") || name == element("table");
-}
-
-// Elements that end an open paragraph.
-bool is_block(uint32_t name) {
-  switch (name) {
-    case element("address"):
-    case element("article"):
-    case element("aside"):
-    case element("blockquote"):
-    case element("center"):
-    case element("div"):
-    case element("dl"):
-    case element("fieldset"):
-    case element("footer"):
-    case element("form"):
-    case element("h1"):
-    case element("h2"):
-    case element("h3"):
-    case element("h4"):
-    case element("h5"):
-    case element("h6"):
-    case element("header"):
-    case element("hr"):
-    case element("main"):
-    case element("nav"):
-    case element("ol"):
-    case element("p"):
-    case element("pre"):
-    case element("section"):
-    case element("table"):
-    case element("ul"):
-      return true;
-    default:
-      return false;
-  }
-}
+using T = ElementTraits;
 
 // A length that shows nothing: below or at one pixel or point, or nothing of anything.
 bool is_tiny(std::string_view value) {
@@ -134,49 +93,51 @@ void OpenElements::pop_to(size_t depth) {
   beyond_ = 0;
 }
 
-void OpenElements::open(uint32_t name, Style style) {
+void OpenElements::open(const ElementTraits& element, Style style) {
   if (depth_ == kDepth) {
     ++beyond_;
     return;
   }
-  stack_[depth_++] = {name, style};
+  stack_[depth_++] = {element, style};
 }
 
-void OpenElements::close(uint32_t name) {
+void OpenElements::close(const ElementTraits& element) {
   if (beyond_ > 0) {
     --beyond_;
     return;
   }
   for (size_t at = depth_; at > 0; --at) {
-    const uint32_t open = stack_[at - 1].name;
-    if (open == name) {
-      pop_to(at - 1);
-      return;
-    }
+    const ElementTraits& open = stack_[at - 1].element;
+    if (open.name == element.name) return pop_to(at - 1);
     // </div> in a cell does not close the div around the table; nor does </td> an outer cell.
-    if (open == element("table")) return;
-    if (is_cell(open) && !is_table_part(name)) return;
+    if (open.has(T::kTable)) return;
+    if (open.has(T::kCell) && !element.has(T::kTablePart)) return;
   }
 }
 
-void OpenElements::make_room_for(uint32_t name) {
-  const bool item = name == element("li") || name == element("option");
-  const bool term = name == element("dt") || name == element("dd");
+void OpenElements::make_room_for(const ElementTraits& element) {
+  if (element.has(T::kCell | T::kRow | T::kRowGroup)) return end_cells(element);
+  if (!element.has(T::kBlock | T::kItem | T::kTerm)) return;
   for (size_t at = depth_; at > 0; --at) {
-    const uint32_t open = stack_[at - 1].name;
-    if (is_cell(name) || name == element("tr") || is_row_group(name)) {
-      if (open == element("table")) return;
-      const bool closes = is_cell(open) || (!is_cell(name) && open == element("tr")) ||
-                          (is_row_group(name) && is_row_group(open));
-      if (closes) pop_to(at - 1);
-      continue;
+    const ElementTraits& open = stack_[at - 1].element;
+    if ((open.has(T::kParagraph) && element.has(T::kBlock)) ||
+        (element.has(T::kItem) && open.name == element.name) ||
+        (element.has(T::kTerm) && open.has(T::kTerm))) {
+      return pop_to(at - 1);
     }
-    if (open == element("p") && is_block(name)) return pop_to(at - 1);
-    if (item && open == name) return pop_to(at - 1);
-    if (term && (open == element("dt") || open == element("dd"))) return pop_to(at - 1);
-    // Nothing is closed out of the block or cell that it stands in.
-    if (is_block(open) || is_table_part(open) || open == element("ul") || open == element("ol")) {
-      return;
+    // Nothing is closed out of the block, list or cell that it stands in.
+    if (open.has(T::kBlock | T::kTablePart)) return;
+  }
+}
+
+// A cell ends the cell before it, a row also the row, a group also the group.
+void OpenElements::end_cells(const ElementTraits& element) {
+  for (size_t at = depth_; at > 0; --at) {
+    const ElementTraits& open = stack_[at - 1].element;
+    if (open.has(T::kTable)) return;
+    if (open.has(T::kCell) || (!element.has(T::kCell) && open.has(T::kRow)) ||
+        (element.has(T::kRowGroup) && open.has(T::kRowGroup))) {
+      pop_to(at - 1);
     }
   }
 }

@@ -11,15 +11,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace postern::mime {
+#include "dataplane/mime/html_elements.h"
 
-// Names of elements are compared as hashes; of those we name, no two are equal (the switches that
-// use them would not compile).
-constexpr uint32_t element(std::string_view lower_name) {
-  uint32_t hash = 2166136261u;
-  for (char c : lower_name) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
-  return hash;
-}
+namespace postern::mime {
 
 struct Style {
   bool none = false;       // display:none, hidden, mso-hide, opacity:0
@@ -40,17 +34,18 @@ class OpenElements {
   Style style() const { return depth_ == 0 ? Style{} : stack_[depth_ - 1].style; }
 
   // A start tag; elements that have no end tag (br, img …) must not be told.
-  void open(uint32_t name, Style style);
-  void close(uint32_t name);
-  // Closes what a start tag of `name` closes by itself: call before reading its style.
-  void make_room_for(uint32_t name);
+  void open(const ElementTraits& element, Style style);
+  void close(const ElementTraits& element);
+  // Closes what a start tag closes by itself: call before reading its style.
+  void make_room_for(const ElementTraits& element);
 
  private:
   struct Open {
-    uint32_t name;
+    ElementTraits element;
     Style style;
   };
   void pop_to(size_t depth);
+  void end_cells(const ElementTraits& element);
 
   std::array<Open, kDepth> stack_;
   size_t depth_ = 0;

@@ -6,42 +6,34 @@
 namespace postern::mime {
 namespace {
 
+using std::string_view_literals::operator""sv;
+
 std::string_view between(const char* p, const char* end) {
   return {p, static_cast<size_t>(end - p)};
 }
 
-// Elements without content, and so without an end tag.
-bool is_void(uint32_t name) {
-  switch (name) {
-    case element("area"):
-    case element("base"):
-    case element("basefont"):
-    case element("bgsound"):
-    case element("br"):
-    case element("col"):
-    case element("embed"):
-    case element("frame"):
-    case element("hr"):
-    case element("img"):
-    case element("input"):
-    case element("link"):
-    case element("meta"):
-    case element("param"):
-    case element("source"):
-    case element("track"):
-    case element("wbr"):
-      return true;
+bool leads_somewhere(uint32_t tag, std::string_view name) {
+  switch (to_lower(name[0])) {
+    case 'h':
+      return equals_ignoring_case(name, "href");
+    case 's':
+      return equals_ignoring_case(name, "src");
+    case 'a':
+      return equals_ignoring_case(name, "action");
+    case 'b':
+      return equals_ignoring_case(name, "background");
+    case 'f':
+      return equals_ignoring_case(name, "formaction");
+    case 'x':
+      return equals_ignoring_case(name, "xlink:href");
+    case 'p':
+      return equals_ignoring_case(name, "poster");
+    case 'd':
+      return equals_ignoring_case(name, "data-saferedirecturl") ||
+             (tag == element("object") && equals_ignoring_case(name, "data"));
     default:
       return false;
   }
-}
-
-bool leads_somewhere(uint32_t tag, std::string_view attribute) {
-  for (std::string_view name : {"href", "src", "action", "background", "formaction", "xlink:href",
-                                "poster", "data-saferedirecturl"}) {
-    if (equals_ignoring_case(attribute, name)) return true;
-  }
-  return tag == element("object") && equals_ignoring_case(attribute, "data");
 }
 
 uint32_t hash_name(std::string_view name) {
@@ -120,29 +112,19 @@ void HtmlText::text(std::string_view utf8) {
 }
 
 const char* HtmlText::in_text(const char* p, const char* end) {
-  const char* stop = find_either(p, end, '<', '&');
-  raw_text(between(p, stop));
+  const char* stop = find_any(p, end, '<', '&', '\xe2');
+  text(between(p, stop));
   if (stop == end) return end;
+  if (*stop == '\xe2') {
+    // SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on
+    // that. Characters come whole.
+    const std::string_view sequence = between(stop, end).substr(0, 3);
+    text(sequence == "\u201c" || sequence == "\u201d" ? "\"" : sequence);
+    return stop + sequence.size();
+  }
   token_.clear();
   state_ = *stop == '<' ? State::kOpening : State::kEntity;
   return stop + 1;
-}
-
-// SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on it.
-void HtmlText::raw_text(std::string_view utf8) {
-  size_t at = 0;
-  while ((at = utf8.find('\xe2', at)) != utf8.npos) {
-    const std::string_view sequence = utf8.substr(at, 3);
-    if (sequence == "\u201c" || sequence == "\u201d") {
-      text(utf8.substr(0, at));
-      text("\"");
-      utf8.remove_prefix(at + 3);
-      at = 0;
-    } else {
-      ++at;
-    }
-  }
-  text(utf8);
 }
 
 const char* HtmlText::in_entity(const char* p, const char* end) {
@@ -244,9 +226,8 @@ const char* HtmlText::scan_tag(const char* p, const char* end) {
       case TagState::kSingle:
       case TagState::kDouble: {
         const char quote = tag_state_ == TagState::kSingle ? '\'' : '"';
-        const void* close = std::memchr(p, quote, static_cast<size_t>(end - p));
-        if (close == nullptr) return end;
-        p = static_cast<const char*>(close);
+        p = find_either(p, end, quote, quote);
+        if (p == end) return end;
         tag_state_ = TagState::kBetween;
         break;
       }
@@ -299,17 +280,28 @@ const char* HtmlText::in_tag(const char* p, const char* end) {
 void HtmlText::tag(std::string_view content) {
   sink_->html_text_end();
   const size_t length = name_length(content);
-  const uint32_t name = hash_name(content.substr(0, length));
+  const ElementTraits element = traits_of(hash_name(content.substr(0, length)));
   if (closing_) {
-    open_.close(name);
-    tag_space(name);
+    open_.close(element);
   } else {
-    start_tag(name, content.substr(length));
+    start_tag(element, content.substr(length));
+  }
+  switch (element.space) {
+    case ElementTraits::Space::kNone:
+      break;
+    case ElementTraits::Space::kBlank:
+      sink_->html_blank();
+      break;
+    case ElementTraits::Space::kLineEnd:
+      sink_->html_line_ends(1);
+      break;
+    case ElementTraits::Space::kParagraph:
+      sink_->html_line_ends(2);
   }
 }
 
-void HtmlText::start_tag(uint32_t name, std::string_view attributes) {
-  open_.make_room_for(name);
+void HtmlText::start_tag(const ElementTraits& element, std::string_view attributes) {
+  open_.make_room_for(element);
   Style style = open_.style();
   while (true) {
     size_t at = 0;
@@ -341,50 +333,13 @@ void HtmlText::start_tag(uint32_t name, std::string_view attributes) {
         attributes.remove_prefix(end);
       }
     }
-    attribute(name, attribute_name, value, style);
+    attribute(element.name, attribute_name, value, style);
   }
-  if (!is_void(name)) open_.open(name, style);
-  tag_space(name);
-  if (name == element("script") || name == element("style")) {
-    raw_end_ = name == element("script") ? "/script" : "/style";
-    open_.close(name);
+  if (element.has(ElementTraits::kRaw)) {
+    raw_end_ = element.name == mime::element("script") ? "/script" : "/style";
     state_ = State::kRaw;
-  }
-}
-
-// SpamAssassin's white space, the same for start and end tags.
-void HtmlText::tag_space(uint32_t name) {
-  switch (name) {
-    case element("br"):
-    case element("div"):
-      sink_->html_line_ends(1);
-      break;
-    case element("li"):
-    case element("td"):
-    case element("th"):
-    case element("dd"):
-    case element("dt"):
-    case element("embed"):
-    case element("h1"):
-    case element("h2"):
-    case element("h3"):
-    case element("h4"):
-    case element("h5"):
-    case element("h6"):
-      sink_->html_blank();
-      break;
-    case element("p"):
-    case element("hr"):
-    case element("blockquote"):
-    case element("pre"):
-    case element("listing"):
-    case element("plaintext"):
-    case element("xmp"):
-    case element("title"):
-      sink_->html_line_ends(2);
-      break;
-    default:
-      break;
+  } else if (!element.has(ElementTraits::kVoid)) {
+    open_.open(element, style);
   }
 }
 
@@ -432,7 +387,7 @@ std::string_view HtmlText::decode_attribute(std::string_view value) {
 void HtmlText::uri(std::string_view value) {
   std::string_view text = trim(decode_attribute(value)).substr(0, kUriBytes);
   // Typographic quotes around a value are a mailer's mistake for plain ones.
-  for (std::string_view quote : {"\u201c", "\u201d"}) {
+  for (std::string_view quote : {"\u201c"sv, "\u201d"sv}) {
     if (text.starts_with(quote)) text.remove_prefix(quote.size());
     if (text.ends_with(quote)) text.remove_suffix(quote.size());
   }

@@ -71,11 +71,9 @@ class HtmlText {
   const char* scan_tag(const char* p, const char* end);
 
   void text(std::string_view utf8);
-  void raw_text(std::string_view utf8);
   bool end_entity(bool closed);
   void tag(std::string_view content);
-  void start_tag(uint32_t name, std::string_view attributes);
-  void tag_space(uint32_t name);
+  void start_tag(const ElementTraits& element, std::string_view attributes);
   void attribute(uint32_t tag, std::string_view name, std::string_view value, Style& style);
   void uri(std::string_view value);
   void refresh(std::string_view content);

@@ -41,6 +41,8 @@ class Paragraphs {
   // A line end when any text came before.
   void part_limit();
   void finish();
+  // Text or white space came.
+  bool started() const { return started_; }
 
  private:
   struct WhiteSpace {       // the run under way

@@ -8,6 +8,17 @@
 namespace postern::mime {
 namespace {
 
+constexpr size_t kAddressBytes = 251;  // on either side of the "@"
+
+// Octets with which a candidate may begin, and the "@" of an address.
+constexpr std::array<bool, 256> make_beginnings() {
+  std::array<bool, 256> table{};
+  for (char c : {'h', 'H', 'f', 'F', 'm', 'M', 'w', 'W', '@'})
+    table[static_cast<uint8_t>(c)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kBeginnings = make_beginnings();
+
 // How a candidate begins, and what is put before it.
 struct Beginning {
   size_t length = 0;
@@ -15,6 +26,10 @@ struct Beginning {
 };
 
 Beginning read_beginning(std::string_view text) {
+  // "the", "what" and their like, the most of all words that come here, are none by their second
+  // letter.
+  const char second = text.size() > 4 ? to_lower(text[1]) : 'x';
+  if (second != 't' && second != 'w' && second != 'a') return {};
   switch (to_lower(text[0])) {
     case 'h':
       if (starts_ignoring_case(text, "http://")) return {7, {}};
@@ -66,31 +81,75 @@ std::string_view without_tail(std::string_view uri) {
 
 constexpr bool is_word(char c) { return is_alnum(c) || c == '_'; }
 
+// Addresses end where other URIs do, and at characters that no mail program takes for part of one.
+bool is_address_delimiter(char c) {
+  return kDelimiters[static_cast<uint8_t>(c)] || (c & 0x80) != 0 || contains(",('", c);
+}
+
+// A name with a dot and a last label of letters, as every top-level domain in use has it.
+bool looks_like_domain(std::string_view host) {
+  host = host.substr(0, host.find_first_of("?&/:"));
+  const size_t dot = host.rfind('.');
+  if (dot == host.npos || dot == 0 || host.size() - dot < 3) return false;
+  for (char c : host.substr(dot + 1)) {
+    if (!is_alpha(c)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
+// The bare address around the "@" at `at`; empty when there is none.
+std::string_view UriFinder::address_at(size_t at) const {
+  size_t start = at;
+  while (start > 0 && at - start < kAddressBytes && !is_address_delimiter(rest_[start - 1])) {
+    --start;
+  }
+  while (start < at && !is_word(rest_[start])) ++start;
+  // "mail:someone@example.com" is a label before an address.
+  const size_t colon = rest_.substr(start, at - start).rfind(':');
+  if (colon != rest_.npos) start += colon + 1;
+  size_t end = at + 1;
+  while (end < rest_.size() && end - at < kAddressBytes && !is_address_delimiter(rest_[end]) &&
+         rest_[end] != '@') {
+    ++end;
+  }
+  const std::string_view address = without_tail(rest_.substr(start, end - start));
+  const bool whole = start < at && address.size() > at - start + 1;
+  return whole && looks_like_domain(address.substr(at - start + 1)) ? address : std::string_view{};
+}
+
+// `uri` begins at `start`; what follows it is left to be searched.
+std::string_view UriFinder::take(size_t start, std::string_view uri, std::string_view scheme) {
+  before_ = uri.back();
+  rest_.remove_prefix(start + uri.size());
+  if (scheme.empty()) return uri;
+  with_scheme_.assign(scheme);
+  with_scheme_.append(uri);
+  return with_scheme_.view();
+}
+
 std::string_view UriFinder::next() {
-  size_t at = 0;
-  char before = before_;
-  for (; at < rest_.size(); before = rest_[at++]) {
-    const char c = to_lower(rest_[at]);
-    if ((c != 'h' && c != 'w' && c != 'f' && c != 'm') || is_word(before)) continue;
+  for (size_t at = 0; at < rest_.size(); ++at) {
+    if (!kBeginnings[static_cast<uint8_t>(rest_[at])]) continue;
+    if (rest_[at] == '@') {
+      const std::string_view address = address_at(at);
+      if (address.empty()) continue;
+      return take(static_cast<size_t>(address.data() - rest_.data()), address, "mailto:");
+    }
+    if (is_word(at > 0 ? rest_[at - 1] : before_)) continue;
     const Beginning beginning = read_beginning(rest_.substr(at));
     if (beginning.length == 0) continue;
-    const bool mail = c == 'm';
+    const bool mail = to_lower(rest_[at]) == 'm';
     size_t end = at + beginning.length;
     while (end < rest_.size() && end - at < kUriBytes && !is_delimiter(rest_, end) &&
-           !(mail && (contains(",('", rest_[end]) || (rest_[end] & 0x80) != 0))) {
+           !(mail && is_address_delimiter(rest_[end]))) {
       ++end;
     }
     const std::string_view uri = without_tail(rest_.substr(at, end - at));
     // Something must follow the scheme or the "www."; an address needs its "@".
     if (uri.size() <= beginning.length || (mail && !contains(uri, '@'))) continue;
-    before_ = rest_[at + uri.size() - 1];
-    rest_.remove_prefix(at + uri.size());
-    if (beginning.scheme.empty()) return uri;
-    with_scheme_.assign(beginning.scheme);
-    with_scheme_.append(uri);
-    return with_scheme_.view();
+    return take(at, uri, beginning.scheme);
   }
   rest_ = {};
   return {};

@@ -23,6 +23,9 @@ class UriFinder {
   std::string_view next();
 
  private:
+  std::string_view take(size_t start, std::string_view uri, std::string_view scheme);
+  std::string_view address_at(size_t at) const;
+
   std::string_view rest_;
   char before_ = ' ';  // the octet before rest_
   FixedText<kUriBytes + 8> with_scheme_;

@@ -178,20 +178,17 @@ bool Reader::conditional(std::string_view key, std::string_view value) {
     }
     return true;
   }
-  if (key == "else" || key == "endif") {
-    if (!value.empty()) {
-      error(fmt::format("text after {}; expected it alone on its line", key));
-    } else if (conditions_.empty()) {
-      error(fmt::format("{} without if; expected an if or ifplugin above", key));
-    } else if (key == "endif") {
-      skips_ = conditions_.back().outer_skips;
-      conditions_.pop_back();
-    } else {
-      skips_ = conditions_.back().outer_skips || !skips_;
-    }
-    return true;
+  if (key != "else" && key != "endif") return false;
+  if (!value.empty()) error(fmt::format("text after {}; expected it alone on its line", key));
+  if (conditions_.empty()) {
+    error(fmt::format("{} without if; expected an if or ifplugin above", key));
+  } else if (key == "endif") {
+    skips_ = conditions_.back().outer_skips;
+    conditions_.pop_back();
+  } else {
+    skips_ = conditions_.back().outer_skips || !skips_;
   }
-  return false;
+  return true;
 }
 
 void Reader::directive(std::string_view key, std::string_view value) {

@@ -1,0 +1,165 @@
+#include "bench/replay.h"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "bench/allocations.h"
+#include "dataplane/packet/checksum.h"
+
+namespace postern::bench {
+
+using packet::Frame;
+using packet::Side;
+using As = ReplaySetup::As;
+
+namespace {
+
+constexpr size_t kBurst = 32;      // as the worker's loop receives
+constexpr uint64_t kBurstUs = 20;  // how far the clock moves on with each
+
+double thread_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Drops, errors and losses: nothing of the kind belongs into a replay that goes as it should,
+// except where the recording had it too.
+bool is_trouble(std::string_view counter) {
+  return counter.starts_with("drop_") || counter == "events_lost" || counter == "scan_errors";
+}
+
+}  // namespace
+
+Stopwatch::Stopwatch() : began_s_(thread_seconds()), allocations_(allocations()) {}
+Pass Stopwatch::read() const { return {thread_seconds() - began_s_, allocations() - allocations_}; }
+
+std::expected<std::unique_ptr<Replay>, std::string> Replay::create(Traffic* traffic,
+                                                                   const ReplaySetup& setup) {
+  std::unique_ptr<Replay> replay(new Replay(traffic, setup));
+  if (setup.as == As::kNothing) return replay;
+  worker::PipelineConfig config;
+  if (setup.as == As::kNotMail) config.mail_ports = {2525};
+  const TrafficShape& shape = traffic->shape();
+  // Refused connections are remembered for ten seconds; all of a pass takes place in these.
+  config.flows = shape.connections;
+  config.answers = static_cast<uint32_t>(traffic->refused() + 1);
+  config.messages_in_flight = shape.active;
+  config.transactions = shape.active + shape.open;
+  auto pipeline = worker::Pipeline::create(config, traffic, &replay->verdicts_, &replay->events_,
+                                           replay.get(), &replay->counters_);
+  if (!pipeline) return std::unexpected(pipeline.error());
+  replay->pipeline_ = std::move(*pipeline);
+  replay->pipeline_->use_signature_set(setup.set, 1, setup.scratch);
+  return replay;
+}
+
+Replay::Replay(Traffic* traffic, const ReplaySetup& setup)
+    : traffic_(traffic),
+      setup_(setup),
+      verdicts_(setup.as == As::kVerdictPass ? verdict::Treatment::kPass
+                                             : verdict::Treatment::kInspect) {}
+
+Replay::~Replay() {
+  if (pipeline_) pipeline_->clear(now_);
+}
+
+// A port without checksum offload.
+void Replay::send(Frame* frame, Side) {
+  if (frame->checksum_needed) packet::fill_checksums(*frame);
+  ++sent_;
+  traffic_->release(frame);
+}
+
+// The harness alone: what every other replay pays too.
+void Replay::forward_all() {
+  const auto arrivals = traffic_->arrivals();
+  for (size_t i = 0; i < arrivals.size(); i += kBurst) {
+    const size_t end = std::min(i + kBurst, arrivals.size());
+    for (size_t k = i; k < end; ++k) __builtin_prefetch(arrivals[k].frame->data());
+    for (size_t k = i; k < end; ++k) send(arrivals[k].frame, arrivals[k].side);
+  }
+}
+
+void Replay::process_all() {
+  const auto arrivals = traffic_->arrivals();
+  for (size_t i = 0; i < arrivals.size(); i += kBurst) {
+    const size_t end = std::min(i + kBurst, arrivals.size());
+    for (size_t k = i; k < end; ++k) __builtin_prefetch(arrivals[k].frame->data());
+    for (size_t k = i; k < end; ++k) pipeline_->process(arrivals[k].frame, arrivals[k].side, now_);
+    pipeline_->expire(now_);
+    now_.monotonic_us += kBurstUs;
+    now_.wall_us += kBurstUs;
+  }
+  for (int i = 0; i < 20'000 && pipeline_->flows() > 0; ++i) {
+    now_.monotonic_us += 50'000;
+    now_.wall_us += 50'000;
+    pipeline_->expire(now_);
+  }
+}
+
+std::expected<Pass, std::string> Replay::pass() {
+  traffic_->restore(setup_.checksums_trusted);
+  const CounterValues before = values_of(counters_);
+  sent_ = 0;
+  events_.published = 0;
+  const Stopwatch stopwatch;
+  if (setup_.as == As::kNothing) {
+    forward_all();
+  } else {
+    process_all();
+  }
+  const Pass pass = stopwatch.read();
+  if (auto right = account(before); !right) return std::unexpected(right.error());
+  return pass;
+}
+
+std::expected<void, std::string> Replay::account(const CounterValues& before) const {
+  struct Count {
+    std::string_view what;
+    uint64_t is, must;
+  };
+  const bool mail = setup_.as == As::kMail;
+  const uint64_t frames = traffic_->arrivals().size(), messages = traffic_->shape().connections;
+  std::vector<Count> counts{{"frames still held", traffic_->held(), 0},
+                            {"frames sent", sent_, mail ? traffic_->expected_sent() : frames}};
+  if (pipeline_) {
+    const CounterValues after = values_of(counters_);
+    const auto added = [&](Counter counter) {
+      const auto i = static_cast<size_t>(counter);
+      return after[i] - before[i];
+    };
+    counts.push_back({"connections not forgotten", pipeline_->flows(), 0});
+    counts.push_back({"messages still under way", pipeline_->messages_in_flight(), 0});
+    counts.push_back({"frames_in", added(Counter::kFramesIn), frames});
+    for (size_t i = 0; i < kCounters; ++i) {
+      const std::string_view name = kCounterTable[i].name;
+      const uint64_t must = mail ? traffic_->expected_counters()[i] : 0;
+      if (mail || is_trouble(name)) counts.push_back({name, after[i] - before[i], must});
+    }
+    if (setup_.as == As::kNotMail) {
+      counts.push_back({"frames_not_mail", added(Counter::kFramesNotMail), frames});
+    }
+    if (mail) {
+      // The recordings could be wrong in the same way; these could not.
+      counts.push_back({"messages_seen", added(Counter::kMessagesSeen), messages});
+      counts.push_back({"messages_refused_content", added(Counter::kMessagesRefusedContent),
+                        traffic_->refused()});
+      counts.push_back({"messages_forwarded", added(Counter::kMessagesForwarded),
+                        messages - traffic_->refused()});
+      counts.push_back({"events", events_.published, messages});
+    }
+  }
+  for (const Count& count : counts) {
+    if (count.is == count.must) continue;
+    return std::unexpected(
+        fmt::format("{} is {}, but must be {}", count.what, count.is, count.must));
+  }
+  return {};
+}
+
+}  // namespace postern::bench

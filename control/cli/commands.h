@@ -1,0 +1,14 @@
+// Commands that talk to the control process. Each add_* puts a command into `app`; when it is run,
+// it stores its exit code (control_connection.h) in `exit_code`, which must outlive the app's
+// parsing.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace postern::cli {
+
+void add_verdict_command(CLI::App& app, int* exit_code);
+void add_status_command(CLI::App& app, int* exit_code);
+void add_events_command(CLI::App& app, int* exit_code);
+
+}  // namespace postern::cli

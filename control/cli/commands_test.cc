@@ -1,0 +1,219 @@
+// The commands as they are typed, against a control server in this process.
+#include "control/cli/commands.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "control/channel/channel.grpc.pb.h"
+#include "control/cli/control_connection.h"
+#include "control/ledger/sqlite_ledger.h"
+#include "control/server/server.h"
+
+namespace postern::cli {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class CommandsTest : public testing::Test {
+ protected:
+  CommandsTest() {
+    std::string name = testing::TempDir() + "postern-cli-XXXXXX";
+    directory_ = mkdtemp(name.data());
+    socket_ = directory_ / "control.sock";
+    ledger_ = std::move(*ledger::open_sqlite_ledger(directory_ / "ledger.sqlite"));
+    server_ = std::move(
+        *server::Server::start(*ledger_, {.socket = socket_, .identity = {.software = "0.1"}}));
+    spdlog::set_level(spdlog::level::off);  // it would stand in what the commands print
+    setenv("POSTERN_SOCKET", socket_.c_str(), 1);
+    setenv("SUDO_USER", "anna", 1);
+  }
+  ~CommandsTest() override {
+    server_.reset();
+    ledger_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  static Outcome run(std::vector<std::string> words) {
+    CLI::App app("test", "postern");
+    app.require_subcommand(1);
+    int exit_code = 0;
+    add_verdict_command(app, &exit_code);
+    add_status_command(app, &exit_code);
+    add_events_command(app, &exit_code);
+    std::vector<const char*> arguments{"postern"};
+    for (const std::string& word : words) arguments.push_back(word.c_str());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code =
+        run_command_line(app, static_cast<int>(arguments.size()), arguments.data(), exit_code);
+    fflush(stdout);
+    return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+  }
+  ledger::Verdict verdict_on(std::string_view prefix) {
+    const auto verdict = ledger_->verdict_on(*IpPrefix::parse(prefix));
+    EXPECT_TRUE(verdict.has_value() && verdict->has_value()) << prefix;
+    return verdict->value_or(ledger::Verdict());
+  }
+
+  std::filesystem::path directory_, socket_;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  std::unique_ptr<server::Server> server_;
+};
+
+TEST_F(CommandsTest, SetWithoutADataPlaneIsRecordedButNowhereInForce) {
+  const Outcome set =
+      run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam", "--for", "1h"});
+  EXPECT_EQ(set.code, 1);
+  EXPECT_THAT(set.out, AllOf(HasSubstr("192.0.2.7: refuse, case "), HasSubstr("until "),
+                             HasSubstr("no data plane is attached")));
+  const ledger::Verdict verdict = verdict_on("192.0.2.7");
+  EXPECT_EQ(verdict.treatment, channel::v1::TREATMENT_REFUSE);
+  EXPECT_EQ(verdict.author, "anna");
+  EXPECT_EQ(verdict.reason, "relays spam");
+  EXPECT_THAT(set.out, HasSubstr(verdict.case_reference.to_string()));
+  EXPECT_GE(verdict.expires_unix_s - verdict.set_unix_s, 3600u);
+  EXPECT_LE(verdict.expires_unix_s - verdict.set_unix_s, 3601u);
+}
+
+TEST_F(CommandsTest, SetWaitsUntilADataPlaneHasItInForce) {
+  grpc::ClientContext context;
+  auto stub = channel::v1::VerdictChannel::NewStub(
+      grpc::CreateChannel("unix:" + socket_.string(), grpc::InsecureChannelCredentials()));
+  auto stream = stub->Attach(&context);
+  channel::v1::FromDataPlane hello;
+  hello.mutable_hello()->set_schema(1);
+  hello.mutable_hello()->set_gate("edge-1");
+  stream->Write(hello);
+  channel::v1::ToDataPlane update;
+  ASSERT_TRUE(stream->Read(&update));  // the snapshot: attached
+  std::thread data_plane([&] {
+    ASSERT_TRUE(stream->Read(&update));
+    channel::v1::FromDataPlane answer;
+    answer.mutable_ack()->set_epoch(update.delta().epoch());
+    answer.mutable_ack()->set_version(update.delta().to_version());
+    stream->Write(answer);
+  });
+  const Outcome set = run(
+      {"verdict", "set", "192.0.2.0/24", "throttle", "--rate", "30", "--reason", "newsletters"});
+  data_plane.join();
+  context.TryCancel();
+  EXPECT_EQ(set.code, 0) << set.err;
+  EXPECT_THAT(set.out, AllOf(HasSubstr("throttle 30/min"),
+                             HasSubstr("in force in 1 of 1 data planes (version 1)")));
+}
+
+TEST_F(CommandsTest, JsonIsJson) {
+  const Outcome set =
+      run({"verdict", "set", "2001:db8::/32", "pass", "--reason", "own servers", "--json"});
+  EXPECT_EQ(set.code, 1);
+  const json reply = json::parse(set.out);
+  EXPECT_EQ(reply["version"], 1);
+  EXPECT_EQ(reply["in_force"], 0);
+  EXPECT_EQ(reply["verdict"]["prefix"], "2001:db8::/32");
+  EXPECT_EQ(reply["verdict"]["treatment"], "pass");
+  EXPECT_TRUE(reply["verdict"]["case"].is_null());
+  EXPECT_TRUE(reply["verdict"]["expires"].is_null());
+  EXPECT_EQ(json::parse(run({"verdict", "list", "--json"}).out)["verdicts"].size(), 1u);
+  EXPECT_EQ(json::parse(run({"status", "--json"}).out)["control"]["verdicts"], 1);
+  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"].size(), 0u);
+}
+
+TEST_F(CommandsTest, ShowClearListAndExplainFollowAVerdict) {
+  EXPECT_EQ(run({"verdict", "list"}).code, 1);
+  run({"verdict", "set", "192.0.2.0/24", "inspect", "--reason", "whole range"});
+  run({"verdict", "set", "192.0.2.7", "hold", "--reason", "odd traffic"});
+
+  const Outcome list = run({"verdict", "list", "--within", "192.0.2.0/25"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_THAT(list.out, AllOf(HasSubstr("192.0.2.7"), Not(HasSubstr("192.0.2.0/24"))));
+
+  const Outcome explain = run({"verdict", "explain", "192.0.2.7"});
+  EXPECT_EQ(explain.code, 0);
+  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: hold, by the verdict on 192.0.2.7"));
+  EXPECT_LT(explain.out.find("odd traffic"), explain.out.find("whole range"));
+  EXPECT_THAT(run({"verdict", "explain", "198.51.100.1"}).out,
+              HasSubstr("198.51.100.1: inspect; no verdict covers it"));
+
+  EXPECT_EQ(run({"verdict", "clear", "192.0.2.7", "--reason", "mended"}).code, 1);  // no data plane
+  const Outcome show = run({"verdict", "show", "192.0.2.7"});
+  EXPECT_EQ(show.code, 1);
+  EXPECT_THAT(show.out, AllOf(HasSubstr("mended"), HasSubstr("odd traffic")));
+  EXPECT_THAT(show.err, HasSubstr("no verdict on exactly 192.0.2.7"));
+  const Outcome again = run({"verdict", "clear", "192.0.2.7"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, HasSubstr("covered by the verdict on 192.0.2.0/24"));
+}
+
+TEST_F(CommandsTest, EventsAreSelectedByCase) {
+  channel::v1::EventBatch batch;
+  batch.set_batch(1);
+  channel::v1::Event& event = *batch.add_events();
+  event.set_client("192.0.2.7");
+  event.set_outcome("refused_content");
+  event.set_case_reference(CaseReference::parse("7F3A00KX1M")->number);
+  event.set_wall_us(1'700'000'000'123'456);
+  event.set_subject("You \x1b[31mwon");
+  ASSERT_TRUE(ledger_->store_events("edge-1", batch, 1));
+  const Outcome events = run({"events", "--case", "7f3aookxim"});  // as it is read over a telephone
+  EXPECT_EQ(events.code, 0) << events.err;
+  EXPECT_THAT(events.out, AllOf(HasSubstr("7F3A00KX1M"), HasSubstr("You \\x1b[31mwon")));
+  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["timestamp"],
+            "2023-11-14T22:13:20.123456Z");
+  EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);
+  EXPECT_EQ(run({"events", "--client", "198.51.100.0/24"}).code, 1);
+}
+
+TEST_F(CommandsTest, WrongInputIsUsageAndSaysWhatIsRight) {
+  const auto usage = [](std::vector<std::string> words) {
+    const Outcome outcome = run(std::move(words));
+    EXPECT_EQ(outcome.code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7/24", "drop", "--reason", "x"}),
+              HasSubstr("did you mean 192.0.2.0/24"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "block", "--reason", "x"}),
+              HasSubstr("pass, inspect, throttle"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "drop"}), HasSubstr("--reason is required"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "throttle", "--reason", "x"}),
+              HasSubstr("--rate N"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "drop", "--rate", "3", "--reason", "x"}),
+              HasSubstr("throttle only"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "drop", "--reason", "x", "--for", "soon"}),
+              HasSubstr("for example 30s"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "drop", "--reason", "x", "--for", "10ms"}),
+              HasSubstr("at least 1s"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "refuse", "--reason", "x", "--case", "U"}),
+              HasSubstr("no case reference"));
+  EXPECT_THAT(usage({"verdict", "explain", "192.0.2.0/24"}), HasSubstr("not an IP address"));
+  EXPECT_THAT(usage({"events", "--limit", "0"}), HasSubstr("10000"));
+  EXPECT_THAT(usage({"verdict"}), Not(IsEmpty()));
+  EXPECT_EQ(ledger_->version().number, 0u);
+}
+
+TEST_F(CommandsTest, AControlProcessThatIsNotThereIsItsOwnExitCode) {
+  server_.reset();
+  const Outcome status = run({"status"});
+  EXPECT_EQ(status.code, 3);
+  EXPECT_THAT(status.err,
+              AllOf(HasSubstr(socket_.string()), HasSubstr("is postern-control running?")));
+  EXPECT_EQ(run({"verdict", "list", "--socket", "/nonexistent/socket"}).code, 3);
+}
+
+}  // namespace
+}  // namespace postern::cli

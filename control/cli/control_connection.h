@@ -1,0 +1,67 @@
+// The command line's connection to the control process, and the exit codes that follow from its
+// answers.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "control/channel/operator.grpc.pb.h"
+
+namespace postern::cli {
+
+// What every command of `postern` ends with.
+enum ExitCode : int {
+  kOk = 0,
+  kNegative = 1,     // the answer is no: nothing found, nowhere in force
+  kUsage = 2,        // the command or its input makes no sense
+  kUnreachable = 3,  // the control process cannot be reached, or cannot do its work
+};
+
+// Options of every command that talks to the control process.
+struct ControlOptions {
+  std::string socket = "/run/postern/control.sock";
+  bool json = false;
+  // Adds --socket (also from POSTERN_SOCKET) and --json.
+  void add_to(CLI::App& command);
+};
+
+// Prints "postern: …" to standard error and returns `code`.
+int complain(std::string_view what, ExitCode code);
+
+// Asks one question. Returns kOk with the reply filled, or the exit code after complaining.
+class ControlConnection {
+ public:
+  explicit ControlConnection(std::string socket) : socket_(std::move(socket)) {}
+
+  template <typename Request, typename Reply>
+  using Method = grpc::Status (channel::v1::Operator::Stub::*)(grpc::ClientContext*, const Request&,
+                                                               Reply*);
+
+  template <typename Request, typename Reply>
+  ExitCode ask(Method<Request, Reply> method, const Request& request, Reply* reply) {
+    if (const ExitCode code = dial(); code != kOk) return code;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return judge((stub_.get()->*method)(&context, request, reply));
+  }
+
+ private:
+  ExitCode dial();
+  ExitCode judge(const grpc::Status& status) const;
+
+  std::string socket_;
+  std::unique_ptr<channel::v1::Operator::Stub> stub_;
+};
+
+// Who runs this command: the user behind sudo, or the user itself.
+std::string user_name();
+
+// For CLI::Option::check(): an address or prefix; an address alone.
+extern const CLI::Validator kPrefix;
+extern const CLI::Validator kAddress;
+
+// Parses and runs. Prints what CLI11 has to say and returns kUsage when the command line is wrong.
+int run_command_line(CLI::App& app, int argc, const char* const* argv, const int& exit_code);
+
+}  // namespace postern::cli

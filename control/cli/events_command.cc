@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/case_reference.h"
+#include "control/cli/commands.h"
+#include "control/cli/control_connection.h"
+#include "control/cli/table.h"
+
+namespace postern::cli {
+namespace {
+
+using channel::v1::Event;
+using nlohmann::ordered_json;
+
+struct EventsOptions : ControlOptions {
+  std::string client;
+  std::string case_reference;
+  std::string outcome;
+  uint32_t limit = 50;
+};
+
+ordered_json list(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  ordered_json out = ordered_json::array();
+  for (const std::string& text : texts) out.push_back(text);
+  return out;
+}
+
+ordered_json to_json(const Event& e) {
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? ordered_json() : ordered_json(text);
+  };
+  // Microseconds would be lost in utc_time(): they stand behind the seconds.
+  const std::string seconds = utc_time(e.wall_us() / 1'000'000);
+  return {{"timestamp", fmt::format("{}.{:06}Z", seconds.substr(0, seconds.size() - 1),
+                                    e.wall_us() % 1'000'000)},
+          {"kind", e.kind()},
+          {"outcome", e.outcome()},
+          {"case", e.case_reference() == 0
+                       ? ordered_json()
+                       : ordered_json(CaseReference{e.case_reference()}.to_string())},
+          {"client", e.client()},
+          {"client_port", e.client_port()},
+          {"server", e.server()},
+          {"server_port", e.server_port()},
+          {"helo", or_null(e.helo())},
+          {"auth_user", or_null(e.auth_user())},
+          {"mail_from", e.mail_from()},
+          {"null_sender", e.null_sender()},
+          {"recipients_count", e.recipients_count()},
+          {"recipients_rejected", e.recipients_rejected()},
+          {"rcpt_to", list(e.recipients())},
+          {"subject", e.subject()},
+          {"message_bytes", e.message_bytes()},
+          {"server_reply", e.server_reply() == 0 ? ordered_json() : ordered_json(e.server_reply())},
+          {"score", e.score()},
+          {"rules", list(e.rules())},
+          {"signature_set", or_null(e.signature_set())},
+          {"anomalies", list(e.anomalies())}};
+}
+
+std::string recipients_text(const Event& event) {
+  if (event.recipients_size() == 0) return "";
+  const std::string first = printable(event.recipients(0), 40);
+  return event.recipients_count() > 1 ? fmt::format("{} +{}", first, event.recipients_count() - 1)
+                                      : first;
+}
+
+int show_events(const EventsOptions& options) {
+  channel::v1::ListEventsRequest request;
+  request.set_client(options.client);
+  request.set_outcome(options.outcome);
+  request.set_limit(options.limit);
+  if (!options.case_reference.empty()) {
+    const auto reference = CaseReference::parse(options.case_reference);
+    if (!reference || !*reference) {
+      return complain(
+          fmt::format("--case: '{}' is no case reference: ten characters such as 7F3A00KX1M",
+                      options.case_reference),
+          kUsage);
+    }
+    request.set_case_reference(reference->number);
+  }
+  channel::v1::ListEventsReply reply;
+  const int code = ControlConnection(options.socket)
+                       .ask(&channel::v1::Operator::Stub::ListEvents, request, &reply);
+  if (code != kOk) return code;
+  if (options.json) {
+    ordered_json events = ordered_json::array();
+    for (const Event& event : reply.events()) events.push_back(to_json(event));
+    const ordered_json out{{"events", events}};
+    fmt::print("{}\n", out.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+    return reply.events_size() > 0 ? kOk : kNegative;
+  }
+  if (reply.events_size() == 0) return complain("there are no such events", kNegative);
+  Table table({"TIME", "CLIENT", "OUTCOME", "SCORE", "CASE", "FROM", "TO", "SUBJECT"});
+  for (const Event& event : reply.events()) {
+    table.add({local_time(event.wall_us() / 1'000'000), printable(event.client()),
+               printable(event.outcome()), fmt::format("{:.1f}", event.score()),
+               event.case_reference() == 0 ? "" : CaseReference{event.case_reference()}.to_string(),
+               event.null_sender() ? "<>" : printable(event.mail_from(), 40),
+               recipients_text(event), printable(event.subject(), 40)});
+  }
+  fmt::print("{}", table.to_string());
+  return kOk;
+}
+
+}  // namespace
+
+void add_events_command(CLI::App& app, int* exit_code) {
+  auto options = std::make_shared<EventsOptions>();
+  CLI::App* command =
+      app.add_subcommand("events", "What became of messages and connections, newest first");
+  options->add_to(*command);
+  command->add_option("--client", options->client, "Only of this sender")
+      ->type_name("ADDRESS|PREFIX")
+      ->check(kPrefix);
+  command->add_option("--case", options->case_reference, "Only of this case")->type_name("CASE");
+  command
+      ->add_option("--outcome", options->outcome,
+                   "Only these: forwarded, refused_content, refused_verdict, …")
+      ->type_name("OUTCOME");
+  command->add_option("--limit", options->limit, "At most so many")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  command->callback([options, exit_code] { *exit_code = show_events(*options); });
+}
+
+}  // namespace postern::cli

@@ -1,0 +1,170 @@
+#include "control/cli/status_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+#include "control/channel/treatment.h"
+#include "control/cli/table.h"
+
+namespace postern::cli {
+namespace {
+
+using namespace channel::v1;
+using nlohmann::ordered_json;
+
+// A counter's workers together.
+std::map<std::string, uint64_t> counters(const DataPlaneStatus& status) {
+  std::map<std::string, uint64_t> sums;
+  for (const WorkerStatus& worker : status.workers()) {
+    for (const CounterValue& counter : worker.counters()) sums[counter.name()] += counter.value();
+  }
+  return sums;
+}
+
+// Those that begin with `prefix` and are not zero: "forwarded 12, refused_content 3".
+std::string in_words(const std::map<std::string, uint64_t>& sums, std::string_view prefix) {
+  std::vector<std::string> words;
+  for (const auto& [name, value] : sums) {
+    if (name.starts_with(prefix) && value != 0) {
+      words.push_back(fmt::format("{} {}", name.substr(prefix.size()), value));
+    }
+  }
+  return words.empty() ? "none" : fmt::format("{}", fmt::join(words, ", "));
+}
+
+std::string up_since(uint64_t unix_s, uint64_t now_unix_ms) {
+  const uint64_t now = now_unix_ms / 1000;
+  return age(now > unix_s ? now - unix_s : 0);
+}
+
+double seconds_since(uint64_t unix_ms, uint64_t now_unix_ms) {
+  return now_unix_ms > unix_ms ? static_cast<double>(now_unix_ms - unix_ms) / 1000.0 : 0.0;
+}
+
+std::string seen_text(const AttachedDataPlane& gate, uint64_t now_unix_ms) {
+  const double seconds = seconds_since(gate.seen_unix_ms(), now_unix_ms);
+  const std::string ago =
+      seconds < 60 ? fmt::format("{:.1f}s", seconds) : age(static_cast<uint64_t>(seconds));
+  return gate.attached() ? fmt::format("attached, seen {} ago", ago)
+                         : fmt::format("NOT ATTACHED, last seen {} ago", ago);
+}
+
+std::string verdicts_text(const AttachedDataPlane& gate, const StatusReply& status) {
+  std::string text = fmt::format("{} held, ", gate.status().verdicts_held());
+  if (gate.acknowledged_version() == status.version()) {
+    text += fmt::format("version {} in force", status.version());
+  } else {
+    text += fmt::format("version {} in force, {} is not yet", gate.acknowledged_version(),
+                        status.version());
+  }
+  if (!gate.refused().empty()) text += fmt::format("; refused: {}", printable(gate.refused(), 200));
+  return text;
+}
+
+void add_gate(Table& table, const AttachedDataPlane& gate, const StatusReply& reply,
+              uint64_t now_unix_ms) {
+  const DataPlaneStatus& status = gate.status();
+  table.add(
+      {"data plane", fmt::format("{}, {}", printable(gate.gate()), seen_text(gate, now_unix_ms))});
+  if (!gate.has_status()) {
+    table.add({"", "it has not reported yet"});
+    return;
+  }
+  table.add({"  process", fmt::format("{}, up {}, {}", printable(status.software()),
+                                      up_since(status.started_unix_s(), now_unix_ms),
+                                      printable(status.allocator()))});
+  table.add({"  verdicts", verdicts_text(gate, reply)});
+  table.add({"  signatures", status.signature_set().empty()
+                                 ? "none loaded"
+                                 : fmt::format("{}, {} rules, threshold {:g}",
+                                               printable(status.signature_set(), 100),
+                                               status.signature_rules(), status.threshold())});
+  std::vector<std::string> ports;
+  for (const std::string& port : status.ports()) ports.push_back(printable(port));
+  table.add({"  ports", fmt::format("{}", fmt::join(ports, ", "))});
+  uint64_t flows = 0, in_flight = 0;
+  for (const WorkerStatus& worker : status.workers()) {
+    flows += worker.flows();
+    in_flight += worker.messages_in_flight();
+  }
+  table.add({"  workers", fmt::format("{}, {} flows, {} messages under way", status.workers_size(),
+                                      flows, in_flight)});
+  const auto sums = counters(status);
+  table.add({"  messages", in_words(sums, "messages_")});
+  table.add({"  drops", in_words(sums, "drop_")});
+  table.add({"  events",
+             fmt::format("{} spooled, {} lost", status.events_spooled(), status.events_lost())});
+}
+
+ordered_json gate_json(const AttachedDataPlane& gate, uint64_t now_unix_ms) {
+  const DataPlaneStatus& status = gate.status();
+  ordered_json out{
+      {"gate", gate.gate()},
+      {"attached", gate.attached()},
+      {"attached_since", utc_time(gate.attached_unix_s())},
+      {"seen_seconds_ago", seconds_since(gate.seen_unix_ms(), now_unix_ms)},
+      {"acknowledged_version", gate.acknowledged_version()},
+      {"refused", gate.refused().empty() ? ordered_json() : ordered_json(gate.refused())}};
+  if (!gate.has_status()) return out;
+  out["software"] = status.software();
+  out["started"] = utc_time(status.started_unix_s());
+  out["allocator"] = status.allocator();
+  out["epoch"] = status.epoch();
+  out["verdict_version"] = status.verdict_version();
+  out["verdicts_held"] = status.verdicts_held();
+  out["default_treatment"] = channel::treatment_name(status.default_treatment());
+  out["signature_set"] = status.signature_set();
+  out["signature_rules"] = status.signature_rules();
+  out["threshold"] = status.threshold();
+  out["events_spooled"] = status.events_spooled();
+  out["events_lost"] = status.events_lost();
+  out["ports"] = ordered_json::array();
+  for (const std::string& port : status.ports()) out["ports"].push_back(port);
+  out["workers"] = ordered_json::array();
+  for (const WorkerStatus& worker : status.workers()) {
+    ordered_json values = ordered_json::object();
+    for (const CounterValue& counter : worker.counters()) values[counter.name()] = counter.value();
+    out["workers"].push_back({{"worker", worker.worker()},
+                              {"flows", worker.flows()},
+                              {"messages_in_flight", worker.messages_in_flight()},
+                              {"counters", values}});
+  }
+  out["counters"] = counters(status);
+  return out;
+}
+
+}  // namespace
+
+std::string status_text(const StatusReply& status, uint64_t now_unix_ms) {
+  Table table(
+      {"control", fmt::format("{}, up {}, {}", status.software(),
+                              up_since(status.started_unix_s(), now_unix_ms), status.allocator())});
+  table.add({"  verdicts", fmt::format("{}, version {}", status.verdicts(), status.version())});
+  table.add({"  events", fmt::format("{} stored", status.events_stored())});
+  table.add({"  ledger", status.ledger()});
+  if (status.data_planes_size() == 0)
+    table.add({"data plane", "none has attached since the control process began"});
+  for (const AttachedDataPlane& gate : status.data_planes())
+    add_gate(table, gate, status, now_unix_ms);
+  return table.to_string();
+}
+
+ordered_json status_json(const StatusReply& status, uint64_t now_unix_ms) {
+  ordered_json out{{"control",
+                    {{"software", status.software()},
+                     {"started", utc_time(status.started_unix_s())},
+                     {"allocator", status.allocator()},
+                     {"epoch", status.epoch()},
+                     {"version", status.version()},
+                     {"verdicts", status.verdicts()},
+                     {"events_stored", status.events_stored()},
+                     {"ledger", status.ledger()}}},
+                   {"data_planes", ordered_json::array()}};
+  for (const AttachedDataPlane& gate : status.data_planes())
+    out["data_planes"].push_back(gate_json(gate, now_unix_ms));
+  return out;
+}
+
+}  // namespace postern::cli

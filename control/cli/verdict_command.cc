@@ -1,0 +1,350 @@
+#include <fmt/format.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/case_reference.h"
+#include "base/duration.h"
+#include "control/channel/treatment.h"
+#include "control/cli/commands.h"
+#include "control/cli/control_connection.h"
+#include "control/cli/table.h"
+
+namespace postern::cli {
+namespace {
+
+using namespace channel::v1;
+using Desk = channel::v1::Operator::Stub;
+using nlohmann::ordered_json;
+
+// All options of all verdict commands; each command adds its own.
+struct VerdictOptions : ControlOptions {
+  std::string prefix;
+  std::string treatment;
+  std::string reason;
+  std::string case_reference;
+  std::string duration;
+  uint32_t rate = 0;
+};
+
+std::string case_text(uint64_t number) {
+  return number == 0 ? "" : CaseReference{number}.to_string();
+}
+
+// "throttle 30/min".
+std::string treatment_text(const VerdictEntry& entry) {
+  const std::string name(channel::treatment_name(entry.treatment()));
+  if (entry.treatment() != TREATMENT_THROTTLE) return name;
+  return fmt::format("{} {}/min", name, entry.messages_per_minute());
+}
+
+std::string expiry_text(const VerdictEntry& entry) {
+  if (entry.expires_unix_s() == 0) return "never";
+  const auto now = static_cast<uint64_t>(std::time(nullptr));
+  if (entry.expires_unix_s() <= now) return "now";
+  return fmt::format("{} (in {})", local_time(entry.expires_unix_s()),
+                     age(entry.expires_unix_s() - now));
+}
+
+ordered_json to_json(const VerdictEntry& entry) {
+  ordered_json out;
+  out["prefix"] = entry.prefix();
+  out["treatment"] = channel::treatment_name(entry.treatment());
+  out["messages_per_minute"] =
+      entry.messages_per_minute() == 0 ? ordered_json() : ordered_json(entry.messages_per_minute());
+  out["case"] = entry.case_reference() == 0 ? ordered_json()
+                                            : ordered_json(case_text(entry.case_reference()));
+  out["reason"] = entry.reason();
+  out["author"] = entry.author();
+  out["set"] = utc_time(entry.set_unix_s());
+  out["expires"] =
+      entry.expires_unix_s() == 0 ? ordered_json() : ordered_json(utc_time(entry.expires_unix_s()));
+  return out;
+}
+
+ordered_json to_json(const ChangeReply& reply) {
+  return {{"version", reply.version()},
+          {"attached", reply.attached()},
+          {"in_force", reply.in_force()},
+          {"verdict", to_json(reply.entry())}};
+}
+
+void print(const ordered_json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+// Says where a change is in force.
+int report_reach(const ChangeReply& reply, const ControlOptions& options) {
+  if (options.json) {
+    print(to_json(reply));
+  } else if (reply.attached() == 0) {
+    fmt::print(
+        "recorded as version {}; no data plane is attached: it will be in force when one comes\n",
+        reply.version());
+  } else {
+    fmt::print("in force in {} of {} data planes (version {})\n", reply.in_force(),
+               reply.attached(), reply.version());
+  }
+  if (reply.in_force() < reply.attached()) {
+    complain("not every data plane has confirmed the change yet: `postern status` shows which",
+             kNegative);
+  }
+  return reply.in_force() == 0 ? kNegative : kOk;
+}
+
+int set_verdict(const VerdictOptions& options) {
+  SetVerdictRequest request;
+  request.set_prefix(options.prefix);
+  request.set_treatment(*channel::parse_treatment(options.treatment));
+  request.set_messages_per_minute(options.rate);
+  request.set_reason(options.reason);
+  request.set_author(user_name());
+  if (options.treatment == "throttle" && options.rate == 0) {
+    return complain("throttle needs --rate N: the messages a minute that may pass", kUsage);
+  }
+  if (options.treatment != "throttle" && options.rate != 0) {
+    return complain(fmt::format("--rate goes with throttle only, not with {}", options.treatment),
+                    kUsage);
+  }
+  if (!options.duration.empty()) {
+    const auto duration = parse_duration(options.duration);
+    if (!duration) return complain("--for: " + duration.error(), kUsage);
+    if (*duration < std::chrono::seconds(1))
+      return complain("--for: a verdict holds for at least 1s", kUsage);
+    request.set_for_seconds(
+        static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(*duration).count()));
+  }
+  if (!options.case_reference.empty()) {
+    const auto reference = CaseReference::parse(options.case_reference);
+    if (!reference) {
+      return complain(
+          fmt::format("--case: '{}' is no case reference: ten characters such as 7F3A00KX1M",
+                      options.case_reference),
+          kUsage);
+    }
+    request.set_case_reference(reference->number);
+  }
+  ChangeReply reply;
+  if (const int code = ControlConnection(options.socket).ask(&Desk::SetVerdict, request, &reply);
+      code != kOk) {
+    return code;
+  }
+  if (!options.json) {
+    const VerdictEntry& entry = reply.entry();
+    fmt::print("{}: {}{}{}\n", entry.prefix(), treatment_text(entry),
+               entry.case_reference() == 0 ? "" : ", case " + case_text(entry.case_reference()),
+               entry.expires_unix_s() == 0 ? "" : ", until " + expiry_text(entry));
+  }
+  return report_reach(reply, options);
+}
+
+int clear_verdict(const VerdictOptions& options) {
+  ClearVerdictRequest request;
+  request.set_prefix(options.prefix);
+  request.set_reason(options.reason);
+  request.set_author(user_name());
+  ChangeReply reply;
+  if (const int code = ControlConnection(options.socket).ask(&Desk::ClearVerdict, request, &reply);
+      code != kOk) {
+    return code;
+  }
+  if (!options.json) {
+    fmt::print("{}: the verdict {} is cleared\n", reply.entry().prefix(),
+               treatment_text(reply.entry()));
+  }
+  return report_reach(reply, options);
+}
+
+int show_verdict(const VerdictOptions& options) {
+  ShowVerdictRequest request;
+  request.set_prefix(options.prefix);
+  ShowVerdictReply reply;
+  if (const int code = ControlConnection(options.socket).ask(&Desk::ShowVerdict, request, &reply);
+      code != kOk) {
+    return code;
+  }
+  if (options.json) {
+    ordered_json history = ordered_json::array();
+    for (const HistoryEntry& row : reply.history()) {
+      if (row.action() == "set") {
+        history.push_back({{"action", row.action()}, {"verdict", to_json(row.entry())}});
+      } else {
+        history.push_back({{"action", row.action()},
+                           {"at", utc_time(row.entry().set_unix_s())},
+                           {"author", row.entry().author()},
+                           {"reason", row.entry().reason()}});
+      }
+    }
+    print({{"verdict", reply.has_entry() ? to_json(reply.entry()) : ordered_json()},
+           {"history", history}});
+    return reply.has_entry() ? kOk : kNegative;
+  }
+  if (reply.has_entry()) {
+    const VerdictEntry& entry = reply.entry();
+    Table table({"prefix", entry.prefix()});
+    table.add({"treatment", treatment_text(entry)});
+    if (entry.case_reference() != 0) table.add({"case", case_text(entry.case_reference())});
+    table.add({"reason", printable(entry.reason(), 500)});
+    table.add({"set",
+               fmt::format("{} by {}", local_time(entry.set_unix_s()), printable(entry.author()))});
+    table.add({"expires", expiry_text(entry)});
+    fmt::print("{}", table.to_string());
+  }
+  if (reply.history_size() > 0) {
+    Table table({"WHEN", "WHAT", "BY", "REASON"});
+    for (const HistoryEntry& row : reply.history()) {
+      table.add({local_time(row.entry().set_unix_s()),
+                 row.action() == "set" ? treatment_text(row.entry()) : row.action(),
+                 printable(row.entry().author()), printable(row.entry().reason())});
+    }
+    fmt::print("\nhistory, newest first\n{}", table.to_string());
+  }
+  if (reply.has_entry()) return kOk;
+  return complain(fmt::format("there is no verdict on exactly {0}; `postern verdict explain "
+                              "ADDRESS` shows what covers it",
+                              options.prefix),
+                  kNegative);
+}
+
+void add_row(Table& table, const VerdictEntry& entry) {
+  table.add({entry.prefix(), treatment_text(entry), case_text(entry.case_reference()),
+             expiry_text(entry), printable(entry.author(), 20), printable(entry.reason())});
+}
+const std::vector<std::string> kColumns{"PREFIX",  "TREATMENT", "CASE",
+                                        "EXPIRES", "AUTHOR",    "REASON"};
+
+int list_verdicts(const VerdictOptions& options) {
+  ListVerdictsRequest request;
+  request.set_within(options.prefix);
+  ListVerdictsReply reply;
+  if (const int code = ControlConnection(options.socket).ask(&Desk::ListVerdicts, request, &reply);
+      code != kOk) {
+    return code;
+  }
+  const bool found = reply.entries_size() > 0;
+  if (options.json) {
+    ordered_json entries = ordered_json::array();
+    for (const VerdictEntry& entry : reply.entries()) entries.push_back(to_json(entry));
+    print({{"version", reply.version()}, {"verdicts", entries}});
+    return found ? kOk : kNegative;
+  }
+  if (!found) {
+    return complain(
+        options.prefix.empty()
+            ? "there are no verdicts: every sender gets the data plane's default treatment"
+            : fmt::format("there are no verdicts within {}", options.prefix),
+        kNegative);
+  }
+  Table table(kColumns);
+  for (const VerdictEntry& entry : reply.entries()) add_row(table, entry);
+  fmt::print("{}", table.to_string());
+  return kOk;
+}
+
+int explain(const VerdictOptions& options) {
+  ExplainRequest request;
+  request.set_address(options.prefix);
+  ExplainReply reply;
+  if (const int code = ControlConnection(options.socket).ask(&Desk::Explain, request, &reply);
+      code != kOk) {
+    return code;
+  }
+  const std::string fallback(channel::treatment_name(reply.default_treatment()));
+  if (options.json) {
+    ordered_json chain = ordered_json::array();
+    for (const VerdictEntry& entry : reply.chain()) chain.push_back(to_json(entry));
+    print({{"address", options.prefix},
+           {"treatment", chain.empty() ? ordered_json(fallback) : chain[0]["treatment"]},
+           {"chain", chain},
+           {"default", fallback}});
+    return kOk;
+  }
+  if (reply.chain_size() == 0) {
+    fmt::print("{}: {}; no verdict covers it, so it gets the default\n", options.prefix, fallback);
+    return kOk;
+  }
+  fmt::print("{}: {}, by the verdict on {}\n", options.prefix, treatment_text(reply.chain(0)),
+             reply.chain(0).prefix());
+  Table table(kColumns);
+  for (const VerdictEntry& entry : reply.chain()) add_row(table, entry);
+  fmt::print("\nmost specific first; the first one counts, without any it would be {}\n{}",
+             fallback, table.to_string());
+  return kOk;
+}
+
+}  // namespace
+
+void add_verdict_command(CLI::App& app, int* exit_code) {
+  CLI::App* verdict =
+      app.add_subcommand("verdict", "What senders may do: set, clear, show, list, explain");
+  verdict->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*run)(const VerdictOptions&)) {
+    auto options = std::make_shared<VerdictOptions>();
+    CLI::App* command = verdict->add_subcommand(name, help);
+    options->add_to(*command);
+    command->callback([options, run, exit_code] { *exit_code = run(*options); });
+    return std::pair(command, options.get());
+  };
+  const auto add_prefix = [](CLI::App* command, VerdictOptions* options) {
+    command
+        ->add_option("prefix", options->prefix,
+                     "Address or prefix: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32")
+        ->type_name("ADDRESS|PREFIX")
+        ->required()
+        ->check(kPrefix);
+  };
+
+  const auto [set, set_options] = add("set", "Say what becomes of a sender's mail", set_verdict);
+  add_prefix(set, set_options);
+  std::string treatments = "What becomes of its mail:";
+  std::vector<std::string> names;
+  for (const auto& row : channel::kTreatments) {
+    treatments += fmt::format("\n  {}: {}", row.name, row.help);
+    names.emplace_back(row.name);
+  }
+  set->add_option("treatment", set_options->treatment, treatments)
+      ->type_name("TREATMENT")
+      ->required()
+      ->check([names](const std::string& given) {
+        if (channel::parse_treatment(given)) return std::string();
+        return fmt::format("'{}' is no treatment: write {}", given, CLI::detail::join(names, ", "));
+      });
+  set->add_option("--reason", set_options->reason, "Why; kept, and shown to who asks")
+      ->type_name("TEXT")
+      ->required();
+  set->add_option("--rate", set_options->rate, "throttle: messages a minute that may pass")
+      ->type_name("N");
+  set->add_option("--for", set_options->duration,
+                  "How long: 30m, 1h, 7d; without it, until it is cleared")
+      ->type_name("TIME");
+  set->add_option("--case", set_options->case_reference,
+                  "Case that it belongs to; a restriction without gets a new one")
+      ->type_name("CASE");
+
+  const auto [clear, clear_options] =
+      add("clear", "Take back the verdict on exactly this prefix", clear_verdict);
+  add_prefix(clear, clear_options);
+  clear_options->reason = "cleared by hand";
+  clear->add_option("--reason", clear_options->reason, "Why")
+      ->type_name("TEXT")
+      ->capture_default_str();
+
+  const auto [show, show_options] =
+      add("show", "The verdict on exactly this prefix, and its history", show_verdict);
+  add_prefix(show, show_options);
+
+  const auto [list, list_options] = add("list", "All verdicts", list_verdicts);
+  list->add_option("--within", list_options->prefix, "Only those on this prefix or inside it")
+      ->type_name("PREFIX")
+      ->check(kPrefix);
+
+  const auto [explain_command, explain_options] =
+      add("explain", "Which verdict holds for an address, and which others cover it", explain);
+  explain_command
+      ->add_option("address", explain_options->prefix, "Address: 192.0.2.7 or 2001:db8::7")
+      ->type_name("ADDRESS")
+      ->required()
+      ->check(kAddress);
+}
+
+}  // namespace postern::cli

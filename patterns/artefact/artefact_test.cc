@@ -1,0 +1,144 @@
+#include "patterns/artefact/artefact.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <bit>
+#include <filesystem>
+#include <fstream>
+
+#include "patterns/compile/compiler.h"
+#include "patterns/language/reader.h"
+
+namespace postern::artefact {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Artefact& small_set() {
+  static const Artefact set = [] {
+    language::Reader reader;
+    reader.read_text(
+        "test.cf",
+        "body A /a/\ndescribe A first\nscore A 2.5\nheader B From:addr =~ /^b(?!c)/\n"
+        "meta C A && !B + 0.5\nbody D /d/\ntflags D multiple maxhits=3\nheader E exists:X\n");
+    return compile::compile(*reader.finish(), {.compiler = "test"})->artefact;
+  }();
+  return set;
+}
+
+// Seals a changed file with its own checksum, so that what lies behind it is looked at.
+void seal(std::vector<uint8_t>& file) {
+  std::fill_n(file.begin() + 24, 32, uint8_t{0});
+  const Sha256 digest = sha256(file);
+  std::ranges::copy(digest, file.begin() + 24);
+}
+
+TEST(Artefact, round_trip) {
+  const Artefact& set = small_set();
+  const auto back = parse(serialise(set));
+  ASSERT_TRUE(back) << back.error();
+  EXPECT_EQ(serialise(*back), serialise(set));
+  ASSERT_EQ(back->rules.size(), 5u);
+  EXPECT_EQ(back->rules[0].name, "A");
+  EXPECT_EQ(back->rules[0].score, 2.5);
+  EXPECT_EQ(back->rules[0].description, "first");
+  EXPECT_EQ(back->rules[3].maximum_hits, 3u);
+  EXPECT_EQ(back->selectors[0].field, "from");
+  EXPECT_EQ(back->provenance.compiler, "test");
+  EXPECT_EQ(back->provenance.sources[0].path, "test.cf");
+}
+
+TEST(Artefact, layout_is_as_documented) {
+  const std::vector<uint8_t> file = serialise(small_set());
+  const uint8_t magic[] = {0x89, 0x50, 0x53, 0x49, 0x47, 0x0D, 0x0A, 0x1A};
+  EXPECT_TRUE(std::equal(std::begin(magic), std::end(magic), file.begin()));
+  EXPECT_EQ(file[8], 1);
+  EXPECT_EQ(file[12], 7);
+  uint64_t size = 0;
+  for (int i = 7; i >= 0; --i) size = size << 8 | file[16 + static_cast<size_t>(i)];
+  EXPECT_EQ(size, file.size());
+}
+
+TEST(Artefact, every_flipped_byte_is_refused) {
+  std::vector<uint8_t> file = serialise(small_set());
+  for (size_t i = 0; i < file.size(); ++i) {
+    file[i] ^= 0x20;
+    EXPECT_FALSE(parse(file)) << i;
+    file[i] ^= 0x20;
+  }
+}
+
+TEST(Artefact, every_truncation_is_refused) {
+  const std::vector<uint8_t> file = serialise(small_set());
+  for (size_t length = 0; length < file.size(); ++length) {
+    EXPECT_FALSE(parse(std::span(file).first(length))) << length;
+  }
+  std::vector<uint8_t> longer = file;
+  longer.push_back(0);
+  EXPECT_FALSE(parse(longer));
+}
+
+TEST(Artefact, the_reason_is_told_and_what_to_do) {
+  const std::vector<uint8_t> file = serialise(small_set());
+  const auto error = [&](auto change) {
+    std::vector<uint8_t> changed = file;
+    change(changed);
+    const auto parsed = parse(changed);
+    return parsed ? std::string("accepted") : parsed.error();
+  };
+  EXPECT_THAT(error([](auto& f) { f[0] = 'x'; }), HasSubstr("not a compiled signature set"));
+  EXPECT_THAT(error([](auto& f) { f[8] = 2; }),
+              HasSubstr("format version 2, this postern reads version 1; compile"));
+  EXPECT_THAT(error([](auto& f) { f.resize(f.size() / 2); }), HasSubstr("truncated"));
+  EXPECT_THAT(error([](auto& f) { f.push_back(0); }), HasSubstr("bytes follow its end"));
+  EXPECT_THAT(error([](auto& f) { f.back() ^= 1; }), HasSubstr("checksum does not match"));
+}
+
+// Damage under a right checksum, as a hostile file would have it: never trusted, whatever it says.
+TEST(Artefact, every_flipped_byte_under_a_right_checksum_is_survived) {
+  const std::vector<uint8_t> good = serialise(small_set());
+  size_t refused = 0, accepted = 0;
+  for (size_t i = 64; i < good.size(); ++i) {
+    std::vector<uint8_t> file = good;
+    file[i] ^= 0xFF;
+    seal(file);
+    const auto parsed = parse(file);
+    ++(parsed ? accepted : refused);
+    if (!parsed) continue;
+    for (const auto& rule : parsed->rules)
+      ASSERT_LT(rule.source, parsed->provenance.sources.size());
+    for (const auto& meta : parsed->metas) {
+      for (const auto& instruction : meta.code) {
+        if (instruction.op != language::MetaOperator::kRule) continue;
+        ASSERT_LT(instruction.rule, parsed->rules.size());
+      }
+    }
+  }
+  EXPECT_GT(refused, 200u);  // table of sections, lengths, indices, enumerators
+}
+
+TEST(Artefact, file_is_replaced_whole) {
+  const auto directory = std::filesystem::temp_directory_path() /
+                         ("postern-artefact-test-" + std::to_string(getpid()));
+  std::filesystem::create_directory(directory);
+  const auto path = directory / "set.psig";
+  ASSERT_TRUE(write(small_set(), path));
+  const auto first = read(path);
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(write(small_set(), path));
+  EXPECT_EQ(read(path)->digest, first->digest);
+  // Nothing is left beside it.
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) files += entry.exists();
+  EXPECT_EQ(files, 1u);
+  EXPECT_THAT(write(small_set(), directory / "no" / "set.psig").error(),
+              HasSubstr("cannot create the file"));
+  EXPECT_THAT(read(directory / "nothing.psig").error(),
+              HasSubstr("cannot be opened: No such file"));
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace postern::artefact

@@ -1,0 +1,286 @@
+#include "patterns/language/reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace postern::language {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+RuleSet read(std::string_view text) {
+  Reader reader;
+  reader.read_text("test.cf", text);
+  auto set = reader.finish();
+  if (!set) {
+    for (const auto& error : set.error()) ADD_FAILURE() << error.to_string();
+    return {};
+  }
+  return *set;
+}
+
+std::vector<std::string> errors_of(std::string_view text) {
+  Reader reader;
+  reader.read_text("test.cf", text);
+  auto set = reader.finish();
+  std::vector<std::string> out;
+  if (!set) {
+    for (const auto& error : set.error()) out.push_back(error.to_string());
+  }
+  return out;
+}
+
+const Rule& rule(const RuleSet& set, std::string_view name) {
+  static const Rule none;
+  for (const Rule& rule : set.rules) {
+    if (rule.name == name) return rule;
+  }
+  ADD_FAILURE() << "no rule " << name;
+  return none;
+}
+
+TEST(Reader, reads_every_kind_of_rule) {
+  const RuleSet set = read(R"(
+# a comment
+header   SUBJ   Subject =~ /Free/i     # behind
+describe SUBJ   Says it is free
+score    SUBJ   2.5
+  body     BODY  m{free \#1}x
+rawbody  RAW    /<b>/
+URI      LINK   /\.exe$/i
+full     FULL   /^Received: .*evil/m
+meta     ALL    SUBJ && (BODY || RAW) && !LINK
+score    ALL    1 2 3 4
+header   NOTO   exists:To
+header   NEG    From !~ /x/
+header   ADDR   From:addr =~ /@evil/
+header   NAME   From:name:raw =~ /x/
+header   COLON  X-Mailer: =~ /x/
+header   UNSET  To =~ /^none$/ [if-unset: none]
+)");
+  ASSERT_THAT(set.rules, SizeIs(12));
+  EXPECT_EQ(rule(set, "SUBJ").header.field, "subject");
+  EXPECT_EQ(rule(set, "SUBJ").regexp, (Regexp{"Free", kCaseless}));
+  EXPECT_EQ(rule(set, "SUBJ").description, "Says it is free");
+  EXPECT_EQ(rule(set, "SUBJ").score, 2.5);
+  EXPECT_EQ(rule(set, "SUBJ").place.line, 3u);
+  EXPECT_EQ(rule(set, "BODY").regexp, (Regexp{"free #1", kExtended}));
+  EXPECT_EQ(rule(set, "RAW").target, Target::kRawBody);
+  EXPECT_EQ(rule(set, "LINK").target, Target::kUri);
+  EXPECT_EQ(rule(set, "FULL").target, Target::kFull);
+  EXPECT_THAT(rule(set, "ALL").meta, SizeIs(8));
+  EXPECT_EQ(rule(set, "ALL").score, 1.0);  // of four the first
+  EXPECT_TRUE(rule(set, "NOTO").exists);
+  EXPECT_TRUE(rule(set, "NEG").negated);
+  EXPECT_EQ(to_string(rule(set, "ADDR").header), "from:addr");
+  EXPECT_EQ(to_string(rule(set, "NAME").header), "from:name:raw");
+  EXPECT_EQ(rule(set, "COLON").header.field, "x-mailer");
+  EXPECT_EQ(rule(set, "UNSET").if_unset, "none");
+  EXPECT_EQ(rule(set, "UNSET").regexp.pattern, "^none$");
+}
+
+TEST(Reader, default_scores) {
+  const RuleSet set =
+      read("body A /a/\nbody T_B /b/\nbody C /c/\ntflags C nice\nbody T_D /d/\ntflags T_D nice\n");
+  EXPECT_EQ(rule(set, "A").score, 1.0);
+  EXPECT_EQ(rule(set, "T_B").score, 0.01);
+  EXPECT_EQ(rule(set, "C").score, -1.0);
+  EXPECT_EQ(rule(set, "T_D").score, -0.01);
+}
+
+TEST(Reader, later_lines_replace_earlier_ones) {
+  const RuleSet set = read(
+      "score A 3\nbody A /a/\nheader A From =~ /b/\nscore A 4\nscore A (0.5)\ndescribe A "
+      "x\ndescribe A y\n");
+  ASSERT_THAT(set.rules, SizeIs(1));
+  EXPECT_EQ(rule(set, "A").target, Target::kHeader);
+  EXPECT_EQ(rule(set, "A").score, 4.5);
+  EXPECT_EQ(rule(set, "A").description, "y");
+}
+
+TEST(Reader, flags) {
+  const RuleSet set = read("body A /a/\ntflags A multiple maxhits=5 nosubject publish\n");
+  EXPECT_TRUE(rule(set, "A").multiple);
+  EXPECT_EQ(rule(set, "A").maximum_hits, 5u);
+  EXPECT_TRUE(rule(set, "A").no_subject);
+}
+
+TEST(Reader, conditions) {
+  const RuleSet set = read(R"(
+ifplugin Mail::SpamAssassin::Plugin::SPF
+body INSIDE /x/
+else
+body OUTSIDE /x/
+endif
+if (version >= 3.004000)
+body NEW /x/
+if version < 4
+body OLD /x/
+endif
+endif
+if !plugin(Mail::SpamAssassin::Plugin::SPF) && can(Mail::SpamAssassin::Conf::feature_bug6558_free)
+body BOTH /x/
+endif
+if can(Mail::SpamAssassin::Plugin::ASN::has_check_asn)
+if (version >= 1)
+body NESTED /x/
+else
+body NESTED_ELSE /x/
+endif
+endif
+meta M INSIDE || OLD || NESTED || NESTED_ELSE
+)");
+  std::vector<std::string> names;
+  for (const Rule& each : set.rules) names.push_back(each.name);
+  EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "M"));
+  EXPECT_THAT(set.skipped_rules, ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD"));
+}
+
+TEST(Reader, what_has_no_meaning_here_is_listed) {
+  const RuleSet set = read(R"(
+required_score 5
+report-safe 1
+report_safe 0
+askdns ASK _X_ A 127.0.0.2
+lang de describe A etwas
+lang en describe A something
+body A /a/
+score NOWHERE 3
+header EVAL eval:check_for_x()
+header RELAY X-Spam-Relays-External =~ /x/
+body WIDE /[c\x{441}]/
+uri CAP m|^http://%{OTHER}|
+meta M ASK || EVAL
+)");
+  std::map<std::string, uint32_t> accepted;
+  for (const auto& directive : set.accepted) accepted[directive.name] = directive.count;
+  EXPECT_EQ(
+      accepted,
+      (std::map<std::string, uint32_t>{
+          {"required_score", 1}, {"report_safe", 2}, {"askdns", 1}, {"lang", 1}, {"score", 1}}));
+  EXPECT_EQ(set.accepted[0].first.line, 2u);
+  EXPECT_EQ(rule(set, "A").description, "something");
+  EXPECT_THAT(rule(set, "EVAL").not_run,
+              HasSubstr("eval:check_for_x needs SpamAssassin's Perl code"));
+  EXPECT_THAT(rule(set, "RELAY").not_run, HasSubstr("pseudo header X-Spam-Relays-External"));
+  EXPECT_THAT(rule(set, "WIDE").not_run, HasSubstr("UTF-8 bytes"));
+  EXPECT_THAT(rule(set, "CAP").not_run, HasSubstr("captured"));
+}
+
+TEST(Reader, globs_become_sums) {
+  const RuleSet set =
+      read("body A1 /a/\nbody A2 /a/\nbody B /b/\nmeta AX rules_matching(A*) > 1\n");
+  std::vector<std::string> used;
+  for (const MetaToken& token : rule(set, "AX").meta) {
+    if (token.op == MetaOperator::kRule) used.push_back(token.rule);
+  }
+  EXPECT_THAT(used, ElementsAre("A1", "A2"));
+}
+
+struct BadLine {
+  const char* text;
+  const char* error;
+};
+
+constexpr BadLine kBadLines[] = {
+    {"bdy A /x/", "test.cf:1: unknown directive 'bdy'; expected header, body"},
+    {"body", "test.cf:1: '' is no rule name"},
+    {"body A", "test.cf:1: body A without a test"},
+    {"body 1A /x/", "test.cf:1: '1A' is no rule name; expected letters"},
+    {"body A-B /x/", "test.cf:1: 'A-B' is no rule name"},
+    {"\n\nbody A /(x/", "test.cf:3: body A: missing closing parenthesis at character 2"},
+    {"body A x", "test.cf:1: body A: no delimiters"},
+    {"body A /x", "test.cf:1: body A: the regular expression is not closed"},
+    {"header A Subject /x/", "test.cf:1: header A: no operator; expected FIELD =~"},
+    {"header A Sub,ject =~ /x/", "test.cf:1: header A: 'Sub,ject' is no header field name"},
+    {"header A From:adr =~ /x/",
+     "test.cf:1: header A: unknown header modifier ':adr'; expected :raw, :addr"},
+    {"header A exists:", "test.cf:1: header A: '' after exists:"},
+    {"score A", "test.cf:1: score with 0 numbers; expected a rule name and 1 or 4 numbers"},
+    {"score A 1 2", "test.cf:1: score with 2 numbers"},
+    {"score A high", "test.cf:1: score A: 'high' is no number"},
+    {"score A (1)", "test.cf:1: score A: relative to a score that was not set"},
+    {"describe A", "test.cf:1: describe without a text"},
+    {"tflags A", "test.cf:1: tflags without flags"},
+    {"meta A B &&", "test.cf:1: meta A: the expression ends too early"},
+    {"meta A B", "test.cf:1: meta A uses B, which no file defines"},
+    {"meta A B\nmeta B !C\nmeta C A", "meta C depends on itself: A → B → C → A"},
+    {"meta A A", "test.cf:1: meta A depends on itself: A → A"},
+    {"if version > 1\nbody A /x/", "test.cf:1: this condition is not closed; expected endif"},
+    {"endif", "test.cf:1: endif without if"},
+    {"else", "test.cf:1: else without if"},
+    {"if version > 1\nendif x", "test.cf:2: text after endif"},
+    {"if\nendif", "test.cf:1: if: the condition ends too early"},
+    {"if version >\nendif",
+     "test.cf:1: if: the condition ends too early; expected version, plugin"},
+    {"if moon\nendif", "test.cf:1: if: unexpected 'm' in the condition"},
+    {"include", "test.cf:1: include without a file name"},
+    {"include /does/not/exist.cf", "test.cf:1: include /does/not/exist.cf: cannot be opened"},
+};
+
+TEST(Reader, errors_name_the_line_and_what_was_expected) {
+  for (const BadLine& bad : kBadLines) {
+    const auto errors = errors_of(bad.text);
+    ASSERT_THAT(errors, SizeIs(1)) << bad.text;
+    EXPECT_THAT(errors[0], HasSubstr(bad.error));
+  }
+}
+
+TEST(Reader, all_errors_are_told) {
+  EXPECT_THAT(errors_of("body A (\nbody B /x/\nscore B x\nmeta C NOPE\n"), SizeIs(3));
+}
+
+TEST(Reader, includes) {
+  std::map<std::string, std::string> files{
+      {"rules/main.cf", "include more.cf\nbody A /a/\n"},
+      {"rules/more.cf", "include sub/deep.cf\nbody B /b/\n"},
+      {"rules/sub/deep.cf", "body C /(/\n"},
+      {"rules/loop.cf", "include loop.cf\n"},
+      {"rules/open.cf", "if version > 1\ninclude half.cf\nbody D /d/\nendif\n"},
+      {"rules/half.cf", "if version < 1\n"},
+  };
+  const Reader::FileLoader loader =
+      [&](const std::filesystem::path& path) -> std::expected<std::string, std::string> {
+    const auto found = files.find(path.string());
+    if (found == files.end()) return std::unexpected("not there");
+    return found->second;
+  };
+  Reader nested(loader);
+  nested.read("rules/main.cf");
+  const auto nested_set = nested.finish();
+  ASSERT_FALSE(nested_set);
+  EXPECT_THAT(nested_set.error()[0].to_string(), HasSubstr("rules/sub/deep.cf:1: body C"));
+
+  Reader loop(loader);
+  loop.read("rules/loop.cf");
+  const auto loop_set = loop.finish();
+  ASSERT_FALSE(loop_set);
+  EXPECT_THAT(loop_set.error()[0].what, HasSubstr("includes nest deeper"));
+
+  // A condition left open in an included file ends with it.
+  Reader open(loader);
+  open.read("rules/open.cf");
+  const auto open_set = open.finish();
+  ASSERT_FALSE(open_set);
+  ASSERT_THAT(open_set.error(), SizeIs(1));
+  EXPECT_EQ(open_set.error()[0].to_string().substr(0, 18), "rules/half.cf:1: t");
+}
+
+TEST(Reader, sources_carry_their_digest) {
+  Reader reader;
+  reader.read_text("a.cf", "");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  ASSERT_THAT(set->files, SizeIs(1));
+  // sha256sum of no bytes at all
+  EXPECT_EQ(set->files[0].sha256,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+}  // namespace
+}  // namespace postern::language
