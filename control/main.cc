@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -76,6 +77,7 @@ int run(const std::string& config_file) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   const sigset_t signals = block_signals();
 
+  umask(0027);  // the ledger holds addresses and subjects of people's mail
   const std::filesystem::path ledger_file = config->text("control.ledger");
   const auto ledger_lock = server::InstanceLock::take(ledger_file);
   if (!ledger_lock) return fail(ledger_lock.error(), kFailure);

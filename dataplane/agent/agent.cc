@@ -166,30 +166,29 @@ bool Agent::converse() {
   hello.mutable_hello()->set_epoch(held.epoch);
   hello.mutable_hello()->set_version(held.number);
 
+  attached_ = stream->Write(hello);  // it waits for the connection, or for its failure
+  std::thread sender;
+  if (attached_) sender = std::thread([&] { run_sender(*stream); });
   bool heard = false;
-  if (stream->Write(hello)) {  // it waits for the connection, or for its failure
-    attached_ = true;
-    std::thread sender([&] { run_sender(*stream); });
-    ToDataPlane message;
-    while (stream->Read(&message)) {
-      if (!std::exchange(heard, true)) spdlog::info("control at {} answers", config_.control);
-      receive(message);
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      hung_up_ = true;
-    }
-    changed_.notify_all();
-    context.TryCancel();
-    sender.join();
+  // Read to the end in any case: Finish() would wait for a message that nobody takes.
+  for (ToDataPlane message; stream->Read(&message);) {
+    if (!std::exchange(heard, true)) spdlog::info("control at {} answers", config_.control);
+    receive(message);
   }
+  {
+    const std::lock_guard lock(mutex_);
+    hung_up_ = true;
+  }
+  changed_.notify_all();
+  context.TryCancel();
+  if (sender.joinable()) sender.join();
+  const std::string end = stream->Finish().error_message();
   attached_ = false;
   {
     const std::lock_guard lock(mutex_);
     context_ = nullptr;
   }
   changed_.notify_all();
-  const std::string end = stream->Finish().error_message();
   if (!told_away_ || heard) {
     spdlog::warn(
         "control at {} is away ({}): enforcing version {} of the verdicts, spooling events",

@@ -22,9 +22,9 @@ using packet::testing::Packet;
 // A connection as its packets were seen, each end's numbers kept.
 class Conversation {
  public:
-  explicit Conversation(std::string client = "192.0.2.7:40000",
-                        std::string server = "198.51.100.1:25")
-      : client_name_(std::move(client)), server_name_(std::move(server)) {
+  explicit Conversation(std::string client_name = "192.0.2.7:40000",
+                        std::string server_name = "198.51.100.1:25")
+      : client_name_(std::move(client_name)), server_name_(std::move(server_name)) {
     packets.push_back({.from = client_name_, .to = server_name_, .seq = client++, .flags = kSyn});
     packets.push_back({.from = server_name_,
                        .to = client_name_,
@@ -110,10 +110,10 @@ std::vector<Packet> one_message() {
 }
 
 TEST(Inspector, tells_of_a_transaction_and_its_connection) {
-  const Read read = inspect(one_message());
+  Read read = inspect(one_message());
   ASSERT_EQ(read.events.size(), 2u);
   const ordered_json expected = ordered_json::parse(R"({
-    "timestamp": "2023-11-14T22:13:20.123467Z", "event_type": "smtp",
+    "timestamp": "2023-11-14T22:13:20.123465Z", "event_type": "smtp",
     "src_ip": "192.0.2.7", "src_port": 40000, "dest_ip": "198.51.100.1", "dest_port": 25,
     "proto": "TCP",
     "smtp": {
@@ -129,7 +129,7 @@ TEST(Inspector, tells_of_a_transaction_and_its_connection) {
       "urls": ["http://example.com/a"], "complete": true},
     "anomalies": []})");
   EXPECT_EQ(read.events[0], expected) << read.events[0].dump(2);
-  const ordered_json& session = read.events[1];
+  ordered_json& session = read.events[1];
   EXPECT_EQ(session["event_type"], "session");
   EXPECT_EQ(session["helo"], "relay.example");
   EXPECT_EQ(session["messages"], 1);
@@ -155,11 +155,11 @@ TEST(Inspector, reads_the_first_copy_of_what_overlaps) {
   again.seq -= static_cast<uint32_t>(other.size());
   talk.packets.push_back(again);
   talk.c(".\r\n").s("250 ok\r\n").close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
   EXPECT_EQ(read.events[0]["email"]["sha256"],
             "3acb3451ab66cfd650dfa3064ae754b58683e12bed76c2dfc83f320b8202f315");
-  EXPECT_EQ(read.events[1]["tcp"]["segments_rewritten"], 2);
+  EXPECT_EQ(read.events[1]["tcp"].value("segments_rewritten", 0), 2) << read.events[1];
 }
 
 // What the session lets wait on the wire has passed in a capture: it is read when its turn comes.
@@ -171,19 +171,31 @@ TEST(Inspector, reads_what_a_client_said_too_early) {
       .s("220 mx\r\n250 mx\r\n250 ok\r\n354 go\r\n")
       .s("250 ok\r\n221 bye\r\n")
       .close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
   EXPECT_EQ(read.events[0]["email"]["size"], 5);
   EXPECT_EQ(read.events[0]["smtp"]["replies"]["message"], 250);
-  EXPECT_EQ(read.events[0]["anomalies"], ordered_json({"early_talker"}));
+  EXPECT_EQ(read.events[0]["anomalies"], ordered_json({"early_talker", "header_syntax"}));
+}
+
+TEST(Inspector, reads_a_capture_that_noted_a_reply_too_early) {
+  Conversation talk;
+  talk.until_data().c("one\r\n").c(".\r\n").s("250 queued\r\n").close();
+  const size_t end = talk.packets.size() - 5;
+  std::swap(talk.packets[end], talk.packets[end + 1]);
+  Read read = inspect(talk.packets);
+  ASSERT_EQ(read.events.size(), 2u);
+  EXPECT_EQ(read.events[0]["email"]["size"], 5);
+  EXPECT_EQ(read.events[0]["email"]["complete"], true);
+  EXPECT_EQ(read.events[0]["smtp"]["replies"]["message"], 250);
 }
 
 TEST(Inspector, refuses_nothing) {
   Conversation talk;
-  talk.until_data().c("a\n.\nb\r\n.\r\n").s("250 ok\r\n").close();
-  const Read read = inspect(talk.packets);
+  talk.until_data().c("A: b\r\n\r\na\n.\nb\r\n.\r\n").s("250 ok\r\n").close();
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
-  EXPECT_EQ(read.events[0]["email"]["size"], 7);
+  EXPECT_EQ(read.events[0]["email"]["size"], 15);
   EXPECT_EQ(read.events[0]["smtp"]["replies"]["message"], 250);
   EXPECT_EQ(read.events[0]["anomalies"], ordered_json({"bare_lf", "dot_lf"}));
 }
@@ -197,7 +209,7 @@ TEST(Inspector, follows_chunks_and_null_senders) {
       .c("BDAT 3 LAST\r\ntwo")
       .s("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n")
       .close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
   EXPECT_EQ(read.events[0]["smtp"]["chunking"], true);
   EXPECT_EQ(read.events[0]["smtp"]["mail_from"], "");
@@ -214,7 +226,7 @@ TEST(Inspector, says_when_TLS_began) {
       .c("\x16\x03\x01")
       .s("\x16\x03\x03")
       .close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 1u);
   EXPECT_EQ(read.events[0]["event_type"], "session");
   EXPECT_EQ(read.events[0]["tls"], true);
@@ -226,11 +238,11 @@ TEST(Inspector, says_when_segments_are_missing) {
   talk.until_data().c("lost\r\n");
   talk.packets.pop_back();
   talk.c("kept\r\n.\r\n").s("250 ok\r\n").close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
   EXPECT_FALSE(read.events[0].contains("email"));
   EXPECT_EQ(read.events[1]["gap"], true);
-  EXPECT_EQ(read.events[1]["tcp"]["segments_out_of_order"], 3);
+  EXPECT_EQ(read.events[1]["tcp"].value("segments_out_of_order", 0), 2) << read.events[1];
 }
 
 TEST(Inspector, leaves_out_wrong_checksums_unless_told_otherwise) {
@@ -247,7 +259,7 @@ TEST(Inspector, leaves_out_wrong_checksums_unless_told_otherwise) {
 TEST(Inspector, knows_the_client_by_its_SYN) {
   Conversation talk("192.0.2.7:25", "198.51.100.1:587");
   talk.until_data().c(kText + ".\r\n").s("250 queued\r\n").close();
-  const Read read = inspect(talk.packets);
+  Read read = inspect(talk.packets);
   ASSERT_EQ(read.events.size(), 2u);
   EXPECT_EQ(read.events[0]["src_port"], 25);
   EXPECT_EQ(read.events[0]["email"]["sha256"], kTextSha256);

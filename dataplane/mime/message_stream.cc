@@ -81,9 +81,10 @@ void MessageStream::finish() {
     close_headers();  // of a part of which only the delimiter came
   }
   flush_line_end();
+  if (state_ == State::kPreamble) sink_->preamble_end(*this, false);
   if (state_ == State::kLeaf) sink_->leaf_end(*this);
   if (boundaries_.depth() > 0) sink_->anomaly(Anomaly::kMissingEndBoundary);
-  state_ = State::kSkip;
+  state_ = State::kEpilogue;
   boundaries_.begin();
 }
 
@@ -98,7 +99,7 @@ void MessageStream::close_headers() {
 bool MessageStream::open_multipart(std::string_view boundary, bool digest) {
   if (nesting_ >= nesting_limit_ || !boundaries_.push(boundary, digest, nesting_)) return false;
   ++nesting_;
-  state_ = State::kSkip;
+  state_ = State::kPreamble;
   at_line_start_ = true;
   return true;
 }
@@ -314,12 +315,14 @@ bool MessageStream::take_delimiter(std::string_view line) {
   const BoundaryStack::Match match = boundaries_.match(line);
   if (!match.found) return false;
   line_end_.clear();
+  const bool inner = boundaries_.depth() > match.depth + 1;
+  if (state_ == State::kPreamble) sink_->preamble_end(*this, !inner && !match.closing);
   if (state_ == State::kLeaf) sink_->leaf_end(*this);
-  if (boundaries_.depth() > match.depth + 1) sink_->anomaly(Anomaly::kMissingEndBoundary);
+  if (inner) sink_->anomaly(Anomaly::kMissingEndBoundary);
   nesting_ = boundaries_.outer(match.depth);
   if (match.closing) {
     boundaries_.pop_to(match.depth);
-    state_ = State::kSkip;
+    state_ = State::kEpilogue;
     at_line_start_ = true;
     return true;
   }
@@ -335,7 +338,12 @@ void MessageStream::flush_line_end() {
 }
 
 void MessageStream::deliver(std::string_view octets) {
-  if (state_ == State::kLeaf && !octets.empty()) sink_->octets(*this, octets);
+  if (octets.empty()) return;
+  if (state_ == State::kLeaf) {
+    sink_->octets(*this, octets);
+  } else if (state_ == State::kPreamble) {
+    sink_->preamble(*this, octets);
+  }
 }
 
 }  // namespace postern::mime

@@ -30,6 +30,11 @@ class StructureSink {
   // Must call one of the stream's open functions with success.
   virtual void headers_end(MessageStream& stream) = 0;
   virtual void octets(MessageStream& stream, std::string_view octets) = 0;
+  // Of a multipart, before its first delimiter. preamble_end() tells what became of it: the
+  // preamble that no mail program shows, or, when no part ever began, all that there is. The sink
+  // may decide for a leaf before, with the stream's preamble_is_leaf().
+  virtual void preamble(MessageStream& stream, std::string_view octets) = 0;
+  virtual void preamble_end(MessageStream& stream, bool parts_follow) = 0;
   virtual void leaf_end(MessageStream& stream) = 0;
   virtual void anomaly(Anomaly anomaly) = 0;
 };
@@ -48,12 +53,13 @@ class MessageStream {
   bool open_multipart(std::string_view boundary, bool digest);
   bool open_message();
   void open_leaf();
+  void preamble_is_leaf() { state_ = State::kLeaf; }
 
   // Multiparts and messages around what is read now.
   uint32_t nesting() const { return nesting_; }
 
  private:
-  enum class State : uint8_t { kHeaders, kLeaf, kSkip };
+  enum class State : uint8_t { kHeaders, kLeaf, kPreamble, kEpilogue };
 
   void begin_entity(bool part, bool in_digest);
   std::string_view take_headers(std::string_view in);

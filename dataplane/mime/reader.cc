@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -62,6 +63,8 @@ struct Reader::State final : StructureSink {
   void field(MessageStream& stream, std::string_view name, std::string_view value) override;
   void headers_end(MessageStream& stream) override;
   void octets(MessageStream& stream, std::string_view encoded) override;
+  void preamble(MessageStream& stream, std::string_view octets) override;
+  void preamble_end(MessageStream& stream, bool parts_follow) override;
   void leaf_end(MessageStream& stream) override;
   void anomaly(Anomaly found) override { anomalies |= static_cast<uint32_t>(found); }
 
@@ -82,7 +85,8 @@ struct Reader::State final : StructureSink {
     return &stream == &levels[0]->stream ? 0 : 1;
   }
   bool open_encoded_message(MessageStream& stream);
-  void open_leaf(MessageStream& stream, std::string_view type);
+  void begin_leaf(Level& level);
+  void preamble_as_text(MessageStream& stream);
   void decoded(size_t level, std::string_view octets);
 
   const ReaderLimits limits;
@@ -95,7 +99,8 @@ struct Reader::State final : StructureSink {
   BodyText body{&converters};
   std::unique_ptr<PartDigest> digest;  // when asked for
   std::vector<char> field_room;        // one field, as it came
-  std::vector<char> decoded_room;      // and decoded
+  std::vector<char> decoded_room;      // and decoded; or the beginning of a preamble
+  size_t preamble_size = 0;
   std::array<std::unique_ptr<Level>, kStreams> levels;
 
   bool top = true;  // the fields are the message's own
@@ -162,6 +167,7 @@ void Reader::State::headers_end(MessageStream& stream) {
     anomaly(Anomaly::kUnknownTransferEncoding);
   }
   if (is_of(name, "multipart") && !content.boundary().empty()) {
+    preamble_size = 0;
     if (stream.open_multipart(content.boundary(), name == "multipart/digest")) return;
     anomaly(Anomaly::kNestingLimit);
   } else if (is_message(name)) {
@@ -170,7 +176,8 @@ void Reader::State::headers_end(MessageStream& stream) {
     if (encoded ? open_encoded_message(stream) : stream.open_message()) return;
     anomaly(Anomaly::kNestingLimit);
   }
-  open_leaf(stream, type.view());
+  begin_leaf(*levels[level_of(stream)]);
+  stream.open_leaf();
 }
 
 bool Reader::State::open_encoded_message(MessageStream& stream) {
@@ -186,20 +193,19 @@ bool Reader::State::open_encoded_message(MessageStream& stream) {
   return true;
 }
 
-void Reader::State::open_leaf(MessageStream& stream, std::string_view leaf_type) {
-  Level& level = *levels[level_of(stream)];
+// Makes ready for the octets of a leaf of `type` and `content`.
+void Reader::State::begin_leaf(Level& level) {
   level.encoding = content.encoding();
   // A multipart has no encoding of its own; one that is read as text is read as it stands.
-  if (is_of(leaf_type, "multipart")) level.encoding = TransferEncoding::kIdentity;
+  if (is_of(type.view(), "multipart")) level.encoding = TransferEncoding::kIdentity;
   level.holds_message = false;
   level.base64.begin();
   level.quoted_printable.begin();
   decoded_bytes = 0;
   if (digest != nullptr) digest->begin();
-  if (!body.begin_part(rendering_of(leaf_type, content.file_name()), content.charset())) {
+  if (!body.begin_part(rendering_of(type.view(), content.file_name()), content.charset())) {
     anomaly(Anomaly::kUnknownCharset);
   }
-  stream.open_leaf();
 }
 
 // --- octets ---
@@ -220,6 +226,27 @@ void Reader::State::octets(MessageStream& stream, std::string_view encoded) {
     decoded(index, as_text(level.decoded.data(), made));
     encoded.remove_prefix(taken);
   }
+}
+
+// Kept until a part begins. More than a preamble ever is must be text that no boundary parts.
+void Reader::State::preamble(MessageStream& stream, std::string_view text) {
+  if (text.size() > decoded_room.size() - preamble_size) {
+    preamble_as_text(stream);
+    octets(stream, text);
+    return;
+  }
+  std::memcpy(decoded_room.data() + preamble_size, text.data(), text.size());
+  preamble_size += text.size();
+}
+
+void Reader::State::preamble_end(MessageStream& stream, bool parts_follow) {
+  if (!parts_follow) preamble_as_text(stream);
+}
+
+void Reader::State::preamble_as_text(MessageStream& stream) {
+  begin_leaf(*levels[level_of(stream)]);
+  stream.preamble_is_leaf();
+  octets(stream, {decoded_room.data(), preamble_size});
 }
 
 void Reader::State::decoded(size_t level, std::string_view octets) {

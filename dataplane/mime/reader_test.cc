@@ -152,6 +152,26 @@ TEST(Reader, DashesThatAreNoBoundary) {
   EXPECT_EQ(joined(sink.raws), "-- \nsignature\n--o no\n-\n--\n----------");
 }
 
+// The boundary of the header never occurs: what there is, is text.
+TEST(Reader, MultipartWithoutParts) {
+  const std::string head = "Content-Type: multipart/mixed; boundary=other\n\n";
+  const RecordingSink sink =
+      read_message(head + "--b\nContent-Type: text/plain\n\nhidden?\n--b--\n");
+  EXPECT_EQ(joined(sink.raws), "--b\nContent-Type: text/plain\n\nhidden?\n--b--\n");
+  EXPECT_EQ(sink.bodies, (Texts{"", "--b Content-Type: text/plain", "hidden? --b-- "}));
+  EXPECT_EQ(sink.parts.size(), 1u);
+  EXPECT_EQ(sink.anomalies, bit(Anomaly::kMissingEndBoundary));
+  // Also when it is long, and when the multipart is within another.
+  std::string text;
+  while (text.size() < 100'000) text += "a line of text\n";
+  EXPECT_EQ(joined(read_message(head + text).raws), text);
+  EXPECT_EQ(read_message("Content-Type: multipart/mixed; boundary=b\n\n--b\n" + head +
+                         "inner\n--b\n\nnext\n--b--\n")
+                .bodies,
+            (Texts{"", "inner next"}));
+  EXPECT_EQ(read_message(head + "text\n--other--\nepilogue").bodies, (Texts{"", "text"}));
+}
+
 TEST(Reader, NestedMultipartsWithOneBoundary) {
   const RecordingSink sink = read_message(
       "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
@@ -361,6 +381,9 @@ Texts awkward_messages() {
       "<p =\n style=3D'display:none'>h&eac=\r\nute;</p> =20 \n=3Ca "
       "href=3D\"http://a.ex=\nample\">=E2=82",
       "a b\nc d\ne f\ng h\n\n--\n",
+      "Content-Type: multipart/mixed; boundary=x\n\none\n--y\n\ntwo\r\n--x--\r\nthree",
+      "Content-Type: multipart/mixed; boundary=x\n\n" + std::string(24'000, 'p') + "\n" +
+          std::string(5'000, 'q') + "\n--x\n\npart\n--x--\n",
       "From x y\n\n",
       "Content-Type: message/rfc822\n\nno field\n\nContent-Type: text/html\n\n&#6",
       "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n"

@@ -130,8 +130,11 @@ std::vector<std::string> eal_arguments(const EalConfig& config, std::span<const 
   if (!no_huge &&
       !has_option(config.options, {"--in-memory", "--huge-dir", "--legacy-mem", "--proc-type"}))
     arguments.push_back("--in-memory");
-  if (!has_option(config.options, {"--log-level"}))
+  if (!has_option(config.options, {"--log-level"})) {
     arguments.push_back(config.verbose ? "--log-level=info" : "--log-level=warning");
+    // It would warn that nobody uses its old protocol.
+    arguments.push_back("--log-level=lib.telemetry:error");
+  }
   arguments.insert(arguments.end(), config.options.begin(), config.options.end());
   return arguments;
 }

@@ -1,6 +1,7 @@
 #include "dataplane/smtp/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace postern::smtp {
 
@@ -19,6 +20,7 @@ void Session::begin(SessionHandler* handler, const Limits* limits) {
   chunk_last_ = false;
   greeted_ = false;
   message_under_way_ = false;
+  end_answered_ = false;
   line_cut_ = false;
   line_ends_in_cr_ = false;
   extensions_ = 0;
@@ -89,6 +91,7 @@ bool Session::begin_message() {
   if (!handler_->message_begin(*this, *transaction_)) return false;
   message_under_way_ = true;
   transaction_->message_bytes = 0;
+  end_answered_ = false;
   transaction_->reported = false;
   return true;
 }
@@ -112,7 +115,11 @@ ClientStep Session::take_text(std::span<const uint8_t> bytes) {
     }
     const Step step = commit();
     if (step != Step::kContinue) return {consumed, step};
-    push(Awaited::kMessageEnd);
+    if (std::exchange(end_answered_, false)) {
+      finish_pending();
+    } else {
+      push(Awaited::kMessageEnd);
+    }
     return {consumed + piece.terminator, Step::kContinue};
   }
   note(text_.anomalies());
@@ -136,9 +143,10 @@ ClientStep Session::take_chunk(std::span<const uint8_t> bytes) {
     const Step step = commit();
     if (step != Step::kContinue) {
       // The server will never see the whole command: it owes no reply to it.
-      --queue_count_;
+      if (!end_answered_) --queue_count_;
       return {octets - 1, step};
     }
+    if (std::exchange(end_answered_, false)) finish_pending();
   }
   state_ = State::kCommand;
   return {octets, Step::kContinue};

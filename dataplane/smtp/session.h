@@ -49,6 +49,10 @@ struct ClientStep {
 struct Limits {
   uint32_t command_line = 2048;         // octets; RFC 5321 4.5.3.1.4 asks 512, ESMTP parameters add
   uint32_t outstanding_commands = 256;  // at most 256
+  // What is seen has passed already and nothing can be held back: a capture. Packets may then have
+  // been noted in another order than the hosts saw them, so a reply ahead of what it answers is no
+  // disagreement.
+  bool passive = false;
 };
 
 // What the session asks of its surroundings (the worker, a test, `postern inspect`). All calls are
@@ -175,6 +179,7 @@ class Session {
   void take_reply(uint16_t code);
   void answer(Awaited awaited, uint16_t code);
   void answer_message_end(uint16_t code);
+  bool accepted_unseen(uint16_t code);
   void answer_nested_mail(uint16_t code);
   void answer_data(uint16_t code);
   void answer_chunk(uint16_t code);
@@ -209,6 +214,7 @@ class Session {
   bool chunk_last_ = false;
   bool greeted_ = false;
   bool message_under_way_ = false;  // transaction_'s, begun and neither ended nor abandoned
+  bool end_answered_ = false;       // passive: before the end of transaction_'s message was seen
   bool line_cut_ = false;           // the partial line did not fit
   bool line_ends_in_cr_ = false;    // the partial line, so far
   uint8_t extensions_ = 0;

@@ -26,10 +26,7 @@ void Session::take_reply(uint16_t code) {
   if (queue_count_ == 0) {
     // Unasked for. A 421 or another complaint changes nothing until the server closes; but when it
     // accepts a message whose end we have not seen, it reads the connection otherwise than we do.
-    if (state_ == State::kText && code < 300) {
-      note(static_cast<uint32_t>(Anomaly::kReplyOutOfTurn));
-      state_ = State::kDisagreement;
-    }
+    if (state_ == State::kText && code < 300 && accepted_unseen(code)) end_answered_ = true;
     return;
   }
   const Awaited last = last_awaited();
@@ -138,11 +135,19 @@ void Session::answer_chunk(uint16_t code) {
   Transaction* transaction = answered_transaction();
   // The first refusal is what counts: the rest of the message is refused with it (RFC 3030 3).
   if (transaction && transaction->data_reply_code < 400) transaction->data_reply_code = code;
-  // A positive reply to a chunk before its last octet: see kDisagreement in take_reply().
-  if (queue_count_ == 0 && state_ == State::kChunk && code < 300) {
-    note(static_cast<uint32_t>(Anomaly::kReplyOutOfTurn));
-    state_ = State::kDisagreement;
+  // A positive reply to a chunk before its last octet.
+  if (queue_count_ == 0 && state_ == State::kChunk && code < 300) accepted_unseen(code);
+}
+
+// The server has accepted octets that we have not seen. True: the reply is kept for when they come.
+bool Session::accepted_unseen(uint16_t code) {
+  if (limits_->passive) {
+    transaction_->final_reply_code = code;
+    return true;
   }
+  note(static_cast<uint32_t>(Anomaly::kReplyOutOfTurn));
+  state_ = State::kDisagreement;
+  return false;
 }
 
 void Session::answer_message_end(uint16_t code) {
@@ -153,8 +158,7 @@ void Session::answer_message_end(uint16_t code) {
   }
   // BDAT LAST, answered before its last octet has passed.
   if (code < 300) {
-    note(static_cast<uint32_t>(Anomaly::kReplyOutOfTurn));
-    state_ = State::kDisagreement;
+    if (accepted_unseen(code)) end_answered_ = true;
     return;
   }
   transaction_->final_reply_code = code;

@@ -437,6 +437,30 @@ TEST(Session, the_whole_end_of_a_refused_message_is_withheld) {
   EXPECT_EQ(dialogue.session.replies_outstanding(), 0u);
 }
 
+// As a capture of both directions may hold them.
+TEST(Session, a_passive_one_takes_a_reply_ahead_of_what_it_answers) {
+  const std::vector<Turn> cases[] = {
+      in_data({C("x\r\n"), S("250 ok\r\n"), C(".\r\nNOOP\r\n"), S("250 ok\r\n"),
+               C("MAIL FROM:<c@x>\r\n"), S("550 no\r\n")}),
+      after_hello({C("MAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nBDAT 3 LAST\r\nx"),
+                   S("250 ok\r\n250 ok\r\n250 ok\r\n"), C("\r\nNOOP\r\n"), S("250 ok\r\n"),
+                   C("MAIL FROM:<c@x>\r\n"), S("550 no\r\n")}),
+  };
+  for (const auto& turns : cases) {
+    Recorder recorder;
+    Limits limits;
+    limits.passive = true;
+    Dialogue dialogue(&recorder, limits);
+    dialogue.play(turns);
+    const size_t over = recorder.log.find("over ");
+    EXPECT_EQ(recorder.log.substr(0, over), "begin\nend [x\\r\\n]\n");
+    EXPECT_TRUE(recorder.log.substr(over).starts_with("over <a@x> 250 <b@y> 250 data "));
+    EXPECT_TRUE(recorder.log.ends_with("final 250\nover <c@x> 550 data 0 final 0\n"));
+    EXPECT_EQ(dialogue.session.anomalies(), 0u);
+    EXPECT_EQ(dialogue.session.replies_outstanding(), 0u);
+  }
+}
+
 TEST(Session, plain_text_behind_STARTTLS_is_named) {
   Recorder recorder;
   Dialogue dialogue(&recorder);

@@ -54,17 +54,33 @@ class ToSession : public tcp::Consumer {
   Flow& flow_;
 };
 
-// The server's bytes go to the session, which takes them all.
+// The server's bytes go to the session, which takes them all. Where nothing was held back
+// (`observe_only`), several replies in one segment may answer what the client said without waiting:
+// then what is kept of the client's bytes is offered after each line.
 class FromServer : public tcp::Consumer {
  public:
-  explicit FromServer(Flow& flow) : flow_(flow) {}
+  explicit FromServer(Flow& flow, bool observe_only = false)
+      : flow_(flow), observe_only_(observe_only) {}
   Taken take(std::span<uint8_t> bytes) override {
     const auto taken = static_cast<uint32_t>(bytes.size());
-    return {taken, flow_.session.server_bytes(bytes) ? Word::kPass : Word::kRelease};
+    if (!observe_only_) {
+      return {taken, flow_.session.server_bytes(bytes) ? Word::kPass : Word::kRelease};
+    }
+    while (!bytes.empty()) {
+      const auto end = std::ranges::find(bytes, '\n');
+      const auto line =
+          bytes.first(static_cast<size_t>(end - bytes.begin()) + (end != bytes.end()));
+      bytes = bytes.subspan(line.size());
+      if (!flow_.session.server_bytes(line)) return {taken, Word::kRelease};
+      ToSession client(flow_);
+      if (flow_.client_stream.resume(client) == Word::kRelease) return {taken, Word::kRelease};
+    }
+    return {taken, Word::kPass};
   }
 
  private:
   Flow& flow_;
+  bool observe_only_;
 };
 
 constexpr uint64_t kSecond = 1'000'000;
@@ -248,7 +264,7 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
     return;
   }
   if (tcp.has(packet::kAck)) flow_.client_stream.acknowledge(tcp.ack);
-  FromServer consumer(flow_);
+  FromServer consumer(flow_, s_.config->observe_only);
   const Ruling ruling =
       flow_.server_stream.accept(*frame, tcp, consumer, *s_.counters, s_.config->observe_only);
   if (ruling.fate == Fate::kForward) {
@@ -266,6 +282,7 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
 void Connection::obey(Word word) {
   if (word == Word::kRelease) become_opaque();
   if (word != Word::kCut) return;
+  if (flow_.state == FlowState::kInspected) flow_.refused_at_us = now_.monotonic_us;
   flow_.state = FlowState::kRefusing;
   try_answer();
 }
@@ -418,7 +435,8 @@ uint64_t Connection::deadline_us() const {
   uint64_t idle = config.idle_timeout_s * kSecond;
   if (!flow_.established) idle = config.embryonic_timeout_s * kSecond;
   if (flow_.closing) idle = config.closing_timeout_s * kSecond;
-  if (flow_.state == FlowState::kRefusing) idle = kRepliesTimeoutUs;
+  // The client may repeat itself meanwhile: that does not put it off.
+  if (flow_.state == FlowState::kRefusing) return flow_.refused_at_us + kRepliesTimeoutUs;
   if (flow_.state != FlowState::kAnswering) return seen + idle;
   idle = (flow_.answer->endpoint.over() || flow_.closing || flow_.answer->closing_said
               ? config.closing_timeout_s
@@ -431,8 +449,8 @@ uint64_t Connection::deadline_us() const {
 bool Connection::expired() {
   s_.desk->attend(&flow_, now_);
   if (flow_.state == FlowState::kRefusing) {
+    flow_.refused_at_us = flow_.last_seen_us = now_.monotonic_us;
     try_answer(true);
-    flow_.last_seen_us = now_.monotonic_us;
     return true;
   }
   if (flow_.state == FlowState::kInspected && flow_.established) {

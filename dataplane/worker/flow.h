@@ -66,6 +66,7 @@ struct Flow : TimerEntry {
   std::optional<packet::Timestamps> server_timestamps;  // value: the server's; echo: the client's
   uint64_t server_timestamps_seen_us = 0;
   uint64_t last_seen_us = 0;
+  uint64_t refused_at_us = 0;  // when kRefusing began
   tcp::Stream client_stream, server_stream;
   Answer* answer = nullptr;
   smtp::Session session;

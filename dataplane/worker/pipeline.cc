@@ -59,7 +59,7 @@ struct Pipeline::Impl {
               .desk = &desk,
               .texts = &texts,
               .stream_limits = {config.flow_out_of_order_bytes, config.flow_retained_bytes},
-              .session_limits = {},
+              .session_limits = {.passive = config.observe_only},
               .storage = &storage,
               .answers = &answers,
               .blocked_answers = &blocked_answers};

@@ -211,6 +211,25 @@ TEST(Gate, ARefusalWaitsForTheServersRepliesToEarlierCommands) {
   EXPECT_EQ(after[0].segment.flags, kRst | kAck);
 }
 
+TEST(Gate, WhenTheServerOwesRepliesForGoodTheClientIsToldAllTheSame) {
+  Wire wire;
+  Dialogue d(wire);
+  d.open();
+  d.server("220 mx.example ESMTP\r\n");
+  d.client("EHLO client.example\r\n");
+  d.server("250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  const Packet packet = d.client_packet(
+      "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT 11 LAST\r\nSPAM-HERE\r\n");
+  wire.from_client(packet);
+  wire.wait(10'000);
+  wire.from_client(packet);  // the client's patience does not lengthen the wait
+  const auto sent = wire.wait(6'000);
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].out, Side::kInside);
+  EXPECT_THAT(sent[0].segment.payload, StartsWith("421 4."));
+  EXPECT_TRUE(sent[0].segment.flags & kFin);
+}
+
 TEST(Gate, TheServersChallengeTellsWhereItsResetMustStand) {
   Wire wire;
   Dialogue d(wire);

@@ -42,10 +42,9 @@ class Appliance:
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
-        self._signatures = self.directory / "outbound.psig"
+        self._signatures = self._compiled_set()
         self._workers = workers
         self.control = self.dataplane = None
-        self.postern("signatures", "compile", ROOT / "patterns/sets/outbound", "-o", self._signatures)
         self._write_configuration()
         self.start_control()
         self.start_dataplane()
@@ -66,9 +65,11 @@ class Appliance:
 
     def kill_control(self):
         self.control.kill(signal.SIGKILL)
+        self.control = None   # not missed by check(): it is meant to be away
 
     def kill_dataplane(self):
         self.dataplane.kill(signal.SIGKILL)
+        self.dataplane = None
 
     def wait_attached(self, timeout_s=60):
         """Until control has the data plane's status."""
@@ -202,6 +203,15 @@ class Appliance:
         return (f"ports {', '.join(status['ports'])}; {len(status['workers'])} worker(s); signature set "
                 f"{status['signature_set']} with {status['signature_rules']} rules, threshold "
                 f"{status['threshold']}")
+
+    def _compiled_set(self):
+        """The shipped set, compiled once for each build: it takes some seconds."""
+        compiled = self._build / "outbound.psig"
+        source = ROOT / "patterns/sets/outbound"
+        made_of = [self._program("control/cli/postern"), source, *source.iterdir()]
+        if not compiled.exists() or compiled.stat().st_mtime < max(p.stat().st_mtime for p in made_of):
+            self.postern("signatures", "compile", source, "-o", compiled)
+        return compiled
 
     def _program(self, path):
         program = self._build / path

@@ -43,7 +43,7 @@ RuleScan::RuleScan(std::string_view rule_text) : set_(compile_rules(rule_text)) 
 
 void RuleScan::begin() {
   matcher_.begin(&set_->compiled(), scratch_.impl(), &hits_);
-  collector_.begin(&set_->compiled(), &matcher_, scratch_.impl()->value.get());
+  collector_.begin(&set_->compiled(), &matcher_, scratch_.impl());
   full_.begin(&matcher_);
 }
 
