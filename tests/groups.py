@@ -269,7 +269,7 @@ def main():
     if unknown:
         parser.error(f"unknown group {unknown[0]}; groups are {', '.join(GROUPS)}")
 
-    if not (ROOT.parent / "shared/corpus.tar.xz").exists():
+    if not Path(os.environ.get("POSTERN_CORPUS", ROOT.parent / "shared/corpus.tar.xz")).exists():
         print("note: no ../shared/corpus.tar.xz beside the project: the cases with real mail are skipped")
     total = Counts()
     for group in options.only or (QUICK if options.quick else GROUPS):
