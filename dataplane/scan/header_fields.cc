@@ -157,8 +157,8 @@ void HeaderFields::add(std::string_view name, std::string_view raw, std::string_
   const auto decoded_length =
       static_cast<uint32_t>(std::min<size_t>(decoded.size(), room - raw_length));
   instances_[count_++] = {field, used_, raw_length, used_ + raw_length, decoded_length};
-  std::memcpy(arena_.get() + used_, raw.data(), raw_length);
-  std::memcpy(arena_.get() + used_ + raw_length, decoded.data(), decoded_length);
+  std::copy_n(raw.begin(), raw_length, arena_.get() + used_);
+  std::copy_n(decoded.begin(), decoded_length, arena_.get() + used_ + raw_length);
   used_ += raw_length + decoded_length;
   quota_used_[field] += raw_length + decoded_length;
 }
