@@ -30,8 +30,7 @@ const std::vector<ConfigKey> kKeys{
     {.name = "control.keep_events",
      .type = ConfigType::kDuration,
      .default_value = "90d",
-     .help = "How long events are kept; \"0\" keeps them for ever.",
-     .minimum = 0},
+     .help = "How long events are kept; \"0\" keeps them for ever."},
     {.name = "control.log_level",
      .type = ConfigType::kChoice,
      .default_value = "info",
@@ -84,12 +83,12 @@ int run(const std::string& config_file) {
   auto ledger = ledger::open_sqlite_ledger(ledger_file);
   if (!ledger) return fail(ledger.error(), kFailure);
   const auto keep = config->duration("control.keep_events");
-  const auto server = server::Server::start(
-      **ledger, {.socket = config->text("control.socket"),
-                 .keep_events = std::chrono::duration_cast<std::chrono::seconds>(keep),
-                 .identity = {.software = std::string(kVersion),
-                              .allocator = allocator_name(),
-                              .started_unix_s = server::unix_s()}});
+  const auto server =
+      server::Server::start(**ledger, {.socket = config->text("control.socket"),
+                                       .keep_events = std::chrono::ceil<std::chrono::seconds>(keep),
+                                       .identity = {.software = std::string(kVersion),
+                                                    .allocator = allocator_name(),
+                                                    .started_unix_s = server::unix_s()}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,

@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "dataplane/agent/agent.h"
 #include "dataplane/gate.h"
+#include "dataplane/ports/interface_offloads.h"
 #include "dataplane/signature_handover.h"
 #include "dataplane/status.h"
 #include "dataplane/telemetry.h"
@@ -136,6 +137,8 @@ void DataPlane::load_signature_set() {
 std::expected<void, std::string> DataPlane::launch() {
   if (auto started = agent_->start(); !started) return std::unexpected(started.error());
   load_signature_set();
+  for (const ports::Device& device : settings_.devices)
+    if (const auto warning = ports::warn_of_merging(device)) spdlog::warn(*warning);
   if (auto launched = gate_->launch(); !launched) return std::unexpected(launched.error());
   register_telemetry(gate_.get());
   spdlog::info("gate {} is up: {}", settings_.gate, gate_->describe_distribution());
