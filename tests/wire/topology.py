@@ -43,9 +43,10 @@ class SetupError(Exception):
 
 
 def run(*command, check=True, **options):
-    """Runs a command to its end; on failure raises with all that it said."""
+    """Runs a command to its end; what it said. On failure raises with that."""
+    options = {"stderr": subprocess.STDOUT, **options}
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+                          stdout=subprocess.PIPE, **options)
     if check and done.returncode != 0:
         raise SetupError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}")
     return done.stdout
