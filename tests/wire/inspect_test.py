@@ -42,7 +42,8 @@ class Inspect(WireTest):
         return dump
 
     def inspect(self, *options):
-        text = run(Options.build / "control/cli/postern", "inspect", "--json", *options, self.capture)
+        text = run(Options.build / "control/cli/postern", "inspect", "--json", *options, self.capture,
+                   stderr=None)
         return [json.loads(line) for line in text.splitlines()]
 
     def finished(self, dump, transactions):
