@@ -124,17 +124,20 @@ class Tree:
         status = command(
             ["meson", "test", "-C", self.path, "--no-rebuild", "--print-errorlogs", *sorted(tests)],
             self.log, environment)
+        # The next run of this tree writes its own.
+        kept = f"testlog-{'-'.join(suites)}.txt"
+        (self.path / "meson-logs/testlog.txt").rename(self.path / kept)
         report = ElementTree.parse(self.path / "meson-logs/testlog.junit.xml").getroot()
         for case in report.iter("testcase"):
             name = f"{case.get('classname', '')}.{case.get('name')}".strip(".")
             if case.find("failure") is not None or case.find("error") is not None:
-                counts.fail(f"{name}: see {self.path.name}/meson-logs/testlog.txt")
+                counts.fail(f"{name}: see {self.path.name}/{kept}")
             elif case.find("skipped") is not None or case.get("status") == "notrun":
                 counts.skipped += 1
             else:
                 counts.passed += 1
         if status and not counts.failed:
-            counts.fail(f"meson test failed outside a case: see {self.path.name}/meson-logs/testlog.txt")
+            counts.fail(f"meson test failed outside a case: see {self.path.name}/{kept}")
         return counts
 
 
@@ -170,7 +173,8 @@ def sanitize(_):
 
 def threads(_):
     tree = Tree("build-tsan", "-Dsanitize=thread", *flavour(optimization=1))
-    return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
+    return tree.run_tests("unit", "fixtures", names=THREADED, environment={
+        "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT}/tests/tsan.supp"})
 
 
 def fuzz(_):

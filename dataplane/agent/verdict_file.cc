@@ -200,7 +200,8 @@ void VerdictFile::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     const auto woken = [this] { return stopping_ || !waiting_.empty(); };
-    if (stale_) {
+    // A log that became too long just after the last folding is folded later, changes or not.
+    if (due()) {
       changed_.wait_until(lock, next_try_, woken);
     } else {
       changed_.wait(lock, woken);
@@ -211,13 +212,13 @@ void VerdictFile::run() {
     lock.unlock();
     write(items);
     items.clear();
-    const bool long_log = log_ && log_->size() > config_.log_bytes;
-    if ((stale_ || long_log) && (last || std::chrono::steady_clock::now() >= next_try_))
-      write_anew();
+    if (due() && (last || std::chrono::steady_clock::now() >= next_try_)) write_anew();
     lock.lock();
     if (last && waiting_.empty()) return;
   }
 }
+
+bool VerdictFile::due() const { return stale_ || (log_ && log_->size() > config_.log_bytes); }
 
 void VerdictFile::write(std::span<const Item> items) {
   while (!items.empty()) {

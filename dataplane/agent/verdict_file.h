@@ -82,6 +82,7 @@ class VerdictFile {
   std::expected<void, std::string> write_snapshot(const HeldVerdicts& held);
   std::expected<void, std::string> start_log();
   std::expected<void, std::string> write_deltas(std::span<const Item> items);
+  bool due() const;  // the file is to be made anew
   void write_anew();
   void note_failure(const std::string& what);
 

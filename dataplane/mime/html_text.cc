@@ -117,8 +117,13 @@ const char* HtmlText::in_text(const char* p, const char* end) {
   if (stop == end) return end;
   if (*stop == '\xe2') {
     // SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on
-    // that. Characters come whole.
-    const std::string_view sequence = between(stop, end).substr(0, 3);
+    // that. Characters come whole; where they are none, only what continues one is taken with it.
+    ptrdiff_t length = 1;
+    while (length < 3 && length < end - stop &&
+           (static_cast<uint8_t>(stop[length]) & 0xc0) == 0x80) {
+      ++length;
+    }
+    const std::string_view sequence(stop, static_cast<size_t>(length));
     text(sequence == "\u201c" || sequence == "\u201d" ? "\"" : sequence);
     return stop + sequence.size();
   }
