@@ -78,13 +78,10 @@ class Bench {
  private:
   explicit Bench(const Group& group) : group_(group), reader_({}), scan_({}) {}
   Expected<std::unique_ptr<Traffic>> record(bool with_set) const;
-  Expected<std::unique_ptr<Replay>> replay(Traffic* traffic, const ReplaySetup& setup) const {
-    return Replay::create(traffic, setup);
-  }
   Expected<Pass> scan_alone();
   Expected<Pass> mime_alone();
   Expected<void> judge();
-  Row row(std::string kind, std::string what, Replay* replay) const;
+  Row row(const std::string& kind, std::string what, Replay* replay) const;
   void add_frame_rows(std::vector<Row>& rows);
 
   const Group group_;
@@ -205,44 +202,38 @@ Expected<Pass> Bench::mime_alone() {
   return pass;
 }
 
-Row Bench::row(std::string kind, std::string what, Replay* replay) const {
+Row Bench::row(const std::string& kind, std::string what, Replay* replay) const {
   Row row;
-  row.name = kind + "." + group_.input;
+  row.name = fmt::format("{}.{}.{}", kind, group_.input, group_.open);
   row.what = std::move(what);
   row.unit = "messages";
   row.input = group_.input;
   row.units_per_pass = static_cast<double>(messages_.size());
+  if (replay != nullptr) {
+    row.units_per_pass = scanned_traffic_->shape().connections;
+    row.open_connections = group_.open;
+    row.pass = [replay] { return replay->pass(); };
+  }
   row.octets_per_pass = mean_octets(messages_) * row.units_per_pass;
-  if (replay == nullptr) return row;
-  const double times =
-      scanned_traffic_->shape().connections / static_cast<double>(messages_.size());
-  row.units_per_pass *= times;
-  row.octets_per_pass *= times;
-  row.open_connections = group_.open;
-  row.name += fmt::format(".{}", group_.open);
-  row.pass = [replay] { return replay->pass(); };
   return row;
 }
 
 std::vector<Row> Bench::rows() {
+  const std::string& set = set_->name;
   std::vector<Row> rows;
-  rows.push_back(row("whole." + set_->name, "whole message, frame in to frame out", whole_.get()));
-  rows.push_back(row("scan." + set_->name, "its signature scan alone, MIME included", nullptr));
+  rows.push_back(row("whole." + set, "whole message, frame in to frame out", whole_.get()));
+  rows.push_back(row("scan." + set, "its signature scan alone, MIME included", nullptr));
+  rows.back().pass = [this] { return scan_alone(); };
+  rows.push_back(
+      row("offload." + set, "whole message, checksums left to the NIC", offloaded_.get()));
+  for (Row& row : rows) row.set = set;
+  const std::string whole = rows[0].name;
+  rows[0].compared_with = rows[1].name;
   rows.push_back(row("unscanned", "whole message without a set", unscanned_.get()));
   rows.push_back(row("mime", "MIME reader alone", nullptr));
-  rows[0].set = rows[1].set = set_->name;
-  rows[1].pass = [this] { return scan_alone(); };
-  rows[3].pass = [this] { return mime_alone(); };
-  rows[0].compared_with = rows[1].name;
-  rows[1].compared_with = rows[0].name;
-  rows[2].compared_with = rows[0].name;
-  rows[3].compared_with = rows[0].name;
-  if (group_.input != "mail" || group_.open > kActive) return rows;
-  rows.push_back(
-      row("offload." + set_->name, "whole message, checksums left to the NIC", offloaded_.get()));
-  rows.back().set = set_->name;
-  rows.back().compared_with = rows[0].name;
-  add_frame_rows(rows);
+  rows.back().pass = [this] { return mime_alone(); };
+  for (size_t i = 1; i < rows.size(); ++i) rows[i].compared_with = whole;
+  if (group_.input == "mail") add_frame_rows(rows);
   return rows;
 }
 
@@ -284,11 +275,16 @@ Expected<Group> parse_group(const std::string& text) {
                std::stoul(match[4]), match[5].matched};
 }
 
-// Rows that the filter wants, and those they are compared with.
-std::vector<Row> wanted(std::vector<Row> rows, const std::regex& filter) {
+// Rows that the filter wants, and those they are compared with. What has nothing to do with a set
+// is measured once an input.
+std::vector<Row> wanted(std::vector<Row> rows, const std::regex& filter,
+                        const ordered_json& reported) {
+  const auto is_new = [&](const Row& row) {
+    return std::ranges::none_of(reported, [&](const auto& r) { return r["row"] == row.name; });
+  };
   std::vector<std::string> names;
   for (const Row& row : rows) {
-    if (!std::regex_search(row.name, filter)) continue;
+    if (!std::regex_search(row.name, filter) || !is_new(row)) continue;
     names.push_back(row.name);
     names.push_back(row.compared_with);
   }
@@ -334,7 +330,7 @@ Expected<ordered_json> run(const Arguments& arguments) {
                              {"messages", (*bench)->messages().size()},
                              {"mean_octets", std::round(mean_octets((*bench)->messages()))},
                              {"refused", (*bench)->refused()}});
-    auto rows = measure(wanted((*bench)->rows(), filter), arguments.effort);
+    auto rows = measure(wanted((*bench)->rows(), filter, out["rows"]), arguments.effort);
     if (!rows) return std::unexpected(rows.error());
     for (auto& row : *rows) out["rows"].push_back(std::move(row));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace postern::bench {
 
@@ -27,9 +28,7 @@ double spread(const std::vector<double>& values) {
 }
 
 double rounded(double value, int digits) {
-  if (value == 0) return 0;
-  const double scale = std::pow(10, digits - 1 - std::floor(std::log10(std::fabs(value))));
-  return std::round(value * scale) / scale;
+  return std::stod(fmt::format("{:.{}g}", value, digits));
 }
 
 struct Measured {

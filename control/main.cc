@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -29,8 +30,7 @@ const std::vector<ConfigKey> kKeys{
     {.name = "control.keep_events",
      .type = ConfigType::kDuration,
      .default_value = "90d",
-     .help = "How long events are kept; \"0\" keeps them for ever.",
-     .minimum = 0},
+     .help = "How long events are kept; \"0\" keeps them for ever."},
     {.name = "control.log_level",
      .type = ConfigType::kChoice,
      .default_value = "info",
@@ -76,18 +76,19 @@ int run(const std::string& config_file) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   const sigset_t signals = block_signals();
 
+  umask(0027);  // the ledger holds addresses and subjects of people's mail
   const std::filesystem::path ledger_file = config->text("control.ledger");
   const auto ledger_lock = server::InstanceLock::take(ledger_file);
   if (!ledger_lock) return fail(ledger_lock.error(), kFailure);
   auto ledger = ledger::open_sqlite_ledger(ledger_file);
   if (!ledger) return fail(ledger.error(), kFailure);
   const auto keep = config->duration("control.keep_events");
-  const auto server = server::Server::start(
-      **ledger, {.socket = config->text("control.socket"),
-                 .keep_events = std::chrono::duration_cast<std::chrono::seconds>(keep),
-                 .identity = {.software = std::string(kVersion),
-                              .allocator = allocator_name(),
-                              .started_unix_s = server::unix_s()}});
+  const auto server =
+      server::Server::start(**ledger, {.socket = config->text("control.socket"),
+                                       .keep_events = std::chrono::ceil<std::chrono::seconds>(keep),
+                                       .identity = {.software = std::string(kVersion),
+                                                    .allocator = allocator_name(),
+                                                    .started_unix_s = server::unix_s()}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,

@@ -25,6 +25,8 @@
     "retransmissions that carried other bytes than the first copy and were rewritten to it")       \
   X(kSegmentsTrimmed, "segments_trimmed",                                                          \
     "segments forwarded without a part that may not pass (already acknowledged, or past a wait)")  \
+  X(kSegmentsUrgent, "segments_urgent",                                                            \
+    "segments whose urgent mark was taken off, so that the receiver reads what was scanned")       \
   X(kDropMalformed, "drop_malformed",                                                              \
     "mail frames dropped: headers inconsistent with their lengths")                                \
   X(kDropFragment, "drop_fragment", "first IP fragments of mail segments dropped")                 \

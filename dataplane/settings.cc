@@ -266,15 +266,16 @@ std::vector<ConfigKey> own_keys() {
   };
 }
 
-// Our own keys, and one for each reply that can be reworded.
+// Our own keys, and among those of [replies] one for each reply that can be reworded.
 const std::vector<ConfigKey>& table() {
   static const std::vector<ConfigKey> kTable = [] {
     static const std::vector<ReplyKey> kReplies = reply_keys();
     std::vector<ConfigKey> keys = own_keys();
-    for (size_t i = 0; i < kReplies.size(); ++i)
-      keys.push_back({.name = kReplies[i].name,
-                      .default_value = smtp::kReplyTable[i].text,
-                      .help = kReplies[i].help});
+    auto at = std::ranges::find(keys, "replies.url", &ConfigKey::name) + 1;
+    for (size_t i = 0; i < kReplies.size(); ++i, ++at)
+      at = keys.insert(at, {.name = kReplies[i].name,
+                            .default_value = smtp::kReplyTable[i].text,
+                            .help = kReplies[i].help});
     return keys;
   }();
   return kTable;

@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FUZZ_SECONDS = 12
 # The unit tests whose code is shared between threads; the rest runs on one and gains nothing there.
-THREADED = ("verdict", "worker", "agent", "ports", "channel", "ledger", "control")
+THREADED = ("verdict", "signature_handover", "loop", "agent", "ledger", "control")
 
 
 @dataclass
@@ -62,9 +63,16 @@ def command(words, log, environment=None, cwd=ROOT):
     with open(log, "ab") as output:
         output.write((" ".join(map(str, words)) + "\n").encode())
         output.flush()
-        return subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=output,
-                              stderr=subprocess.STDOUT, cwd=cwd,
-                              env={**os.environ, **(environment or {})}).returncode
+        child = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=subprocess.STDOUT, cwd=cwd,
+                                 env={**os.environ, **(environment or {})})
+        try:
+            return child.wait()
+        except BaseException:
+            # Told to stop: so is the child, which may have namespaces to take down.
+            child.terminate()
+            child.wait()
+            raise
 
 
 def tail(log, lines=40):
@@ -130,13 +138,18 @@ class Tree:
         return counts
 
 
+def flavour(optimization):
+    """Meson options. Line numbers are all that a test needs of debug information: half the compile time."""
+    return f"-Doptimization={optimization}", "-Ddebug=false", "-Dcpp_args=-g1"
+
+
 _test_tree = None
 
 
 def test_tree():
     global _test_tree
     if _test_tree is None:
-        _test_tree = Tree("build-test", "--buildtype=debugoptimized")
+        _test_tree = Tree("build-test", *flavour(optimization=2))
     return _test_tree
 
 
@@ -149,20 +162,20 @@ def fixtures(_):
 
 
 def sanitize(_):
-    tree = Tree("build-asan", "-Dsanitize=address,undefined", "--buildtype=debugoptimized")
+    tree = Tree("build-asan", "-Dsanitize=address,undefined", *flavour(optimization=1))
     return tree.run_tests("unit", "fixtures", environment={
         "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1"})
 
 
 def threads(_):
-    tree = Tree("build-tsan", "-Dsanitize=thread", "--buildtype=debugoptimized")
+    tree = Tree("build-tsan", "-Dsanitize=thread", *flavour(optimization=1))
     return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
 
 
 def fuzz(_):
     counts = Counts()
-    tree = Tree("build-fuzz", "-Dfuzz=true", "-Dwerror=false", "--buildtype=debugoptimized",
+    tree = Tree("build-fuzz", "-Dfuzz=true", "-Dwerror=false", *flavour(optimization=1),
                 compiler="clang++-19")
     tree.ninja("build.ninja")
     targets = {Path(t["filename"][0]).name.removesuffix("_fuzz"): Path(t["filename"][0])
@@ -265,11 +278,13 @@ def main():
         parser.add_argument(f"--{group}", dest="only", action="append_const", const=group,
                             help=argparse.SUPPRESS)
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     unknown = [group for group in options.only if group not in GROUPS]
     if unknown:
         parser.error(f"unknown group {unknown[0]}; groups are {', '.join(GROUPS)}")
 
-    if not (ROOT.parent / "shared/corpus.tar.xz").exists():
+    if not Path(os.environ.get("POSTERN_CORPUS", ROOT.parent / "shared/corpus.tar.xz")).exists():
         print("note: no ../shared/corpus.tar.xz beside the project: the cases with real mail are skipped")
     total = Counts()
     for group in options.only or (QUICK if options.quick else GROUPS):

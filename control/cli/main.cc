@@ -4,32 +4,23 @@
 #include "base/version.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
-#ifdef POSTERN_SIGNATURES_COMMANDS
+#include "control/cli/inspect/inspect_command.h"
 #include "control/cli/signatures/scan_command.h"
 #include "control/cli/signatures/signatures_command.h"
-#endif
-#ifdef POSTERN_INSPECT_COMMAND
-#include "control/cli/inspect/inspect_command.h"
-#endif
 
 int main(int argc, char** argv) {
   CLI::App app("Postern stops outbound spam between mail servers and the Internet.", "postern");
   app.footer(
-      "Exit status: 0 done or found; 1 nothing found, or nowhere in force; 2 wrong usage or input; "
-      "3 the control "
-      "process cannot be reached or cannot do its work.");
+      "Exit status: 0 done, or found; 1 nothing found, nowhere in force, or (scan) spam;\n"
+      "2 wrong usage or input; 3 the control process cannot be reached or cannot do its work.");
   app.set_version_flag("--version", "postern " + std::string(postern::kVersion));
   app.require_subcommand(1);
   int exit_code = 0;
   postern::cli::add_verdict_command(app, &exit_code);
   postern::cli::add_status_command(app, &exit_code);
   postern::cli::add_events_command(app, &exit_code);
-#ifdef POSTERN_SIGNATURES_COMMANDS
   postern::cli::add_signatures_command(app, &exit_code);
   postern::cli::add_scan_command(app, &exit_code);
-#endif
-#ifdef POSTERN_INSPECT_COMMAND
   postern::cli::add_inspect_command(app, &exit_code);
-#endif
   return postern::cli::run_command_line(app, argc, argv, exit_code);
 }

@@ -104,6 +104,11 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
 grpc::Status Operator::make(const ledger::Change& change, channel::v1::ChangeReply* reply) {
   const auto version = ledger_.apply(std::span(&change, 1));
   if (!version) return broken(version.error());
+  const ledger::Verdict& verdict = change.verdict;
+  spdlog::info("version {}: {} {} by {}: {}", *version,
+               change.action == ledger::Action::kSet ? channel::treatment_name(verdict.treatment)
+                                                     : "cleared",
+               verdict.prefix.to_string(), verdict.author, verdict.reason);
   gates_.announce();
   changed_();
   const Gates::InForce known = gates_.wait_until_in_force(*version, kPatience);
@@ -125,8 +130,6 @@ grpc::Status Operator::SetVerdict(grpc::ServerContext*,
     if (!verdict->case_reference) verdict->case_reference = new_case_reference();
   }
   *reply->mutable_entry() = to_entry(*verdict);
-  spdlog::info("verdict {} on {} by {}: {}", channel::treatment_name(verdict->treatment),
-               verdict->prefix.to_string(), verdict->author, verdict->reason);
   return make({ledger::Action::kSet, *verdict}, reply);
 }
 
@@ -143,18 +146,19 @@ grpc::Status Operator::ClearVerdict(grpc::ServerContext*,
   const auto present = ledger_.verdict_on(*prefix);
   if (!present) return broken(present.error());
   if (!present->has_value()) {
-    const auto covering = ledger_.verdicts_covering(prefix->address);
     std::string hint;
-    if (covering && !covering->empty()) {
-      hint = fmt::format("; {} is covered by the verdict on {}", prefix->to_string(),
-                         covering->front().prefix.to_string());
+    if (const auto chain = ledger_.verdicts_covering(prefix->address)) {
+      const auto wider = std::ranges::find_if(*chain, [&](const ledger::Verdict& verdict) {
+        return verdict.prefix.length < prefix->length;
+      });
+      if (wider != chain->end()) {
+        hint = fmt::format("; it is covered by the verdict on {}", wider->prefix.to_string());
+      }
     }
     return {StatusCode::NOT_FOUND,
             fmt::format("there is no verdict on {}{}", prefix->to_string(), hint)};
   }
   *reply->mutable_entry() = to_entry(**present);
-  spdlog::info("verdict on {} cleared by {}: {}", prefix->to_string(), request->author(),
-               request->reason());
   return make({ledger::Action::kClear,
                {.prefix = *prefix,
                 .reason = request->reason(),

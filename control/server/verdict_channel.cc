@@ -49,10 +49,12 @@ class Writer final : public GateStream {
   void pass(ToDataPlane message) { pass_into(due_, std::move(message)); }
 
  private:
+  // Waits while much is queued: a data plane that sends without reading feels it.
   template <typename Message>
   void pass_into(std::vector<Message>& queue, Message message) {
     {
-      const std::lock_guard guard(mutex_);
+      std::unique_lock lock(mutex_);
+      room_.wait(lock, [&] { return stopped_ || queue.size() < kMostQueued; });
       queue.push_back(std::move(message));
     }
     changed_.notify_one();
@@ -64,6 +66,7 @@ class Writer final : public GateStream {
       woken_ = false;
       const auto answers = std::exchange(answers_, {});
       const auto due = std::exchange(due_, {});
+      room_.notify_one();
       lock.unlock();
       for (const FromDataPlane& answer : answers) {
         if (answer.has_ack()) feed_.acknowledged(answer.ack());
@@ -75,9 +78,11 @@ class Writer final : public GateStream {
       const bool ready = ready_at && *ready_at <= std::chrono::steady_clock::now();
       if (ready) alive = alive && send_update();
       lock.lock();
-      if (!alive) return;
+      if (!alive) break;
       if (!ready) rest(lock, ready_at);
     }
+    stopped_ = true;
+    room_.notify_one();
   }
 
   void rest(std::unique_lock<std::mutex>& lock, std::optional<VerdictFeed::Time> until) {
@@ -99,11 +104,14 @@ class Writer final : public GateStream {
     return false;
   }
 
+  static constexpr size_t kMostQueued = 1024;
+
   grpc::ServerContext* context_;
   Stream* stream_;
   VerdictFeed feed_;  // the thread's own
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable room_;  // in the queues
   bool stopped_ = false;
   bool woken_ = false;
   std::vector<FromDataPlane> answers_;

@@ -79,7 +79,7 @@ void Agent::stop() {
     wake_ = true;
     changed_.notify_all();
     changed_.wait_for(lock, config_.farewell,
-                      [this] { return spool_.spooled() == 0 || !attached_; });
+                      [this] { return spool_.spooled() == 0 || context_ == nullptr; });
     ending_ = true;
     if (context_ != nullptr) context_->TryCancel();
   }
@@ -87,7 +87,7 @@ void Agent::stop() {
   channel_thread_.join();
   intake_->stop();
   if (const uint64_t left = spool_.spooled(); left > 0) {
-    spdlog::warn("{} events were not handed to control and are lost", left);
+    spdlog::warn("{} events are lost: control did not take them before we ended", left);
   }
 }
 
@@ -180,16 +180,17 @@ bool Agent::converse() {
     hung_up_ = true;
   }
   changed_.notify_all();
-  context.TryCancel();
   if (sender.joinable()) sender.join();
   const std::string end = stream->Finish().error_message();
   attached_ = false;
+  bool our_end;
   {
     const std::lock_guard lock(mutex_);
     context_ = nullptr;
+    our_end = ending_;
   }
   changed_.notify_all();
-  if (!told_away_ || heard) {
+  if (!our_end && (!told_away_ || heard)) {
     spdlog::warn(
         "control at {} is away ({}): enforcing version {} of the verdicts, spooling events",
         config_.control, end, intake_->in_force().number);

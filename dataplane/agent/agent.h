@@ -112,7 +112,7 @@ class Agent {
   bool hung_up_ = false;             // this connection is over
   bool wake_ = false;                // the sender has something to look at
   std::vector<channel::v1::FromDataPlane> outbox_;
-  grpc::ClientContext* context_ = nullptr;  // of the connection, to cancel it
+  grpc::ClientContext* context_ = nullptr;  // of the connection or attempt, to cancel it
 
   std::thread drain_thread_, channel_thread_;
 };

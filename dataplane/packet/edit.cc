@@ -47,6 +47,12 @@ void clear_flags(Frame& frame, TcpPacket& tcp, uint8_t flags) {
   frame.checksum_needed = true;
 }
 
+void clear_urgent(Frame& frame, TcpPacket& tcp) {
+  if (!tcp.has(kUrg)) return;
+  store_be16(frame.data() + tcp.l4_offset + 18, 0);
+  clear_flags(frame, tcp, kUrg);
+}
+
 void set_ack(Frame& frame, TcpPacket& tcp, SeqNum ack) {
   tcp.ack = ack;
   store_be32(frame.data() + tcp.l4_offset + 8, ack.value);

@@ -15,6 +15,8 @@ void trim_front(Frame& frame, TcpPacket& tcp, uint32_t bytes);
 // behind it.
 void trim_to(Frame& frame, TcpPacket& tcp, uint32_t length);
 void clear_flags(Frame& frame, TcpPacket& tcp, uint8_t flags);
+// Receivers take urgent data out of the stream (RFC 6093 2): without URG they read it in its place.
+void clear_urgent(Frame& frame, TcpPacket& tcp);
 void set_ack(Frame& frame, TcpPacket& tcp, SeqNum ack);
 // A mutable view of the payload; the caller marks checksum_needed when it writes.
 inline uint8_t* payload_bytes(Frame& frame, const TcpPacket& tcp) {

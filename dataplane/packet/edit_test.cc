@@ -31,9 +31,22 @@ TEST(Edit, TrimsKeepLengthsChecksumsAndTags) {
     EXPECT_EQ(seen.payload, "de");
     EXPECT_EQ(seen.flags, kAck);
     EXPECT_TRUE(seen.checksums_right);
-    EXPECT_EQ(parse(*frame).vlan, 10u);
+    EXPECT_EQ(parse(*frame).vlan, 9u);
     frames.release(frame);
   }
+}
+
+TEST(Edit, UrgentDataBecomesOrdinary) {
+  HeapFrames frames(4);
+  Frame* frame = Packet{.seq = 1, .flags = kAck | kUrg, .payload = "x"}.in(frames);
+  TcpPacket tcp = parse(*frame);
+  frame->data()[tcp.l4_offset + 19] = 1;  // the urgent pointer
+  clear_urgent(*frame, tcp);
+  const auto seen = read(*frame);
+  EXPECT_EQ(seen.flags, kAck);
+  EXPECT_TRUE(seen.checksums_right);
+  EXPECT_EQ(frame->data()[tcp.l4_offset + 19], 0);
+  frames.release(frame);
 }
 
 }  // namespace

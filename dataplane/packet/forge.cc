@@ -81,7 +81,7 @@ Frame* forge(FrameSource& frames, const LinkHeader& link, const ForgedSegment& s
   store_be16(p + 14, s.window);
   store_be32(p + 16, 0);
   p += 20 + write_options(p + 20, s);
-  std::memcpy(p, s.payload.data(), s.payload.size());
+  if (!s.payload.empty()) std::memcpy(p, s.payload.data(), s.payload.size());
   p += s.payload.size();
   frame->length = static_cast<uint32_t>(p - frame->data());
   frame->checksum_needed = true;

@@ -125,8 +125,8 @@ TcpPacket parse(const Frame& frame) {
   for (int tag = 0; tag < 2 && is_vlan(type); ++tag) {
     if (frame.length < offset + 4) return out;
     const uint16_t id = load_be16(frame.data() + offset) & 0x0fff;
-    // The outer id goes up; one is added so that priority-tagged (id 0) and untagged differ.
-    out.vlan = out.vlan << 16 | (id + 1u);
+    // A tag of id 0 only carries a priority: the frame belongs where it would without (802.1Q 6.9).
+    if (id != 0) out.vlan = out.vlan << 16 | id;
     type = load_be16(frame.data() + offset + 2);
     offset += 4;
   }

@@ -30,11 +30,14 @@ TEST(Parse, ReadsTcpOverIpv4WithoutItsPadding) {
 }
 
 TEST(Parse, ReadsVlanAndQinq) {
-  EXPECT_EQ(parsed(Packet{.vlans = {100}}.bytes()).vlan, 101u);
+  EXPECT_EQ(parsed(Packet{.vlans = {100}}.bytes()).vlan, 100u);
   const auto tcp = parsed(Packet{.payload = "x", .vlans = {7, 100}}.bytes());
-  EXPECT_EQ(tcp.vlan, 8u << 16 | 101u);
+  EXPECT_EQ(tcp.vlan, 7u << 16 | 100u);
   EXPECT_EQ(tcp.payload_length, 1u);
   EXPECT_EQ(parsed(Packet{.vlans = {1, 2, 3}}.bytes()).kind, Kind::kOther);
+  // Priority tags name no VLAN: a connection cannot leave our sight by putting one on.
+  EXPECT_EQ(parsed(Packet{.vlans = {0}}.bytes()).vlan, 0u);
+  EXPECT_EQ(parsed(Packet{.vlans = {7, 0}}.bytes()).vlan, 7u);
 }
 
 TEST(Parse, ReadsIpv6BehindExtensionHeaders) {

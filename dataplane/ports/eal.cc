@@ -73,6 +73,14 @@ std::expected<Device, std::string> Device::parse(std::string_view text) {
   return device;
 }
 
+std::string Device::interface() const {
+  constexpr std::string_view kKey = ",iface=";
+  const size_t at = argument.find(kKey);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + kKey.size();
+  return argument.substr(begin, argument.find(',', begin) - begin);
+}
+
 std::expected<void, std::string> Device::check_present() const {
   if (pci) {
     if (std::filesystem::exists("/sys/bus/pci/devices/" + port_name)) return {};
@@ -80,10 +88,9 @@ std::expected<void, std::string> Device::check_present() const {
         "no PCI device {} in this machine: `dpdk-devbind.py --status` lists what there is",
         port_name));
   }
-  const size_t at = argument.find(",iface=");
-  if (at == std::string::npos || argument.starts_with("net_tap")) return {};
-  const size_t begin = at + std::string_view(",iface=").size();
-  const std::string interface = argument.substr(begin, argument.find(',', begin) - begin);
+  const std::string interface = this->interface();
+  // net_tap makes its interface itself.
+  if (interface.empty() || argument.starts_with("net_tap")) return {};
   if (if_nametoindex(interface.c_str()) != 0) return {};
   return std::unexpected(fmt::format(
       "{}: there is no interface \"{}\": `ip link` lists what there is", port_name, interface));
@@ -130,8 +137,11 @@ std::vector<std::string> eal_arguments(const EalConfig& config, std::span<const 
   if (!no_huge &&
       !has_option(config.options, {"--in-memory", "--huge-dir", "--legacy-mem", "--proc-type"}))
     arguments.push_back("--in-memory");
-  if (!has_option(config.options, {"--log-level"}))
+  if (!has_option(config.options, {"--log-level"})) {
     arguments.push_back(config.verbose ? "--log-level=info" : "--log-level=warning");
+    // It would warn that nobody uses its old protocol.
+    arguments.push_back("--log-level=lib.telemetry:error");
+  }
   arguments.insert(arguments.end(), config.options.begin(), config.options.end());
   return arguments;
 }
@@ -139,24 +149,26 @@ std::vector<std::string> eal_arguments(const EalConfig& config, std::span<const 
 std::expected<void, std::string> check_huge_pages(const EalConfig& config,
                                                   const std::string& sysfs) {
   if (!config.huge_pages || has_option(config.options, {"--no-huge"})) return {};
-  uint64_t free_mib = 0;
+  uint64_t free_mib = 0, small_pages_taken = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(sysfs, error)) {
     // hugepages-2048kB/free_hugepages
     const std::string name = entry.path().filename();
-    uint64_t kib = 0, pages = 0;
+    uint64_t kib = 0, pages = 0, free_pages = 0;
     if (sscanf(name.c_str(), "hugepages-%lukB", &kib) != 1) continue;
-    std::ifstream(entry.path() / "free_hugepages") >> pages;
-    free_mib += pages * kib / 1024;
+    std::ifstream(entry.path() / "nr_hugepages") >> pages;
+    std::ifstream(entry.path() / "free_hugepages") >> free_pages;
+    free_mib += free_pages * kib / 1024;
+    if (kib == 2048) small_pages_taken = pages - std::min(pages, free_pages);
   }
   const uint64_t needed = memory_mib(config);
   if (free_mib >= needed) return {};
-  return std::unexpected(
-      fmt::format("{} MiB of huge pages are needed, {} MiB are free. Reserve them with\n"
-                  "  echo {} > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\n"
-                  "lower limits.* in the configuration, or for a trial without huge pages set\n"
-                  "eal.huge_pages = false (or add: -- --no-huge -m {})",
-                  needed, free_mib, std::max<uint64_t>((needed + 1) / 2, 512), needed));
+  return std::unexpected(fmt::format(
+      "{} MiB of huge pages are needed, {} MiB are free. Reserve them with\n"
+      "  echo {} > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages\n"
+      "lower limits.* in the configuration, or for a trial without huge pages set\n"
+      "eal.huge_pages = false (or add: -- --no-huge -m {})",
+      needed, free_mib, small_pages_taken + std::max<uint64_t>((needed + 1) / 2, 512), needed));
 }
 
 std::expected<void, std::string> start_eal(const EalConfig& config) {

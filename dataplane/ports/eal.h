@@ -25,6 +25,8 @@ struct Device {
   // "0000:03:00.0" or "03:00.0", with device arguments behind a comma; or a virtual device, whose
   // name begins with "net_".
   static std::expected<Device, std::string> parse(std::string_view text);
+  // The kernel's interface that iface= names; empty: none.
+  std::string interface() const;
   // Whether the machine has it: the PCI device, or the interface that iface= names. The error says
   // how to list what there is.
   std::expected<void, std::string> check_present() const;

@@ -203,15 +203,17 @@ PortStatistics Port::statistics() const {
 
 std::string Port::describe() const {
   const PortStatistics s = statistics();
+  rte_eth_link link{};
+  rte_eth_link_get_nowait(id_, &link);
+  const bool up = link.link_status == RTE_ETH_LINK_UP;
+  const bool has_speed = up && link.link_speed != RTE_ETH_SPEED_NUM_NONE &&
+                         link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
   return fmt::format(
       "{}: {}, link {}{}, received {}, sent {}, missed {}, no buffer {}, errors in {}, errors out "
       "{}",
-      side_name(config_.side), name_, link_up() ? "up" : "down",
-      link_up() && link_.link_speed != RTE_ETH_SPEED_NUM_NONE &&
-              link_.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN
-          ? fmt::format(" {} Mbit/s", link_.link_speed)
-          : "",
-      s.received, s.sent, s.missed, s.no_buffer, s.errors_in, s.errors_out);
+      side_name(config_.side), name_, up ? "up" : "down",
+      has_speed ? fmt::format(" {} Mbit/s", link.link_speed) : "", s.received, s.sent, s.missed,
+      s.no_buffer, s.errors_in, s.errors_out);
 }
 
 }  // namespace postern::ports

@@ -81,8 +81,8 @@ class Port {
   // True when the link came up or went down since the last call (or it is the first).
   bool link_changed();
   bool link_up() const { return link_.link_status == RTE_ETH_LINK_UP; }
+  // Any thread: what the driver says now; one line of side, device, link and statistics.
   PortStatistics statistics() const;
-  // One line for status: side, device, link, statistics.
   std::string describe() const;
 
  private:

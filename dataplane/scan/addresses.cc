@@ -160,22 +160,14 @@ std::optional<Mailbox> MailboxReader::next() {
   return std::nullopt;
 }
 
-std::string_view plain_phrase(std::string_view phrase, std::span<char> out) {
+std::string_view unquoted_phrase(std::string_view phrase, std::span<char> out) {
   size_t made = 0;
   const auto put = [&](char c) {
-    if (is_blank(c)) {
-      if (made == 0 || out[made - 1] == ' ') return;
-      c = ' ';
-    }
     if (made < out.size()) out[made++] = c;
   };
   for (size_t i = 0; i < phrase.size();) {
     if (phrase[i] == '"') {
       const size_t end = skip_quoted(phrase, i);
-      if (end == i + 1) {
-        ++i;
-        continue;
-      }
       for (size_t j = i + 1; j + 1 < end; ++j) {
         if (phrase[j] == '\\' && j + 2 < end) ++j;
         put(phrase[j]);
@@ -187,10 +179,23 @@ std::string_view plain_phrase(std::string_view phrase, std::span<char> out) {
       put(phrase[i++]);
     }
   }
-  const std::string_view text = trim({out.data(), made});
-  if (text.size() < 2 || text.front() != '\'' || text.back() != '\'') return text;
-  std::copy(text.begin() + 1, text.end() - 1, out.begin());
-  return {out.data(), text.size() - 2};
+  return {out.data(), made};
+}
+
+std::string_view tidy_phrase(std::string_view phrase, std::span<char> out) {
+  phrase = trim(phrase);
+  if (phrase.size() >= 2 && phrase.front() == '\'' && phrase.back() == '\'') {
+    phrase = phrase.substr(1, phrase.size() - 2);
+  }
+  size_t made = 0;
+  for (char c : phrase) {
+    if (is_blank(c)) {
+      if (made > 0 && out[made - 1] == ' ') continue;
+      c = ' ';
+    }
+    if (made < out.size()) out[made++] = c;
+  }
+  return {out.data(), made};
 }
 
 }  // namespace postern::scan

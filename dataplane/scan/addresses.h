@@ -23,7 +23,9 @@ class MailboxReader {
   std::string_view rest_;
 };
 
-// The display name without quotes, comments and surplus blanks, written to the start of `out`.
-std::string_view plain_phrase(std::string_view phrase, std::span<char> out);
+// The display name without quotes and comments, written to the start of `out`.
+std::string_view unquoted_phrase(std::string_view phrase, std::span<char> out);
+// White space runs as one blank, none at the ends, no single quotes around; to the start of `out`.
+std::string_view tidy_phrase(std::string_view phrase, std::span<char> out);
 
 }  // namespace postern::scan

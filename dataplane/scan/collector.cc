@@ -12,10 +12,11 @@ Collector::Collector()
       raw_body_(kRawBodyBytes, kRawBodyElements),
       uris_(kUriBytes, kUriElements) {}
 
-void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher, char* value_buffer) {
+void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
+                      MessageScan::Scratch::Impl* scratch) {
   set_ = set;
   matcher_ = matcher;
-  value_buffer_ = value_buffer;
+  scratch_ = scratch;
   fields_.begin(set->fields.get());
   body_.clear();
   raw_body_.clear();
@@ -114,7 +115,8 @@ void Collector::match_uris() {
 void Collector::match_headers() {
   for (uint32_t i = 0; i < set_->headers.size(); ++i) {
     const HeaderPlan& plan = set_->headers[i];
-    const auto value = fields_.value(plan.selector, i, {value_buffer_, HeaderFields::kValueBytes});
+    const auto value = fields_.value(plan.selector, i, &scratch_->decoder,
+                                     {scratch_->value.get(), HeaderFields::kValueBytes});
     if (value) {
       matcher_->match_value(plan, *value);
     } else {

@@ -30,8 +30,9 @@ class Collector : public mime::RenderSink {
   static constexpr uint32_t kUriElements = 512;
 
   Collector();
-  // The matcher has begun with `set`.
-  void begin(const SignatureSet::Compiled* set, Matcher* matcher, char* value_buffer);
+  // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
+  void begin(const SignatureSet::Compiled* set, Matcher* matcher,
+             MessageScan::Scratch::Impl* scratch);
   void observe(mime::RenderSink* observer) { observer_ = observer; }
   // Matches what is left, the header included.
   void finish();
@@ -56,7 +57,7 @@ class Collector : public mime::RenderSink {
   const SignatureSet::Compiled* set_ = nullptr;
   Matcher* matcher_ = nullptr;
   mime::RenderSink* observer_ = nullptr;
-  char* value_buffer_ = nullptr;
+  MessageScan::Scratch::Impl* scratch_ = nullptr;
   HeaderFields fields_;
   ElementBuffer body_;
   ElementBuffer raw_body_;

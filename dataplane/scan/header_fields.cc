@@ -49,6 +49,19 @@ class Appender {
   size_t made_ = 0;
 };
 
+constexpr size_t kLongestName = 4096;
+
+// A display name. Encoded words are read only now: their text may hold commas and quotes.
+void put_name(std::string_view phrase, mime::HeaderDecoder* decoder, Appender& appender) {
+  std::array<char, kLongestName> unquoted;
+  std::array<char, kLongestName> decoded;
+  std::string_view name = unquoted_phrase(phrase, unquoted);
+  if (decoder != nullptr && name.find("=?") != std::string_view::npos) {
+    name = decoder->decode(name, mime::HeaderDecoder::Words::kDecode, decoded);
+  }
+  appender.took(tidy_phrase(name, appender.room()).size());
+}
+
 }  // namespace
 
 FieldTable::FieldTable(std::span<const HeaderSelector> selectors) {
@@ -56,8 +69,7 @@ FieldTable::FieldTable(std::span<const HeaderSelector> selectors) {
   for (const HeaderSelector& selector : selectors) {
     std::vector<uint16_t> fields;
     uint8_t needs = selector.raw ? kNeedsRaw : kNeedsDecoded;
-    if (selector.part == HeaderSelector::Part::kAddresses) needs = kNeedsRaw;
-    if (selector.part == HeaderSelector::Part::kNames) needs = kNeedsRaw | kNeedsDecoded;
+    if (selector.part != HeaderSelector::Part::kValue) needs = kNeedsRaw;
     switch (selector.source) {
       case HeaderSelector::Source::kField:
         fields = {add(selector.field, needs)};
@@ -145,13 +157,14 @@ void HeaderFields::add(std::string_view name, std::string_view raw, std::string_
   const auto decoded_length =
       static_cast<uint32_t>(std::min<size_t>(decoded.size(), room - raw_length));
   instances_[count_++] = {field, used_, raw_length, used_ + raw_length, decoded_length};
-  std::memcpy(arena_.get() + used_, raw.data(), raw_length);
-  std::memcpy(arena_.get() + used_ + raw_length, decoded.data(), decoded_length);
+  std::copy_n(raw.begin(), raw_length, arena_.get() + used_);
+  std::copy_n(decoded.begin(), decoded_length, arena_.get() + used_ + raw_length);
   used_ += raw_length + decoded_length;
   quota_used_[field] += raw_length + decoded_length;
 }
 
 std::optional<std::string_view> HeaderFields::value(const HeaderSelector& selector, uint32_t index,
+                                                    mime::HeaderDecoder* decoder,
                                                     std::span<char> out) const {
   if (selector.source == HeaderSelector::Source::kAll) {
     const Text& all = selector.raw ? all_raw_ : all_;
@@ -186,17 +199,14 @@ std::optional<std::string_view> HeaderFields::value(const HeaderSelector& select
       appender.put("\n");
       continue;
     }
-    // Encoded words are read after the addresses are told apart; their text may hold commas.
-    const bool names = selector.part == HeaderSelector::Part::kNames;
-    const bool encoded =
-        names && !selector.raw && raw_of(instance).find("=?") != std::string_view::npos;
-    MailboxReader mailboxes(encoded ? decoded_of(instance) : raw_of(instance));
+    MailboxReader mailboxes(raw_of(instance));
     while (const auto mailbox = mailboxes.next()) {
+      const bool names = selector.part == HeaderSelector::Part::kNames;
       if ((names ? mailbox->phrase : mailbox->address).empty()) continue;
       if (any) appender.put("\n");
       any = true;
       if (names) {
-        appender.took(plain_phrase(mailbox->phrase, appender.room()).size());
+        put_name(mailbox->phrase, selector.raw ? nullptr : decoder, appender);
       } else {
         appender.put(mailbox->address);
       }

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dataplane/mime/header_decoder.h"
 #include "patterns/language/rule.h"
 
 namespace postern::scan {
@@ -77,7 +78,7 @@ class HeaderFields {
   // What `selector` (the table's `index`th) reads, written to `out`; nothing when no such field is
   // there.
   std::optional<std::string_view> value(const language::HeaderSelector& selector, uint32_t index,
-                                        std::span<char> out) const;
+                                        mime::HeaderDecoder* decoder, std::span<char> out) const;
 
  private:
   struct Instance {

@@ -46,8 +46,10 @@ struct MessageScan::Scratch::Impl {
   pcre2_match_context* context = nullptr;
   pcre2_jit_stack* jit_stack = nullptr;
   std::unique_ptr<char[]> value;  // a header value being matched
-  std::vector<uint64_t> tried;    // by expression: scan and element last confirmed in
-  std::vector<double> values;     // of rules, while metas are evaluated
+  mime::ConverterCache converters;
+  mime::HeaderDecoder decoder{&converters};
+  std::vector<uint64_t> tried;  // by expression: scan and element last confirmed in
+  std::vector<double> values;   // of rules, while metas are evaluated
   uint32_t scans = 0;
 };
 

@@ -45,8 +45,7 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   const SignatureSet::Compiled& compiled = state.rules();
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
   state.matcher.begin(&compiled, memory, &state.hits);
-  state.collector.begin(&compiled, &state.matcher,
-                        memory != nullptr ? memory->value.get() : nullptr);
+  state.collector.begin(&compiled, &state.matcher, memory);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
   state.reader.begin(&state.collector);
 }

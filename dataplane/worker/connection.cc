@@ -234,6 +234,10 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
     return forward(frame, flow_.client_side);
   }
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
+  if (tcp.has(packet::kUrg)) {
+    s_.counters->add(Counter::kSegmentsUrgent);
+    packet::clear_urgent(*frame, tcp);
+  }
   ToSession consumer(flow_);
   const Ruling ruling =
       flow_.client_stream.accept(*frame, tcp, consumer, *s_.counters, s_.config->observe_only);
@@ -480,6 +484,9 @@ bool Connection::expired() {
 void Connection::close() {
   s_.desk->attend(&flow_, now_);
   if (flow_.answer != nullptr) {
+    // The last chance to make up for a RST that was lost: the server must not wait for the end of
+    // the message that was refused, for what comes now passes unread.
+    if (flow_.answer->has_server) reset_server();
     (flow_.answer->has_server ? s_.answers : s_.blocked_answers)->give(flow_.answer);
     flow_.answer = nullptr;
   }

@@ -256,6 +256,31 @@ TEST(Gate, ARetransmissionWithOtherBytesReachesTheServerAsFirstRead) {
   EXPECT_EQ(wire.from_client(second), as_sent(first, Side::kOutside));
 }
 
+// Urgent data is read apart from the stream by most receivers: here it would turn text into the
+// end.
+TEST(Gate, UrgentMarksAreTakenOffSoThatTheServerReadsWhatWasScanned) {
+  Wire wire;
+  Dialogue d(wire);
+  d.until_data();
+  const auto sent = d.client("SPAM-HERE\r\n.x\r\n", kAck | packet::kUrg);
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(sent[0].segment.flags, kAck);
+  EXPECT_EQ(wire.counters.get(Counter::kSegmentsUrgent), 1u);
+}
+
+TEST(Gate, TheServerIsResetAgainBeforeARefusedConnectionIsForgotten) {
+  Wire wire;
+  Dialogue d(wire);
+  d.until_data();
+  d.server_next += static_cast<uint32_t>(d.client(kSpam)[1].segment.payload.size());
+  d.client("QUIT\r\n");
+  const auto sent = wire.wait(200'000);
+  EXPECT_EQ(wire.pipeline->flows(), 0u);
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent.back().out, Side::kOutside);
+  EXPECT_EQ(sent.back().segment.flags, kRst | kAck);
+}
+
 TEST(Gate, SeveralMessagesOnAConnectionAreDecidedOneByOne) {
   Wire wire;
   Dialogue d(wire);

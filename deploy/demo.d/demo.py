@@ -87,8 +87,8 @@ class Demo:
         ham = [m for m in messages if not m.spam]
         spam = [m for m in messages if m.spam]
         self.paper.step(f"{len(ham)} ordinary messages and {len(spam)} of spam")
-        self.paper.say("Half of them go out through the customer's Postfix, over as many connections as it "
-                       "likes; the other half from a client that pipelines several messages on one.")
+        self.paper.say("Half of them go out through the customer's Postfix, over several connections; the "
+                       "other half from a client that pipelines several messages on each of its own.")
         by_postfix = ham[::2] + spam[::2]
         pipelined = ham[1::2], spam[1::2]
         self.submit(by_postfix)
@@ -109,6 +109,10 @@ class Demo:
         self.paper.expect(not wrong, f"all {len(ham)} ordinary messages arrived once, byte for byte; all "
                                      f"{len(spam)} of spam were refused and none arrived",
                           f"{wrong} of {len(rows)} rows are not as they should be")
+        connections = sum(f"connect from unknown[{CUSTOMER}]" in line and "disconnect" not in line
+                          for line in self.receiver.log_lines())
+        self.paper.expect(connections > 1, f"Postfix used {connections} connections",
+                          f"it used {connections}; see {self.receiver.log}")
         strangers = set(arrived) - {identity(m.octets) for m in messages}
         self.paper.expect(not strangers, "nothing arrived that was not sent", str(strangers))
         return [m for m in by_postfix if m.spam]
@@ -145,11 +149,10 @@ class Demo:
             right = not copies and re.match(r"554 5\.7\.1 .*\(case \w{10}\)", said)
         else:
             right = same and said.startswith("250 ")
-        room = max(30, self.paper.width - 72)
-        if len(said) > room:
-            said = said[:room - 3] + "..."
-        name = message.name if len(message.name) <= 28 else message.name[:25] + "..."
-        return ((name, "spam" if message.spam else "mail", way, said,
+        # The table has no room for the whole reply: its beginning, and the case.
+        case = re.search(r"\(case \w{10}\)", said)
+        said = f"{said[:26]}... {case[0]}" if case else said[:46]
+        return ((message.name.removesuffix(".eml"), "spam" if message.spam else "mail", way, said,
                  (there, "good" if right else "bad")), bool(right))
 
     def what_the_sender_made_of_it(self, refused):
@@ -169,6 +172,8 @@ class Demo:
         self.paper.say(f"postern events --case {case[1]}")
         self.paper.quote(self.gate.postern("events", "--case", case[1]))
         events = self.gate.events(case[1])
+        if events:
+            self.paper.say(f"rules: {', '.join(events[0]['rules'])}")
         self.paper.expect(len(events) == 1 and events[0]["outcome"] == "refused_content" and
                           events[0]["mail_from"] == SENDER,
                           "the ledger knows that case: whose message it was, and which rules it hit")
@@ -230,14 +235,15 @@ class Demo:
 def main():
     paper = Paper(first_step=3)
     build = Path(sys.argv[1]).resolve()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     began = time.monotonic()
     topology = None
     try:
         paper.step("Two networks, and the appliance between them")
         topology = Topology("postern-demo")
-        demo = Demo(topology, build, paper)
         paper.quote(PICTURE)
+        demo = Demo(topology, build, paper)
         paper.say(demo.gate.description())
         spam = demo.ordinary_mail_and_spam()
         demo.what_the_sender_made_of_it(spam)

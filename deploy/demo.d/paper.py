@@ -11,7 +11,7 @@ class Paper:
     def __init__(self, first_step=1):
         self._step = first_step - 1
         self._terminal = sys.stdout.isatty()
-        self.width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        self.width = min(shutil.get_terminal_size((100, 24)).columns, 110)
         self.failures = []
 
     def paint(self, text, colour):

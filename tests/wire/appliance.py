@@ -65,9 +65,11 @@ class Appliance:
 
     def kill_control(self):
         self.control.kill(signal.SIGKILL)
+        self.control = None   # not missed by check(): it is meant to be away
 
     def kill_dataplane(self):
         self.dataplane.kill(signal.SIGKILL)
+        self.dataplane = None
 
     def wait_attached(self, timeout_s=60):
         """Until control has the data plane's status."""
@@ -198,9 +200,11 @@ class Appliance:
     def description(self):
         """One line for people."""
         status = self.status()["data_planes"][0]
-        return (f"ports {', '.join(status['ports'])}; {len(status['workers'])} worker(s); signature set "
-                f"{status['signature_set']} with {status['signature_rules']} rules, threshold "
-                f"{status['threshold']}")
+        ports = [port.split(",")[0] for port in status["ports"]]
+        memory = "2 MiB huge pages" if self._huge_pages.reserved else "ordinary pages"
+        return (f"Ports: {', '.join(ports)}; {len(status['workers'])} worker; {memory}. "
+                f"{status['signature_rules']} rules and sub-rules; refused from "
+                f"{status['threshold']:g} points on.")
 
     def _compiled_set(self):
         """The shipped set, compiled once for each build: it takes some seconds."""
@@ -277,10 +281,13 @@ class HugePages:
         if not self._COUNT.exists():
             return
         if int(self._FREE.read_text()) < self.NEEDED:
-            before = int(self._COUNT.read_text())
-            topology.defer(self._COUNT.write_text, str(before))
-            self._COUNT.write_text(str(before + self.NEEDED))
+            topology.defer(self._add, -self.NEEDED)
+            self._add(self.NEEDED)
         self.reserved = int(self._FREE.read_text()) >= self.NEEDED
+
+    def _add(self, pages):
+        # Added and taken away, not set and set back: another laboratory may run beside this one.
+        self._COUNT.write_text(str(max(0, int(self._COUNT.read_text()) + pages)))
 
     def eal_options(self):
         if self.reserved:

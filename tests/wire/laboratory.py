@@ -16,11 +16,15 @@ class Options:
     workers = 1
 
 
+_open = []  # laboratories that stand
+
+
 class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
     def __init__(self, lossy=False, mail_servers=True):
         self.topology = Topology("pstw", lossy=lossy)
+        _open.append(self)
         try:
             self.customer, self.internet = self.topology.customer, self.topology.internet
             self.sink = Sink(self.topology, self.internet, SINK)
@@ -29,7 +33,7 @@ class Laboratory:
                 self._start_mail_servers()
         except BaseException:
             self.topology.keep_directory = True
-            self.topology.close()
+            self.close()
             raise
 
     def _start_mail_servers(self):
@@ -46,7 +50,9 @@ class Laboratory:
                 "smtp_tls_policy_maps": f"inline:{{[{INTERNET}]:25=encrypt}}"})
 
     def close(self):
-        self.topology.close()
+        if self in _open:
+            _open.remove(self)
+            self.topology.close()
 
 
 def make_gate(topology):
@@ -79,14 +85,15 @@ def laboratory():
     return _shared
 
 
-def close_laboratory(keep):
-    global _shared
-    if _shared is not None:
-        _shared.topology.keep_directory = keep
-        _shared.close()
-        directory, _shared = _shared.topology.directory, None
-        return directory
-    return None
+def close_all(keep):
+    """Takes down what laboratories there are; the directories whose logs are kept."""
+    kept = []
+    for lab in list(_open):
+        lab.topology.keep_directory = keep
+        lab.close()
+        if keep:
+            kept.append(lab.topology.directory)
+    return kept
 
 
 class WireTest(unittest.TestCase):

@@ -21,8 +21,13 @@ class Loss(unittest.TestCase):
 
     def setUp(self):
         self.lab = Laboratory(lossy=True, mail_servers=False)
-        self.addCleanup(self.lab.close)
+        self.addCleanup(self.close)
         self.ways = {link.impair(LOSS, seed) for seed, link in enumerate(self.lab.topology.links)}
+
+    def close(self):
+        # A failure's logs stay; the runner says where.
+        if self._outcome.success:
+            self.lab.close()
 
     def test_a_thousand_messages(self):
         messages = [generated(n, spam=n % 4 == 3) for n in range(MESSAGES)]

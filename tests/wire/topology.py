@@ -42,10 +42,10 @@ class SetupError(Exception):
     """The laboratory could not be built; the message says what to do."""
 
 
-def run(*command, check=True, **options):
-    """Runs a command to its end; on failure raises with all that it said."""
+def run(*command, check=True, stderr=subprocess.STDOUT, **options):
+    """Runs a command to its end and returns what it said; on failure raises with it."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+                          stdout=subprocess.PIPE, stderr=stderr, **options)
     if check and done.returncode != 0:
         raise SetupError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}")
     return done.stdout

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
@@ -21,10 +22,6 @@ using nlohmann::json;
 
 constexpr int kDone = 0;
 constexpr int kInputError = 2;
-#ifndef POSTERN_VERSION
-#define POSTERN_VERSION "unversioned"
-#endif
-constexpr const char* kCompiler = "postern " POSTERN_VERSION;
 
 struct CompileArguments {
   std::vector<std::string> sources;
@@ -115,7 +112,7 @@ int run_compile(const CompileArguments& arguments) {
   const auto rules = language::read_rules(sources);
   if (!rules) return report_errors(rules.error(), arguments.as_json);
   compile::CompileOptions options;
-  options.compiler = kCompiler;
+  options.compiler = fmt::format("postern {}", kVersion);
   const auto compiled = compile::compile(*rules, options);
   if (!compiled) return fail(compiled.error());
   if (auto written = artefact::write(compiled->artefact, arguments.output); !written) {

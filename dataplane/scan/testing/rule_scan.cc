@@ -43,7 +43,7 @@ RuleScan::RuleScan(std::string_view rule_text) : set_(compile_rules(rule_text)) 
 
 void RuleScan::begin() {
   matcher_.begin(&set_->compiled(), scratch_.impl(), &hits_);
-  collector_.begin(&set_->compiled(), &matcher_, scratch_.impl()->value.get());
+  collector_.begin(&set_->compiled(), &matcher_, scratch_.impl());
   full_.begin(&matcher_);
 }
 
@@ -68,10 +68,19 @@ RuleScan& RuleScan::uri(std::string_view uri) {
   return *this;
 }
 
-std::set<std::string> RuleScan::hits() {
+void RuleScan::match() {
   full_.finish();
   collector_.finish();
   matcher_.evaluate_metas();
+}
+
+void RuleScan::end() {
+  match();
+  begin();
+}
+
+std::set<std::string> RuleScan::hits() {
+  match();
   std::set<std::string> names;
   score_ = 0;
   for (uint32_t rule = 0; rule < set_->rule_count(); ++rule) {

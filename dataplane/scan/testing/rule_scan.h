@@ -27,6 +27,8 @@ class RuleScan {
   RuleScan& rawbody(std::string_view line);
   RuleScan& uri(std::string_view uri);
 
+  // Ends the message and begins the next.
+  void end();
   // Ends the message; the names of all rules hit, sub-rules included. The next message begins.
   std::set<std::string> hits();
   double score() const { return score_; }
@@ -35,6 +37,7 @@ class RuleScan {
 
  private:
   void begin();
+  void match();
 
   std::shared_ptr<const SignatureSet> set_;
   MessageScan::Scratch scratch_;

@@ -1,0 +1,84 @@
+"""The report: rows of the micro benchmarks, and the table that a person reads."""
+import statistics
+
+
+def stage_rows(runs):
+    """Rows from Google Benchmark's repetitions: CPU time of one iteration."""
+    repetitions = {}
+    for entry in runs:
+        if entry.get('error_occurred'):
+            raise SystemExit(f'bench: {entry["name"]}: {entry["error_message"]}: nothing is reported')
+        if entry['run_type'] == 'iteration':
+            repetitions.setdefault(entry['name'], []).append(entry)
+    return [stage_row(name, entries) for name, entries in repetitions.items()]
+
+
+def stage_row(name, entries):
+    scale = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9}
+    times = [entry['cpu_time'] * scale[entry['time_unit']] for entry in entries]
+    middle = statistics.median(times)
+    row = {'row': 'stage.' + name, 'what': 'micro benchmark', 'unit': 'ns', 'value': round(middle, 2),
+           'spread': round((max(times) - min(times)) / middle, 3), 'repetitions': [round(time, 2) for time in times],
+           'input': name.partition('/')[2] or None}
+    for key, unit in (('bytes_per_second', 'megabytes_per_second'), ('items_per_second', 'items_per_second')):
+        if key in entries[0]:
+            rate = statistics.median(entry[key] for entry in entries)
+            row[unit] = round(rate / 1e6, 1) if key == 'bytes_per_second' else round(rate)
+    return row
+
+
+def number(value):
+    return f'{value:,.0f}' if value >= 1000 else f'{value:.4g}'
+
+
+def columns(rows, align):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.rjust(width) if side == '>' else cell.ljust(width)
+                 for cell, width, side in zip(row, widths, align)]
+        print('  ' + '  '.join(cells).rstrip())
+
+
+def print_head(out):
+    machine = out['machine']
+    state = ' with changes' if out['modified'] else ''
+    print(f'Postern {(out["revision"] or "outside a repository")[:12]}{state}, {out["date"]}')
+    print(f'{machine["cpu"]}, {machine["cores"]} cores, load {machine["load_before"]} before and '
+          f'{machine["load_after"]} after; {out["compiler"]}; {out["build"]}')
+    for entry in out['sets']:
+        print(f'set {entry["set"]}: {entry["rules"]} rules, sha256 {entry["digest"][:16]}')
+
+
+def print_stages(rows):
+    if not rows:
+        return
+    print('\nEach stage alone (CPU time of one iteration)')
+    table = [('row', 'time', 'spread', 'rate')]
+    for row in rows:
+        rate = f'{row["megabytes_per_second"]:,.0f} MB/s' if 'megabytes_per_second' in row else ''
+        table.append((row['row'], number(row['value']) + ' ns', f'{row["spread"]:.0%}', rate))
+    columns(table, '<>>>')
+
+
+def print_messages(out, rows):
+    if not rows:
+        return
+    print('\nWhole messages through one worker, in memory (per second of one core\'s CPU time)')
+    for entry in out['inputs']:
+        print(f'  {entry["input"]} with {entry["set"]}: {entry["messages"]} messages, {entry["mean_octets"]:,.0f} octets '
+              f'in the mean, {entry["refused"]} refused; {entry["origin"]}')
+    table = [('row', 'rate', 'each', 'spread', 'MB/s', 'time × that of', '')]
+    for row in rows:
+        ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
+        table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["microseconds_each"]:,.4g} µs',
+                      f'{row["spread"]:.0%}', number(row['megabytes_per_second']), ratio,
+                      row.get('compared_with', '')))
+    columns(table, '<>>>>><')
+
+
+def print_table(out):
+    count = 3 if out['quick'] else 5
+    print_head(out)
+    print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
+    print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
+    print_messages(out, [row for row in out['rows'] if not row['row'].startswith('stage.')])

@@ -1,0 +1,124 @@
+#include "dataplane/scan/header_fields.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "dataplane/scan/addresses.h"
+#include "patterns/language/header_selector.h"
+
+namespace postern::scan {
+namespace {
+
+struct AddressCase {
+  const char* field;
+  const char* addresses;  // joined by "|"
+  const char* names;
+};
+
+// What Mail::SpamAssassin 4.0.1's parse_header_addresses() returns for the same text.
+constexpr AddressCase kAddressCases[] = {
+    {"a@x.example", "a@x.example", ""},
+    {"<a@x.example>", "a@x.example", ""},
+    {"Bob <b@x.example>", "b@x.example", "Bob"},
+    {"\"Smith, Bob\" <b@x.example>", "b@x.example", "Smith, Bob"},
+    {"\"Bob \\\"B\\\" Smith\" <b@x.example>", "b@x.example", "Bob \"B\" Smith"},
+    {"b@x.example (Bob Smith)", "b@x.example", "Bob Smith"},
+    {"a@x.example, Bob <b@x.example>", "a@x.example|b@x.example", "Bob"},
+    {"Friends: a@x.example, b@x.example;", "a@x.example|b@x.example", ""},
+    {"undisclosed-recipients:;", "", ""},
+    {"\"a@x.example\" <b@y.example>", "b@y.example", "a@x.example"},
+    {"\"b@y.example\" <b@y.example>", "b@y.example", "b@y.example"},
+    {"Bob\n Smith <b@x.example>", "b@x.example", "Bob Smith"},
+    {"<>", "", ""},
+    {"Bob", "", "Bob"},
+    {"a@[192.0.2.1]", "a@[192.0.2.1]", ""},
+    {"\"quoted user\"@x.example", "\"quoted user\"@x.example", ""},
+    {"=?utf-8?q?B=2C_ob?= <b@x.example>", "b@x.example", "B, ob"},
+    {"'Bob' <b@x.example>", "b@x.example", "Bob"},
+};
+
+class HeaderValues : public ::testing::Test {
+ protected:
+  std::string read(std::string_view selector_text,
+                   std::initializer_list<std::pair<const char*, const char*>> fields) {
+    const std::vector<language::HeaderSelector> selectors{
+        language::parse_header_selector(selector_text)->selector};
+    const FieldTable table(selectors);
+    fields_.begin(&table);
+    for (const auto& [name, raw] : fields) fields_.add(name, raw, raw);
+    const auto value = fields_.value(selectors[0], 0, &decoder_, room_);
+    return value ? std::string(*value) : "(absent)";
+  }
+  static std::string with_bars(std::string text) {
+    for (char& c : text) {
+      if (c == '\n') c = '|';
+    }
+    return text;
+  }
+
+  HeaderFields fields_;
+  mime::ConverterCache converters_;
+  mime::HeaderDecoder decoder_{&converters_};
+  std::array<char, HeaderFields::kValueBytes> room_;
+};
+
+TEST_F(HeaderValues, addresses_and_names) {
+  for (const AddressCase& one : kAddressCases) {
+    const std::string addresses = read("To:addr", {{"To", one.field}});
+    const std::string names = read("To:name", {{"To", one.field}});
+    EXPECT_EQ(with_bars(addresses == "(absent)" ? "" : addresses), one.addresses) << one.field;
+    EXPECT_EQ(with_bars(names == "(absent)" ? "" : names), one.names) << one.field;
+  }
+}
+
+TEST_F(HeaderValues, joined_as_spamassassin_joins_them) {
+  EXPECT_EQ(read("Subject", {{"subject", "a"}, {"From", "x"}, {"SUBJECT", "b"}}), "a\nb\n");
+  EXPECT_EQ(read("Subject:first", {{"Subject", "a"}, {"Subject", "b"}}), "a\n");
+  EXPECT_EQ(read("Subject:last", {{"Subject", "a"}, {"Subject", "b"}}), "b\n");
+  EXPECT_EQ(read("Subject", {{"From", "x"}}), "(absent)");
+  EXPECT_EQ(read("Subject", {{"Subject", ""}}), "\n");
+  EXPECT_EQ(read("ToCc", {{"Cc", "c"}, {"To", "a"}, {"To", "b"}}), "a\nb\nc\n");
+  EXPECT_EQ(read("MESSAGEID", {{"Message-Id", "m"}, {"X-Message-Id", "x"}}), "x\nm\n");
+  EXPECT_EQ(read("ALL", {{"From", "f"}, {"To", "t"}}), "From: f\nTo: t\n");
+  EXPECT_EQ(read("ALL:raw", {{"From", " f"}, {"To", "  t"}}), "From: f\nTo:  t\n");
+  EXPECT_EQ(read("ToCc:raw", {{"To", " a\n\tb"}}), " a b\n");
+  EXPECT_EQ(read("To:raw", {{"To", " a\n\tb"}}), " a\n\tb\n");
+}
+
+TEST_F(HeaderValues, quota_keeps_one_field_from_pushing_out_another) {
+  const std::vector<language::HeaderSelector> selectors{
+      language::parse_header_selector("Subject")->selector,
+      language::parse_header_selector("X-Flood")->selector};
+  const FieldTable table(selectors);
+  fields_.begin(&table);
+  const std::string flood(16'000, 'f');
+  for (int i = 0; i < 100; ++i) fields_.add("X-Flood", flood, flood);
+  fields_.add("Subject", "here", "here");
+  EXPECT_EQ(fields_.value(selectors[0], 0, &decoder_, room_), "here\n");
+  EXPECT_LE(fields_.value(selectors[1], 1, &decoder_, room_)->size(),
+            HeaderFields::kQuotaBytes + 200);
+}
+
+TEST_F(HeaderValues, all_is_cut_at_whole_lines) {
+  const std::vector<language::HeaderSelector> selectors{
+      language::parse_header_selector("ALL")->selector};
+  const FieldTable table(selectors);
+  fields_.begin(&table);
+  const std::string line(1000, 'x');
+  for (int i = 0; i < 200; ++i) fields_.add("X", line, line);
+  const auto value = fields_.value(selectors[0], 0, &decoder_, room_);
+  // "X: " + 1000 + "\n" is 1,004 bytes; 65 of them fit 65,536.
+  EXPECT_EQ(value->size(), 65u * 1004);
+}
+
+TEST(FieldTable, more_names_than_it_holds_is_told) {
+  std::vector<language::HeaderSelector> selectors(FieldTable::kMostFields + 1);
+  for (size_t i = 0; i < selectors.size(); ++i) selectors[i].field = "x-" + std::to_string(i);
+  EXPECT_TRUE(FieldTable(selectors).overflowed());
+  selectors.pop_back();
+  EXPECT_FALSE(FieldTable(selectors).overflowed());
+}
+
+}  // namespace
+}  // namespace postern::scan

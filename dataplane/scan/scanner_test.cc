@@ -1,0 +1,209 @@
+#include "dataplane/scan/scanner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "dataplane/scan/message_file.h"
+#include "dataplane/scan/testing/allocation_count.h"
+#include "dataplane/scan/testing/rule_scan.h"
+#include "patterns/artefact/artefact.h"
+#include "patterns/compile/compiler.h"
+#include "patterns/language/reader.h"
+
+namespace postern::scan {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::string_view kRules = R"(
+header   SUBJECT  Subject =~ /prize/i
+score    SUBJECT  1.5
+body     BODY     /million dollars/
+score    BODY     2.25
+describe BODY     Speaks of much money
+uri      LINK     m{^https?://evil\.example/}
+score    LINK     1
+full     WIRE     /^X-Mark: here$/m
+score    WIRE     0.25
+rawbody  __TAG    /<b>/
+meta     BOTH     BODY && __TAG
+score    BOTH     10
+)";
+
+std::vector<uint8_t> octets(std::string_view text) { return {text.begin(), text.end()}; }
+
+class Scanner : public ::testing::Test {
+ protected:
+  explicit Scanner(std::string_view rules = kRules)
+      : set_(testing::compile_rules(rules)), scan_({}) {
+    EXPECT_TRUE(scratch_.prepare(*set_));
+  }
+  std::vector<std::string> names(const ScanResult& result) const {
+    std::vector<std::string> out;
+    for (uint32_t rule : result.rules) out.emplace_back(set_->rule_name(rule));
+    return out;
+  }
+  ScanResult scan(std::string_view message) {
+    return scan_message(scan_, set_, scratch_, octets(message));
+  }
+
+  std::shared_ptr<const SignatureSet> set_;
+  MessageScan::Scratch scratch_;
+  MessageScan scan_;
+};
+
+constexpr std::string_view kSpam =
+    "Subject: =?utf-8?q?A_Prize?=\r\nX-Mark: here\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    // <b>One</b> million dollars <a href="http://evil.example/x">go</a>
+    "PGI+T25lPC9iPiBtaWxsaW9uIGRvbGxhcnMgPGEgaHJlZj0iaHR0cDovL2V2aWwuZXhhbXBsZS94\r\n"
+    "Ij5nbzwvYT4=\r\n";
+
+TEST_F(Scanner, scores_a_message) {
+  const ScanResult result = scan(kSpam);
+  EXPECT_THAT(names(result), ElementsAre("SUBJECT", "BODY", "LINK", "WIRE", "BOTH"));
+  EXPECT_DOUBLE_EQ(result.score, 15.0);
+  EXPECT_FALSE(result.failed);
+  EXPECT_EQ(result.confirmations_cut, 0u);
+  EXPECT_EQ(set_->rule_description(1), "Speaks of much money");
+  EXPECT_EQ(set_->digest().size(), 64u);
+}
+
+TEST_F(Scanner, ham_scores_nothing) {
+  const ScanResult result = scan("Subject: lunch\r\n\r\nAt noon?\r\n");
+  EXPECT_THAT(names(result), IsEmpty());
+  EXPECT_EQ(result.score, 0);
+}
+
+TEST_F(Scanner, segmentation_changes_nothing) {
+  const std::vector<std::string> whole = names(scan(kSpam));
+  for (size_t step : {1, 2, 7, 100}) {
+    scan_.begin(set_, &scratch_);
+    const std::vector<uint8_t> message = octets(kSpam);
+    for (size_t at = 0; at < message.size(); at += step) {
+      scan_.feed(std::span(message).subspan(at, std::min(step, message.size() - at)));
+    }
+    EXPECT_EQ(names(scan_.finish()), whole) << step;
+  }
+}
+
+TEST_F(Scanner, line_feeds_alone_do_as_well) {
+  std::string message(kSpam);
+  std::erase(message, '\r');
+  EXPECT_EQ(scan(message).score, 15.0);
+}
+
+TEST_F(Scanner, text_after_the_first_megabyte_is_seen) {
+  std::string message = "Subject: long\r\n\r\n";
+  while (message.size() < 3 * 1024 * 1024)
+    message += "Lorem ipsum dolor sit amet, consectetur.\r\n\r\n";
+  EXPECT_THAT(names(scan(message)), IsEmpty());
+  EXPECT_THAT(names(scan(message + "a million dollars\r\n")), ElementsAre("BODY"));
+}
+
+TEST_F(Scanner, messages_interleave_on_one_thread) {
+  MessageScan other({});
+  const std::vector<uint8_t> spam = octets(kSpam);
+  const std::vector<uint8_t> ham = octets("Subject: x\r\n\r\nhello\r\n");
+  scan_.begin(set_, &scratch_);
+  other.begin(set_, &scratch_);
+  scan_.feed(std::span(spam).first(100));
+  other.feed(ham);
+  scan_.feed(std::span(spam).subspan(100));
+  EXPECT_EQ(other.finish().score, 0);
+  EXPECT_EQ(scan_.finish().score, 15.0);
+}
+
+TEST_F(Scanner, a_message_keeps_its_set_alive) {
+  std::weak_ptr<const SignatureSet> watch = set_;
+  scan_.begin(set_, &scratch_);
+  set_.reset();
+  EXPECT_FALSE(watch.expired());
+  scan_.feed(octets(kSpam));
+  EXPECT_EQ(scan_.finish().score, 15.0);
+  scan_.begin(nullptr, &scratch_);
+  EXPECT_TRUE(watch.expired());
+}
+
+TEST_F(Scanner, without_a_set_a_message_is_read_for_its_observer) {
+  struct Observer : mime::RenderSink {
+    void header(std::string_view name, std::string_view, std::string_view) override {
+      seen += name;
+    }
+    void body(std::string_view) override {}
+    void rawbody(std::string_view) override {}
+    void uri(std::string_view) override {}
+    void part(const mime::Part& part) override { seen += part.content_type; }
+    std::string seen;
+  } observer;
+  scan_.observe(&observer);
+  const ScanResult result =
+      scan_message(scan_, nullptr, scratch_, octets("Subject: x\r\n\r\nhello\r\n"));
+  EXPECT_EQ(result.score, 0);
+  EXPECT_EQ(observer.seen, "Subjecttext/plain");
+}
+
+TEST_F(Scanner, nothing_is_allocated_while_a_message_passes) {
+  const std::vector<uint8_t> message = octets(kSpam);
+  (void)scan_message(scan_, set_, scratch_, message);
+  const uint64_t before = testing::allocations();
+  const ScanResult result = scan_message(scan_, set_, scratch_, message);
+  EXPECT_EQ(testing::allocations() - before, 0u);
+  EXPECT_EQ(result.score, 15.0);
+}
+
+class Loading : public ::testing::Test {
+ protected:
+  Loading() {
+    path_ = std::filesystem::temp_directory_path() /
+            ("postern-loading-test-" + std::to_string(getpid()));
+    language::Reader reader;
+    reader.read_text("test.cf", "body A /a/\n");
+    artefact_ = compile::compile(*reader.finish(), {})->artefact;
+  }
+  ~Loading() override { std::filesystem::remove(path_); }
+  std::string load_error() {
+    EXPECT_TRUE(artefact::write(artefact_, path_));
+    const auto set = SignatureSet::load(path_);
+    return set ? "loaded" : set.error();
+  }
+
+  std::filesystem::path path_;
+  artefact::Artefact artefact_;
+};
+
+// The head of a serialised database (hs 5.4: db_header): magic, version, length, platform.
+TEST_F(Loading, databases_of_another_hyperscan_or_processor_are_refused) {
+  EXPECT_EQ(load_error(), "loaded");
+  const artefact::Artefact good = artefact_;
+  artefact_.databases[0].bytes[5] ^= 0x7;
+  EXPECT_THAT(load_error(), HasSubstr("was compiled for Hyperscan"));
+  artefact_ = good;
+  artefact_.databases[0].bytes[12] ^= 0x40;
+  EXPECT_THAT(load_error(), HasSubstr("was compiled for another processor"));
+  EXPECT_THAT(load_error(), HasSubstr("compile the set again on this machine"));
+  artefact_ = good;
+  artefact_.databases[0].bytes[artefact_.databases[0].bytes.size() / 2] ^= 1;
+  EXPECT_THAT(load_error(), HasSubstr("Hyperscan refuses"));
+  artefact_ = good;
+  artefact_.databases[0].bytes.resize(3);
+  EXPECT_THAT(load_error(), HasSubstr("Hyperscan refuses"));
+  artefact_ = good;
+  artefact_.databases.push_back(good.databases[0]);
+  EXPECT_THAT(load_error(), HasSubstr("two databases for one target"));
+}
+
+TEST_F(Loading, a_missing_file_is_named) {
+  const auto set = SignatureSet::load("/nonexistent/set.psig");
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error(), HasSubstr("/nonexistent/set.psig: cannot be opened"));
+}
+
+}  // namespace
+}  // namespace postern::scan
