@@ -170,7 +170,8 @@ def sanitize(_):
 
 def threads(_):
     tree = Tree("build-tsan", "-Dsanitize=thread", *flavour(optimization=1))
-    return tree.run_tests("unit", "fixtures", names=THREADED, environment={"TSAN_OPTIONS": "halt_on_error=1"})
+    return tree.run_tests("unit", "fixtures", names=THREADED, environment={
+        "TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT / 'tests/tsan.supp'}"})
 
 
 def fuzz(_):
