@@ -117,8 +117,10 @@ const char* HtmlText::in_text(const char* p, const char* end) {
   if (stop == end) return end;
   if (*stop == '\xe2') {
     // SpamAssassin takes typographic double quotes in mark-up for plain ones, and its rules rely on
-    // that. Characters come whole.
-    const std::string_view sequence = between(stop, end).substr(0, 3);
+    // that. Characters come whole, but may be cut short in the mail itself.
+    size_t length = 1;
+    while (length < 3 && stop + length < end && (stop[length] & 0xc0) == 0x80) ++length;
+    const std::string_view sequence = between(stop, end).substr(0, length);
     text(sequence == "\u201c" || sequence == "\u201d" ? "\"" : sequence);
     return stop + sequence.size();
   }
