@@ -327,6 +327,7 @@ Expected<ordered_json> run(const Arguments& arguments) {
     if (!bench) return std::unexpected(bench.error());
     out["inputs"].push_back({{"input", group->input},
                              {"set", group->set},
+                             {"open_connections", group->open},
                              {"messages", (*bench)->messages().size()},
                              {"mean_octets", std::round(mean_octets((*bench)->messages()))},
                              {"refused", (*bench)->refused()}});

@@ -65,7 +65,7 @@ def print_messages(out, rows):
         return
     print('\nWhole messages through one worker, in memory (per second of one core\'s CPU time)')
     for entry in out['inputs']:
-        print(f'  {entry["input"]} with {entry["set"]}: {entry["messages"]} messages, {entry["mean_octets"]:,.0f} octets '
+        print(f'  {entry["input"]}.{entry["open_connections"]} with {entry["set"]}: {entry["messages"]} messages, {entry["mean_octets"]:,.0f} octets '
               f'in the mean, {entry["refused"]} refused; {entry["origin"]}')
     table = [('row', 'rate', 'each', 'spread', 'MB/s', 'time × that of', '')]
     for row in rows:
