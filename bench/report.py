@@ -65,8 +65,8 @@ def print_messages(out, rows):
         return
     print('\nWhole messages through one worker, in memory (per second of one core\'s CPU time)')
     for entry in out['inputs']:
-        print(f'  {entry["input"]}.{entry["open_connections"]} with {entry["set"]}: {entry["messages"]} messages, {entry["mean_octets"]:,.0f} octets '
-              f'in the mean, {entry["refused"]} refused; {entry["origin"]}')
+        print(f'  {entry["input"]}.{entry["open_connections"]} with {entry["set"]}: {entry["messages"]} messages, '
+              f'{entry["mean_octets"]:,.0f} octets in the mean, {entry["refused"]} refused; {entry["origin"]}')
     table = [('row', 'rate', 'each', 'spread', 'MB/s', 'time × that of', '')]
     for row in rows:
         ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
