@@ -1,5 +1,6 @@
 #include "dataplane/scan/full_text.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace postern::scan {
@@ -12,17 +13,26 @@ void FullText::begin(Matcher* matcher) {
   carriage_return_ = false;
 }
 
-void FullText::put(char c) {
-  if (used_ == kWindowBytes) next_window();
-  window_[used_++] = c;
+void FullText::put(std::string_view text) {
+  while (!text.empty()) {
+    if (used_ == kWindowBytes) next_window();
+    const size_t length = std::min<size_t>(text.size(), kWindowBytes - used_);
+    std::memcpy(window_.get() + used_, text.data(), length);
+    used_ += static_cast<uint32_t>(length);
+    text.remove_prefix(length);
+  }
 }
 
 void FullText::feed(std::span<const uint8_t> bytes) {
   if (matcher_ == nullptr) return;
-  for (const uint8_t byte : bytes) {
-    if (carriage_return_ && byte != '\n') put('\r');
-    carriage_return_ = byte == '\r';
-    if (!carriage_return_) put(static_cast<char>(byte));
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  while (!rest.empty()) {
+    if (carriage_return_ && rest[0] != '\n') put("\r");
+    const size_t end = rest.find('\r');
+    carriage_return_ = end != rest.npos;
+    put(rest.substr(0, end));
+    if (!carriage_return_) break;
+    rest.remove_prefix(end + 1);
   }
 }
 
@@ -37,7 +47,7 @@ void FullText::next_window() {
 
 void FullText::finish() {
   if (matcher_ == nullptr) return;
-  if (carriage_return_) put('\r');
+  if (carriage_return_) put("\r");
   matcher_->match_window({window_.get(), used_}, context_ > 0 ? 1 : 0, context_, true);
 }
 

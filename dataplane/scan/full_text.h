@@ -23,7 +23,7 @@ class FullText {
   void finish();
 
  private:
-  void put(char c);
+  void put(std::string_view text);
   void next_window();
 
   Matcher* matcher_ = nullptr;

@@ -10,7 +10,7 @@
 
 namespace postern::compile {
 
-// True when `form` compiles within `seconds`. Call it while the process has one thread.
+// True when `form` compiles within `seconds` of processor time. Call it while the process has one thread.
 bool compiles_in_time(const HyperscanForm& form, unsigned seconds);
 
 }  // namespace postern::compile
