@@ -32,7 +32,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FUZZ_SECONDS = 12
 # The unit tests whose code is shared between threads; the rest runs on one and gains nothing there.
-THREADED = ("verdict", "signature_handover", "loop", "agent", "ledger", "control")
+# Not `loop`: DPDK's rings order their plain loads and stores by barriers, which the sanitizer cannot
+# see, so that it would report every frame that passes one.
+THREADED = ("verdict", "signature_handover", "agent", "ledger", "control")
 
 
 @dataclass

@@ -63,7 +63,7 @@ class ElementBuffer {
   void append(std::string_view text) {
     const size_t room = capacity_ - used_ - kJointBytes;
     const size_t length = std::min(text.size(), room);
-    std::memcpy(text_.get() + used_, text.data(), length);
+    std::copy_n(text.begin(), length, text_.get() + used_);
     used_ += static_cast<uint32_t>(length);
   }
 

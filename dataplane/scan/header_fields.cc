@@ -24,7 +24,7 @@ class Appender {
   explicit Appender(std::span<char> out) : out_(out) {}
   void put(std::string_view text) {
     const size_t length = std::min(text.size(), out_.size() - made_);
-    std::memcpy(out_.data() + made_, text.data(), length);
+    std::copy_n(text.begin(), length, out_.data() + made_);
     made_ += length;
   }
   // A folded line end and the white space after it become one blank.
@@ -139,7 +139,7 @@ void HeaderFields::append_line(Text& all, std::string_view name, std::string_vie
   if (length > kAllBytes - all.used) return;
   char* out = all.bytes.get() + all.used;
   for (std::string_view piece : {name, separator, value, std::string_view("\n")}) {
-    std::memcpy(out, piece.data(), piece.size());
+    std::copy_n(piece.begin(), piece.size(), out);
     out += piece.size();
   }
   all.used += static_cast<uint32_t>(length);

@@ -21,7 +21,7 @@ void Endpoint::begin(const Start& start) {
 
 bool Endpoint::say(std::string_view text) {
   if (fin_queued_ || text.size() > kTextBytes - used_) return false;
-  std::memcpy(text_.data() + used_, text.data(), text.size());
+  std::copy(text.begin(), text.end(), text_.data() + used_);
   used_ = static_cast<uint16_t>(used_ + text.size());
   answer_due_ = true;
   return true;
