@@ -58,6 +58,7 @@ void Admission::syn(const Arrival& arrival, const Now& now) {
                                                 arrival.flow->state == FlowState::kRefusing);
   if (verdict.treatment == Treatment::kRefuse) {
     if (live) return discard(arrival.frame, Counter::kDropSynInFlow);
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
     counters_->add(Counter::kSynsAnswered);
     syn_answers_.answer(*arrival.frame, tcp, arrival.side, arrival.hash, now);
     return discard(arrival.frame, Counter::kDropRefused);
@@ -85,6 +86,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
   const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
     begun_.insert(arrival.hash, now.monotonic_us);
     const bool displaced = handshakes_.remember({.connection = arrival.hash,
                                                  .client_initial = {tcp.ack.value - 1},
@@ -107,12 +109,14 @@ void Admission::stray_syn(const Arrival& arrival) {
   pass_on(arrival, Counter::kFramesNotInspected);
 }
 
+bool Admission::begins(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  return arrival.to_server && tcp.has(packet::kAck) && !tcp.has(packet::kRst) &&
+         completes_handshake(arrival, now);
+}
+
 void Admission::unknown(const Arrival& arrival, const Now& now) {
   const TcpPacket& tcp = arrival.tcp;
-  if (arrival.to_server && tcp.has(packet::kAck) && !tcp.has(packet::kRst) &&
-      completes_handshake(arrival, now)) {
-    return;
-  }
   if (connections_->unread(arrival.hash, now)) {
     return pass_on(arrival, Counter::kFramesNotInspected);
   }
@@ -138,7 +142,6 @@ bool Admission::open_before_us(const Arrival& arrival, const Now& now) {
          !begun_.contains(arrival.hash, now.monotonic_us);
 }
 
-// True: the segment has been dealt with.
 bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
   const TcpPacket& tcp = arrival.tcp;
   const verdict::Verdict verdict = verdicts_->lookup(tcp.source, now.wall_s());

@@ -40,7 +40,10 @@ class Admission {
   // A SYN the other way round: of a connection that is not mail, or of one that both ends open at
   // once (RFC 9293 figure 7).
   void stray_syn(const Arrival& arrival);
-  // Any other segment, without a flow.
+  // Any other segment of a connection without a flow, or whose flow may be about to be renewed.
+  // True: it completes a handshake and has been dealt with.
+  bool begins(const Arrival& arrival, const Now& now);
+  // One without a flow that begins nothing.
   void unknown(const Arrival& arrival, const Now& now);
 
   // SYN-ACKs of ours that nobody answered are repeated.

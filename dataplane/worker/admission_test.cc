@@ -375,14 +375,16 @@ TEST(FailMode, MemoryOpenLetsThroughWhatFindsNone) {
     }
     {
       SCOPED_TRACE("held bytes");
-      config.worker_held_bytes = 2 * 2176;
+      config.worker_held_bytes = 3 * 2176;
       Wire wire(config);
-      Dialogue d = client(wire, 1);
-      d.until_data();
-      d.client("one");
-      d.client("two");
-      const Packet third = d.client_packet("three");
-      const auto sent = wire.from_client(third);
+      Dialogue first = client(wire, 1), second = client(wire, 2), third = client(wire, 3);
+      for (Dialogue* d : {&first, &second, &third}) d->until_data();
+      first.client("one");
+      first.client("two");
+      second.client("three");
+      const Packet fourth = third.client_packet("four");
+      const auto sent = wire.from_client(fourth);
+      EXPECT_EQ(wire.counters.get(Counter::kDropHeldCap), open ? 0u : 1u);
       EXPECT_EQ(sent.size(), open ? 1u : 0u);
     }
   }

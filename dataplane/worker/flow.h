@@ -61,6 +61,7 @@ struct alignas(64) Flow : TimerEntry {
   bool closing = false;      // a RST that counts went by, or the FIN of an unread connection
   bool server_seen = false;  // the server has spoken since the handshake
   bool server_gone = false;  // the server answered a RST of ours with its own
+  bool renewal = false;      // a new connection of the same key may be beginning
   uint8_t resets_left = 0;   // kEnding: how often the server is told yet
   uint16_t client_port = 0, server_port = 0;
   uint16_t server_window = 0;  // as on the wire, last seen
