@@ -59,7 +59,7 @@ TEST(Handshakes, TheOldestOfABucketGivesWayAndAgeEndsThem) {
 }
 
 TEST(ConnectionFilter, RemembersForOneToTwoGenerations) {
-  ConnectionFilter filter(1'000'000);
+  ConnectionFilter filter(1 << 16, 1'000'000);
   filter.insert(0x1234567890abcdef, 5'000'000);
   EXPECT_FALSE(filter.contains(0xfedcba0987654321, 5'000'000));
   EXPECT_TRUE(filter.contains(0x1234567890abcdef, 6'500'000));  // which renews it

@@ -11,6 +11,7 @@ using packet::kSyn;
 PipelineConfig Wire::small() {
   PipelineConfig config;
   config.flows = 16;
+  config.handshakes = 64;
   config.messages_in_flight = 4;
   config.transactions = 16;
   config.answers = config.blocked_answers = 4;
