@@ -20,6 +20,7 @@ constexpr uint32_t kSessions = 100'000;
 
 PipelineConfig ample() {
   PipelineConfig config = Wire::small();
+  config.idle_timeout_s = 60;  // so that sessions see it
   config.flow_retained_bytes = 96 * 2176;
   config.flow_out_of_order_bytes = 96 * 2176;
   return config;
@@ -27,7 +28,7 @@ PipelineConfig ample() {
 
 // Allowances that a session meets.
 PipelineConfig tight() {
-  PipelineConfig config = Wire::small();
+  PipelineConfig config = ample();
   config.flow_retained_bytes = 9 * 2176;
   config.flow_out_of_order_bytes = 4 * 2176;
   config.worker_held_bytes = 12 * 2176;
@@ -42,12 +43,14 @@ struct Course {
     wire.now.monotonic_us = (wire.now.monotonic_us / 1'000'000'000 + 1) * 1'000'000'000;
     SeededChoices choices(seed);
     Adversary adversary(wire, referee, choices, counts);
+    adversary.client_port = static_cast<uint16_t>(1024 + sessions++ % 60'000);
     adversary.verbose = verbose;
     return adversary.run();
   }
   Referee referee;
   Wire wire;
   OddityCounts counts;
+  uint32_t sessions = 0;
 };
 
 struct Courses {

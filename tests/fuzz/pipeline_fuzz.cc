@@ -24,6 +24,7 @@ struct Course {
   explicit Course(bool tight) : wire(config(tight), &referee) {}
   static PipelineConfig config(bool tight) {
     PipelineConfig config = Wire::small();
+    config.idle_timeout_s = 60;
     config.flow_retained_bytes = (tight ? 9 : 96) * 2176;
     config.flow_out_of_order_bytes = (tight ? 4 : 96) * 2176;
     return config;
@@ -43,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static OddityCounts counts;
   InputChoices choices({data + 1, size - 1});
   Adversary adversary(course.wire, course.referee, choices, counts);
+  // The pipeline may remember connections: each input has its own.
+  static uint16_t port = 1024;
+  adversary.client_port = port = port == 65535 ? 1024 : port + 1;
   adversary.verbose = std::getenv("POSTERN_MODEL_VERBOSE") != nullptr;
   const std::string wrong = adversary.run();
   if (!wrong.empty()) {

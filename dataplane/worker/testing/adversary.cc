@@ -70,6 +70,7 @@ void Adversary::choose_hosts() {
   const bool six = chance(4, Oddity::kIpv6);
   path_.client = six ? kClient6 : kClient4;
   path_.server = six ? kServer6 : kServer4;
+  path_.client_port = client_port;
   if (chance(6, Oddity::kVlan)) path_.vlans = {7};
   if (path_.vlans.size() == 1 && choices_.one_in(2)) path_.vlans.push_back(9);
 }

@@ -27,6 +27,8 @@ class Adversary {
   // Plays the session to its end, on a pipeline without flows, and leaves it so. What is wrong, or
   // nothing.
   std::string run();
+  // The client's port: another one for each session on a pipeline, which may remember connections.
+  uint16_t client_port = 40000;
   // Prints every segment on its way.
   bool verbose = false;
 
