@@ -21,6 +21,8 @@ constexpr uint32_t kSessions = 100'000;
 PipelineConfig ample() {
   PipelineConfig config = Wire::small();
   config.idle_timeout_s = 60;  // so that sessions see it
+  // Whatever is unknown might have been open before us.
+  config.mid_stream_window_s = 4'000'000'000;
   config.flow_retained_bytes = 96 * 2176;
   config.flow_out_of_order_bytes = 96 * 2176;
   return config;
@@ -29,6 +31,7 @@ PipelineConfig ample() {
 // Allowances that a session meets.
 PipelineConfig tight() {
   PipelineConfig config = ample();
+  config.mid_stream_window_s = 1;
   config.flow_retained_bytes = 9 * 2176;
   config.flow_out_of_order_bytes = 4 * 2176;
   config.worker_held_bytes = 12 * 2176;
