@@ -34,7 +34,7 @@ TEST(ModelCases, AnOctetInTheFinsPlaceDoesNotPass) {
   Packet alone = first;
   alone.seq = first.seq + static_cast<uint32_t>(spam.size());
   alone.flags = kAck | kPsh;
-  alone.payload = "\n";
+  alone.payload.assign(1, '\n');
   for (const Sent& sent : wire.from_client(alone)) EXPECT_EQ(sent.segment.payload, "");
   Packet again = first;
   again.flags = kAck | kPsh;

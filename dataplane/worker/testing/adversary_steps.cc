@@ -208,7 +208,7 @@ void Adversary::send_keep_alive() {
   const uint32_t next = choices_.one_in(2) ? acknowledged_ : sent_;
   Segment probe = data(next - 1, 0, 0);
   if (chance(2, Oddity::kKeepAliveGarbage)) {
-    probe.payload = "?";
+    probe.payload.push_back('?');
   } else {
     count(Oddity::kKeepAlive);
   }

@@ -40,8 +40,7 @@ class Receiver {
   static constexpr int32_t kReach = 1024;
 
   void open(const Habits& habits, packet::SeqNum first_byte);
-  // A segment that the host takes for one of its connection. `old_syn`: its SYN lies before what
-  // is expected, and the host goes on with the rest. False: its data did not count.
+  // A segment that the host takes for one of this connection. False: it did not count at all.
   bool receive(const Segment& segment, bool checksums_right, uint32_t window);
   // The host's connection is over: nothing is read any more.
   void stop() { finished_ = true; }

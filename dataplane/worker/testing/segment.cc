@@ -90,14 +90,14 @@ std::optional<Path::Arrived> Path::read(packet::Frame& frame, bool to_server) co
       tcp.source_port != (to_server ? client_port : server_port)) {
     return {};
   }
-  Arrived arrived{{.seq = tcp.seq,
-                   .ack = tcp.ack,
-                   .flags = tcp.flags,
-                   .window = tcp.window,
-                   .hops = frame.data()[tcp.l3_offset + (tcp.is_v6 ? 7 : 8)],
-                   .timestamps = packet::parse_timestamps(frame, tcp),
-                   .payload = {}},
-                  packet::checksums_right(frame, tcp)};
+  Arrived arrived;
+  arrived.right = packet::checksums_right(frame, tcp);
+  arrived.segment.seq = tcp.seq;
+  arrived.segment.ack = tcp.ack;
+  arrived.segment.flags = tcp.flags;
+  arrived.segment.window = tcp.window;
+  arrived.segment.hops = frame.data()[tcp.l3_offset + (tcp.is_v6 ? 7 : 8)];
+  arrived.segment.timestamps = packet::parse_timestamps(frame, tcp);
   const uint8_t* header = frame.data() + tcp.l4_offset;
   arrived.segment.urgent_pointer = static_cast<uint16_t>(header[18] << 8 | header[19]);
   const auto payload = tcp.payload(frame);

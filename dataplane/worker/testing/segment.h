@@ -40,7 +40,7 @@ struct Path {
   // this path's. `right`: whether its checksums are.
   struct Arrived {
     Segment segment;
-    bool right;
+    bool right = false;
   };
   std::optional<Arrived> read(packet::Frame& frame, bool to_server) const;
 };
