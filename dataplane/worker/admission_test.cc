@@ -374,6 +374,23 @@ TEST(FailMode, MemoryOpenLetsThroughWhatFindsNone) {
       config.messages_in_flight = 4;
     }
     {
+      SCOPED_TRACE("transactions");
+      config.transactions = 1;
+      Wire wire(config);
+      Dialogue first = client(wire, 1), second = client(wire, 2);
+      first.until_data();
+      second.open();
+      second.server("220 mx\r\n");
+      second.client("HELO x\r\n");
+      second.server("250 mx\r\n");
+      const Packet mail = second.client_packet("MAIL FROM:<a@b.example>\r\n");
+      wire.from_client(mail);
+      EXPECT_EQ(wire.from_client(mail) == as_sent(mail, Side::kOutside), open);
+      EXPECT_EQ(wire.counters.get(Counter::kConnectionsLetThrough), open ? 1u : 0u);
+      EXPECT_EQ(wire.counters.get(Counter::kDropTransactionCap), open ? 0u : 2u);
+      config.transactions = 16;
+    }
+    {
       SCOPED_TRACE("held bytes");
       config.worker_held_bytes = 3 * 2176;
       Wire wire(config);

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataplane/packet/bytes.h"
+#include <algorithm>
+
+#include "dataplane/packet/checksum.h"
 #include "dataplane/worker/testing/wire.h"
 
 namespace postern::worker {
@@ -293,6 +295,42 @@ TEST_F(Adversary, CongestionMarksSurviveOurEdits) {
   Packet expected = second;
   expected.payload = "innocent";
   EXPECT_EQ(wire.from_client(second), as_sent(expected, Side::kOutside));
+}
+
+// SACK, window scaling, MSS, timestamps and ECN are the ends' own affair (RFC 2018, 7323,
+// 9293 3.7.1, 3168): what we do not edit leaves as it came, to the last octet.
+TEST_F(Adversary, WhatTheEndsAgreeOnPassesOctetForOctet) {
+  Packet syn{.from = "192.0.2.7:40009", .seq = 7, .flags = kSyn | kEce | kCwr};
+  syn.timestamps = Timestamps{1, 0};
+  syn.maximum_segment_size = 1380;
+  syn.window_scale = 9;
+  Packet data = d.client_packet("text", kAck | kPsh | kCwr);
+  data.timestamps = Timestamps{1, 2};
+  Packet sack = d.client_packet("", kAck);
+  sack.timestamps = Timestamps{1, 2};
+  auto blocks = sack.bytes();
+  blocks.resize(14 + 20 + 20 + 12);  // no padding behind it
+  // NOP NOP SACK 5000-5100 in the place of NOP NOP timestamps.
+  const uint8_t option[] = {1, 1, 5, 10, 0, 0, 0x13, 0x88, 0, 0, 0x13, 0xec};
+  std::ranges::copy(option, blocks.end() - 12);
+  packet::Frame frame{.buffer = blocks.data(),
+                      .capacity = static_cast<uint32_t>(blocks.size()),
+                      .offset = 0,
+                      .length = static_cast<uint32_t>(blocks.size())};
+  packet::fill_checksums(frame);
+  std::vector<uint8_t> left;
+  wire.tap = [&](packet::Frame& sent, Side) {
+    left.assign(sent.data(), sent.data() + sent.length);
+  };
+  for (const auto& bytes : {syn.bytes(), data.bytes(), blocks}) {
+    wire.in_bytes(bytes, Side::kInside);
+    EXPECT_EQ(left, bytes);
+  }
+  // Path MTU discovery: an ICMP message is not mail (RFC 1191).
+  std::vector<uint8_t> icmp = data.bytes();
+  icmp[14 + 9] = 1;
+  wire.in_bytes(icmp, Side::kOutside);
+  EXPECT_EQ(left, icmp);
 }
 
 TEST(Timestamps, TheResetToTheServerCarriesTheConnections) {
