@@ -29,7 +29,8 @@
     "segments whose urgent mark was taken off, so that the receiver reads what was scanned")       \
   X(kDropMalformed, "drop_malformed",                                                              \
     "mail frames dropped: headers inconsistent with their lengths")                                \
-  X(kDropFragment, "drop_fragment", "first IP fragments of mail segments dropped")                 \
+  X(kDropFragment, "drop_fragment",                                                                \
+    "IP fragments of mail dropped where nothing puts them together")                               \
   X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")               \
   X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")           \
   X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                   \
@@ -75,7 +76,23 @@
   X(kScanErrors, "scan_errors", "matcher calls that returned an error")                            \
   X(kAnomalies, "anomalies", "protocol anomalies recorded in events")                              \
   X(kEventsLost, "events_lost", "events not reported: the event queue was full")                   \
-  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")
+  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")        \
+  X(kFragmentsJoined, "fragments_joined",                                                          \
+    "IP fragments of mail put together; the segments they make up count as frames_in")             \
+  X(kDropFragmentMalformed, "drop_fragment_malformed",                                             \
+    "IP fragments of mail dropped: lengths that no datagram can have")                             \
+  X(kDropFragmentHidden, "drop_fragment_hidden",                                                   \
+    "IP fragments dropped: headers behind which mail could hide (RFC 7112)")                       \
+  X(kDropFragmentOverlap, "drop_fragment_overlap",                                                 \
+    "IP fragments dropped: they overlap others of their datagram, all of which is dropped")        \
+  X(kDropFragmentDuplicate, "drop_fragment_duplicate",                                             \
+    "IP fragments of mail dropped: received before")                                               \
+  X(kDropFragmentMany, "drop_fragment_many",                                                       \
+    "IP fragments dropped: their datagram is in more pieces than can be put together")             \
+  X(kDropFragmentTimeout, "drop_fragment_timeout",                                                 \
+    "IP fragments dropped: the rest of their datagram did not come in time")                       \
+  X(kDropFragmentTable, "drop_fragment_table",                                                     \
+    "IP fragments dropped: newer datagrams took their place (see limits.fragments)")
 
 namespace postern {
 
