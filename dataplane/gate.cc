@@ -87,8 +87,9 @@ std::expected<void, std::string> Gate::make_distributor() {
     receive[side] = ports::RxLane::from_queue(ports_[side]->id(), 0);
     transmit[side] = ports::TxLane::to_queue(ports_[side]->id(), 0);
   }
-  auto distributor = worker::Distributor::create(
-      settings_.workers, receive, transmit, !workers_send_themselves_, settings_.idle_sleep_us);
+  auto distributor = worker::Distributor::create(settings_.workers, receive, transmit,
+                                                 !workers_send_themselves_, settings_.idle_sleep_us,
+                                                 settings_.reassembly, frames_.get(), &clock_);
   if (!distributor) return std::unexpected(distributor.error());
   distributor_ = std::move(*distributor);
   return {};
@@ -96,6 +97,7 @@ std::expected<void, std::string> Gate::make_distributor() {
 
 worker::WorkerLanes Gate::lanes_of(uint16_t worker) const {
   worker::WorkerLanes lanes;
+  if (distribution_ != Distribution::kSoftware) lanes.reassembly = settings_.reassembly;
   const uint16_t queue = distribution_ == Distribution::kSingle ? uint16_t{0} : worker;
   for (size_t side = 0; side < 2; ++side) {
     const uint16_t port = ports_[side]->id();

@@ -17,6 +17,12 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
                                    &worker->transmitter_, &worker->counters_);
   if (!pipeline) return std::unexpected(pipeline.error());
   worker->pipeline_ = std::move(*pipeline);
+  if (lanes.reassembly) {
+    auto reassembly =
+        ports::Reassembly::create(*lanes.reassembly, surroundings.frames, &worker->counters_);
+    if (!reassembly) return std::unexpected(reassembly.error());
+    worker->reassembly_ = std::move(*reassembly);
+  }
   return worker;
 }
 
@@ -46,6 +52,7 @@ void Worker::run() {
     surroundings_.verdicts->quiescent(number_);
     rest_.after(received);
   }
+  if (reassembly_) reassembly_->clear();
   pipeline_->clear(surroundings_.clock->now());
   transmitter_.flush();
   publish_state();
@@ -58,8 +65,10 @@ uint32_t Worker::receive(packet::Side side, const Now& now) {
   const uint16_t received = lanes_.receive[static_cast<size_t>(side)].receive(burst.data(), kBurst);
   // Headers first: they are what each frame's path touches at once.
   for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
-  for (uint16_t i = 0; i < received; ++i) {
-    packet::Frame* frame = surroundings_.frames->attach(burst[i]);
+  std::span<rte_mbuf*> whole(burst.data(), received);
+  if (reassembly_) whole = reassembly_->reassemble(whole, side, now);
+  for (rte_mbuf* mbuf : whole) {
+    packet::Frame* frame = surroundings_.frames->attach(mbuf);
     if (frame != nullptr)
       pipeline_->process(frame, side, now);
     else

@@ -13,12 +13,14 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "dataplane/counters.h"
 #include "dataplane/ports/clock.h"
 #include "dataplane/ports/lane.h"
 #include "dataplane/ports/mbuf_frame_source.h"
+#include "dataplane/ports/reassembly.h"
 #include "dataplane/ports/transmitter.h"
 #include "dataplane/scan/scanner.h"
 #include "dataplane/worker/idle_rest.h"
@@ -40,6 +42,8 @@ struct SignatureChange {
 struct WorkerLanes {
   std::array<ports::RxLane, 2> receive;  // by packet::Side
   std::array<ports::LaneTransmitter::Way, 2> transmit;
+  // Frames come straight from ports, fragments among them; a distributor does it for its workers.
+  std::optional<ports::ReassemblyConfig> reassembly;
 };
 
 // What all workers share; outlives them.
@@ -91,6 +95,7 @@ class Worker {
   IdleRest rest_;
   Counters counters_;
   ports::LaneTransmitter transmitter_;
+  std::unique_ptr<ports::Reassembly> reassembly_;  // null: nothing to put together
   std::unique_ptr<Pipeline> pipeline_;
 
   SignatureChange mailbox_;  // the main thread's while not full, the worker's while full
