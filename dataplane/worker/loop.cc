@@ -3,6 +3,7 @@
 #include <rte_prefetch.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "dataplane/verdict/verdict_table.h"
@@ -43,14 +44,16 @@ void Worker::run() {
   read_mailbox();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const Now now = surroundings_.clock->now();
-    uint32_t received = receive(packet::Side::kInside, now);
-    received += receive(packet::Side::kOutside, now);
+    const uint32_t inside = receive(packet::Side::kInside, now);
+    const uint32_t outside = receive(packet::Side::kOutside, now);
+    pipeline_->set_overloaded(
+        overload_.after(inside == kBurst || outside == kBurst, now.monotonic_us));
     pipeline_->expire(now);
     transmitter_.flush();
     read_mailbox();
     publish_state();
     surroundings_.verdicts->quiescent(number_);
-    rest_.after(received);
+    rest_.after(inside + outside);
   }
   if (reassembly_) reassembly_->clear();
   pipeline_->clear(surroundings_.clock->now());
@@ -67,14 +70,23 @@ uint32_t Worker::receive(packet::Side side, const Now& now) {
   for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
   std::span<rte_mbuf*> whole(burst.data(), received);
   if (reassembly_) whole = reassembly_->reassemble(whole, side, now);
-  for (rte_mbuf* mbuf : whole) {
-    packet::Frame* frame = surroundings_.frames->attach(mbuf);
-    if (frame != nullptr)
-      pipeline_->process(frame, side, now);
+  // Fragments that become segments can be more frames than came in.
+  for (size_t at = 0; at < whole.size(); at += kBurst)
+    process(whole.subspan(at, std::min<size_t>(kBurst, whole.size() - at)), side, now);
+  return received;
+}
+
+void Worker::process(std::span<rte_mbuf*> burst, packet::Side side, const Now& now) {
+  std::array<packet::Frame*, kBurst> frames;
+  size_t count = 0;
+  for (rte_mbuf* mbuf : burst) {
+    frames[count] = surroundings_.frames->attach(mbuf);
+    if (frames[count] != nullptr)
+      ++count;
     else
       counters_.add(Counter::kDropOversize);
   }
-  return received;
+  pipeline_->process({frames.data(), count}, side, now);
 }
 
 void Worker::read_mailbox() {

@@ -14,6 +14,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "dataplane/counters.h"
@@ -24,6 +25,7 @@
 #include "dataplane/ports/transmitter.h"
 #include "dataplane/scan/scanner.h"
 #include "dataplane/worker/idle_rest.h"
+#include "dataplane/worker/overload.h"
 #include "dataplane/worker/pipeline.h"
 
 namespace postern::verdict {
@@ -86,6 +88,7 @@ class Worker {
   Worker(uint32_t number, const WorkerSurroundings& surroundings, const WorkerLanes& lanes,
          uint32_t idle_sleep_us);
   uint32_t receive(packet::Side side, const Now& now);
+  void process(std::span<rte_mbuf*> burst, packet::Side side, const Now& now);
   void read_mailbox();
   void publish_state();
 
@@ -93,6 +96,7 @@ class Worker {
   const WorkerSurroundings surroundings_;
   const WorkerLanes lanes_;
   IdleRest rest_;
+  Overload overload_;
   Counters counters_;
   ports::LaneTransmitter transmitter_;
   std::unique_ptr<ports::Reassembly> reassembly_;  // null: nothing to put together
