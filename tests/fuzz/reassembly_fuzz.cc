@@ -65,8 +65,8 @@ void judge(const Bytes& out, const std::multiset<Bytes>& came) {
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   std::vector<std::string> arguments{
-      "fuzz",           "--no-huge",   "--no-pci", "--no-shconf", "--no-telemetry",
-      "--iova-mode=va", "--in-memory", "-m",       "64",          "--log-level=error"};
+      "fuzz",           "--no-huge", "--no-pci", "--no-shconf",      "--no-telemetry",
+      "--iova-mode=va", "-m",        "64",       "--log-level=error"};
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
