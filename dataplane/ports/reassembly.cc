@@ -48,8 +48,9 @@ void mark_verified(rte_mbuf* mbuf, bool is_v6) {
 }  // namespace
 
 std::expected<std::unique_ptr<Reassembly>, std::string> Reassembly::create(
-    const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters) {
-  std::unique_ptr<Reassembly> made(new Reassembly(config, frames, counters));
+    const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters,
+    Handover* handover) {
+  std::unique_ptr<Reassembly> made(new Reassembly(config, frames, counters, handover));
   // One datagram at a time is in the library, from its first fragment to its last in one call.
   made->table_.reset(rte_ip_frag_table_create(1, 2, 2, 1, SOCKET_ID_ANY));
   if (made->table_ == nullptr)
@@ -57,7 +58,8 @@ std::expected<std::unique_ptr<Reassembly>, std::string> Reassembly::create(
   return made;
 }
 
-Reassembly::Reassembly(const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters)
+Reassembly::Reassembly(const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters,
+                       Handover* handover)
     : config_(config),
       timeout_us_(uint64_t{config.timeout_s} * 1'000'000),
       // All sets are seen twice in a timeout.
@@ -66,6 +68,7 @@ Reassembly::Reassembly(const ReassemblyConfig& config, MbufFrameSource* frames, 
       secret_(random_number()),
       frames_(frames),
       counters_(counters),
+      handover_(handover),
       slots_(RTE_ALIGN_MUL_CEIL(config.datagrams, kSlotsPerSet)),
       whole_(RTE_ETHER_HDR_LEN + 8 + kMostOctets),
       next_id_(static_cast<uint16_t>(secret_)) {
@@ -82,9 +85,11 @@ uint64_t Reassembly::frames_needed(uint32_t datagrams) {
 std::span<rte_mbuf*> Reassembly::reassemble(std::span<rte_mbuf*> burst, Side arrived,
                                             const Now& now) {
   if (occupied_ > 0) expire_step(now);
+  if (handover_ != nullptr) handover_->learn(burst, arrived);
+  const bool waiting = handover_ != nullptr && handover_->waiting(arrived);
   size_t i = 0;
   while (i < burst.size() && !packet::may_be_fragment(bytes_of(burst[i]))) ++i;
-  if (i == burst.size()) return burst;
+  if (i == burst.size() && !waiting) return burst;
 
   assert(burst.size() <= kMostBurst);
   std::ranges::copy(burst.first(i), out_.begin());
@@ -99,6 +104,8 @@ std::span<rte_mbuf*> Reassembly::reassemble(std::span<rte_mbuf*> burst, Side arr
     else
       put(burst[i]);
   }
+  if (waiting)
+    out_count_ += handover_->receive(std::span(out_).subspan(out_count_, kMostBurst), arrived);
   return {out_.data(), out_count_};
 }
 
@@ -322,7 +329,7 @@ void Reassembly::join(Datagram& datagram) {
       whole.length += part->data_len;
     }
     rte_pktmbuf_free(chain);
-    outcome = send_on(whole, congested).value_or(Counter::kFragmentsJoined);
+    outcome = send_on(whole, datagram.side, congested).value_or(Counter::kFragmentsJoined);
   }
   counters_->add(outcome, count);
   forget(datagram, outcome);
@@ -350,7 +357,7 @@ rte_mbuf* Reassembly::join_by_library(const Datagram& datagram, size_t count) {
 }
 
 // As one frame, or cut to the MTU. What it returns is why not.
-std::optional<Counter> Reassembly::send_on(packet::Frame& whole, bool congested) {
+std::optional<Counter> Reassembly::send_on(packet::Frame& whole, Side arrived, bool congested) {
   const packet::TcpPacket tcp = packet::parse(whole);
   if (tcp.kind != packet::Kind::kTcp) return Counter::kDropMalformed;
   uint8_t* ip = whole.data() + tcp.l3_offset;
@@ -363,6 +370,9 @@ std::optional<Counter> Reassembly::send_on(packet::Frame& whole, bool congested)
   }
   if (config_.verify_checksums && !packet::checksums_right(whole, tcp))
     return Counter::kDropChecksum;
+  std::optional<uint16_t> owner;
+  if (handover_ != nullptr && !(owner = handover_->owner_of(tcp, arrived)))
+    return Counter::kDropFragment;
 
   std::array<packet::Frame*, kMostParts> parts;
   const uint32_t count = packet::parts_of(tcp, config_.mtu);
@@ -372,9 +382,16 @@ std::optional<Counter> Reassembly::send_on(packet::Frame& whole, bool congested)
   for (packet::Frame* part : std::span(parts).first(count)) {
     rte_mbuf* mbuf = MbufFrameSource::write_back(part, ChecksumOffload::kNone);
     mark_verified(mbuf, tcp.is_v6);
-    put(mbuf);
+    send_to(owner, arrived, mbuf);
   }
   return std::nullopt;
+}
+
+void Reassembly::send_to(std::optional<uint16_t> owner, Side arrived, rte_mbuf* mbuf) {
+  if (!owner || *owner == handover_->worker()) return put(mbuf);
+  if (handover_->give(mbuf, *owner, arrived)) return;
+  counters_->add(Counter::kDropWorkerQueue);
+  rte_pktmbuf_free(mbuf);
 }
 
 }  // namespace postern::ports

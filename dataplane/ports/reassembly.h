@@ -33,6 +33,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/packet/fragment.h"
 #include "dataplane/packet/frame.h"
+#include "dataplane/ports/handover.h"
 #include "dataplane/ports/mbuf_frame_source.h"
 #include "dataplane/time.h"
 
@@ -51,9 +52,11 @@ class Reassembly {
  public:
   static constexpr size_t kMostBurst = 64;
 
-  // On the main thread. `frames` and `counters` outlive it.
+  // On the main thread. All outlive it. `handover`, if there is one, knows which worker has a
+  // segment's flow; what others hand over comes out with the bursts.
   static std::expected<std::unique_ptr<Reassembly>, std::string> create(
-      const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters);
+      const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters,
+      Handover* handover = nullptr);
   // Frames that the pool must have for it beside all others.
   static uint64_t frames_needed(uint32_t datagrams);
   ~Reassembly();
@@ -103,7 +106,8 @@ class Reassembly {
     std::array<Held, kMostFragments> held;
   };
 
-  Reassembly(const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters);
+  Reassembly(const ReassemblyConfig& config, MbufFrameSource* frames, Counters* counters,
+             Handover* handover);
   void take(rte_mbuf* mbuf, const packet::Fragment& fragment, packet::Side arrived, const Now& now);
   std::span<Datagram> set_of(const IpAddress& source, uint32_t vlan);
   Datagram& find(const packet::Fragment& fragment, packet::Side arrived, const Now& now);
@@ -121,7 +125,8 @@ class Reassembly {
   void expire_step(const Now& now);
   void join(Datagram& datagram);
   rte_mbuf* join_by_library(const Datagram& datagram, size_t count);
-  std::optional<Counter> send_on(packet::Frame& whole, bool congested);
+  std::optional<Counter> send_on(packet::Frame& whole, packet::Side arrived, bool congested);
+  void send_to(std::optional<uint16_t> owner, packet::Side arrived, rte_mbuf* mbuf);
   void put(rte_mbuf* mbuf) { out_[out_count_++] = mbuf; }
   bool is_mail(const packet::Ownership& ownership) const {
     return mail_port_[ownership.source_port] || mail_port_[ownership.destination_port];
@@ -135,6 +140,7 @@ class Reassembly {
   const uint64_t secret_;  // so that nobody can choose whose set to flood
   MbufFrameSource* const frames_;
   Counters* const counters_;
+  Handover* const handover_;  // null: every flow is this lcore's
   std::bitset<65536> mail_port_;
   std::vector<Datagram> slots_;  // sets of kSlotsPerSet
   size_t occupied_ = 0;
@@ -145,7 +151,7 @@ class Reassembly {
   uint64_t joins_ = 0;          // the library's clock
   std::vector<uint8_t> whole_;  // a joined datagram in one piece
   uint16_t next_id_;            // identifications of parts
-  std::array<rte_mbuf*, kMostBurst * kMostParts> out_;
+  std::array<rte_mbuf*, kMostBurst * kMostParts + kMostBurst> out_;
   size_t out_count_ = 0;
 };
 

@@ -19,8 +19,8 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
   if (!pipeline) return std::unexpected(pipeline.error());
   worker->pipeline_ = std::move(*pipeline);
   if (lanes.reassembly) {
-    auto reassembly =
-        ports::Reassembly::create(*lanes.reassembly, surroundings.frames, &worker->counters_);
+    auto reassembly = ports::Reassembly::create(*lanes.reassembly, surroundings.frames,
+                                                &worker->counters_, lanes.handover);
     if (!reassembly) return std::unexpected(reassembly.error());
     worker->reassembly_ = std::move(*reassembly);
   }

@@ -46,6 +46,7 @@ struct WorkerLanes {
   std::array<ports::LaneTransmitter::Way, 2> transmit;
   // Frames come straight from ports, fragments among them; a distributor does it for its workers.
   std::optional<ports::ReassemblyConfig> reassembly;
+  ports::Handover* handover = nullptr;  // where NICs spread flows over several workers
 };
 
 // What all workers share; outlives them.
