@@ -116,7 +116,7 @@
   X(kDropFragmentMalformed, "drop_fragment_malformed",                                             \
     "IP fragments of mail dropped: lengths that no datagram can have")                             \
   X(kDropFragmentHidden, "drop_fragment_hidden",                                                   \
-    "IP fragments dropped: headers behind which mail could hide (RFC 7112)")                       \
+    "IP fragments dropped: behind headers that could hide mail (RFC 7112), or keep it in pieces")  \
   X(kDropFragmentOverlap, "drop_fragment_overlap",                                                 \
     "IP fragments dropped: they overlap others of their datagram, all of which is dropped")        \
   X(kDropFragmentDuplicate, "drop_fragment_duplicate",                                             \

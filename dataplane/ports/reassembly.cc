@@ -296,8 +296,15 @@ void Reassembly::forget(Datagram& datagram, Counter reason) {
 }
 
 void Reassembly::drop(const Held& held, Counter reason) {
+  count_in(1, held.mbuf->data_len);
   counters_->add(reason);
   rte_pktmbuf_free(held.mbuf);
+}
+
+// The pipeline counts what comes to it; what does not get there is counted here.
+void Reassembly::count_in(uint64_t frames, uint64_t bytes) {
+  counters_->add(Counter::kFramesIn, frames);
+  counters_->add(Counter::kBytesIn, bytes);
 }
 
 void Reassembly::expire_step(const Now& now) {
@@ -313,8 +320,11 @@ void Reassembly::expire_step(const Now& now) {
 // Every fragment is there: the segment goes on, or all are dropped for one reason.
 void Reassembly::join(Datagram& datagram) {
   uint8_t seen = 0;  // ECN fields, a bit for each value
-  for (const Held& held : std::span(datagram.held).first(datagram.count))
+  uint64_t bytes = 0;
+  for (const Held& held : std::span(datagram.held).first(datagram.count)) {
     seen = static_cast<uint8_t>(seen | 1 << held.congestion);
+    bytes += held.mbuf->data_len;
+  }
   const bool congested = (seen >> kCongested & 1) != 0;
   // RFC 3168 5.3: such a mix is not to be put together.
   if (congested && (seen >> kNotCapable & 1) != 0)
@@ -332,6 +342,7 @@ void Reassembly::join(Datagram& datagram) {
     outcome = send_on(whole, datagram.side, congested).value_or(Counter::kFragmentsJoined);
   }
   counters_->add(outcome, count);
+  if (outcome != Counter::kFragmentsJoined) count_in(count, bytes);
   forget(datagram, outcome);
 }
 
@@ -374,7 +385,7 @@ std::optional<Counter> Reassembly::send_on(packet::Frame& whole, Side arrived, b
   if (handover_ != nullptr && !(owner = handover_->owner_of(tcp, arrived)))
     return Counter::kDropFragment;
 
-  std::array<packet::Frame*, kMostParts> parts;
+  std::array<packet::Frame*, kMostParts> parts{};
   const uint32_t count = packet::parts_of(tcp, config_.mtu);
   if (count == 0 || count > kMostParts) return Counter::kDropFragmentMalformed;
   if (!packet::cut(*frames_, whole, tcp, config_.mtu, next_id_, std::span(parts).first(count)))
@@ -390,6 +401,7 @@ std::optional<Counter> Reassembly::send_on(packet::Frame& whole, Side arrived, b
 void Reassembly::send_to(std::optional<uint16_t> owner, Side arrived, rte_mbuf* mbuf) {
   if (!owner || *owner == handover_->worker()) return put(mbuf);
   if (handover_->give(mbuf, *owner, arrived)) return;
+  count_in(1, mbuf->data_len);
   counters_->add(Counter::kDropWorkerQueue);
   rte_pktmbuf_free(mbuf);
 }

@@ -122,6 +122,7 @@ class Reassembly {
   void condemn(Datagram& datagram, const Held& held, Counter reason);
   void forget(Datagram& datagram, Counter reason);
   void drop(const Held& held, Counter reason);
+  void count_in(uint64_t frames, uint64_t bytes);
   void expire_step(const Now& now);
   void join(Datagram& datagram);
   rte_mbuf* join_by_library(const Datagram& datagram, size_t count);

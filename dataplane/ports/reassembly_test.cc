@@ -62,6 +62,12 @@ class Reassembling : public ::testing::Test {
   ~Reassembling() override {
     reassembly_.reset();
     EXPECT_EQ(source_->frames_free(), kFrames);
+    // Every frame that came in went out, was joined, or has one counted reason.
+    uint64_t dropped = 0;
+    for (size_t i = 0; i < std::size(kCounterTable); ++i)
+      if (kCounterTable[i].name.starts_with("drop_")) dropped += count(static_cast<Counter>(i));
+    EXPECT_EQ(came_ - passed_, dropped + count(Counter::kFragmentsJoined));
+    EXPECT_EQ(count(Counter::kFramesIn), dropped);
   }
   void make(const ReassemblyConfig& config) {
     reassembly_ = *Reassembly::create(config, source_.get(), &counters_);
@@ -76,12 +82,14 @@ class Reassembling : public ::testing::Test {
   Frames in(const Frames& arriving, Side side = Side::kInside) {
     std::vector<rte_mbuf*> burst;
     for (const Bytes& bytes : arriving) burst.push_back(mbuf_of(bytes));
+    came_ += burst.size();
     Frames out;
     for (rte_mbuf* mbuf : reassembly_->reassemble(burst, side, now_)) {
       EXPECT_EQ(mbuf->nb_segs, 1);
       EXPECT_EQ(mbuf->pkt_len, mbuf->data_len);
       const auto* data = rte_pktmbuf_mtod(mbuf, const uint8_t*);
       out.emplace_back(data, data + mbuf->data_len);
+      passed_ += (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD;
       rte_pktmbuf_free(mbuf);
     }
     return out;
@@ -96,6 +104,7 @@ class Reassembling : public ::testing::Test {
   uint64_t held() const { return kFrames - source_->frames_free(); }
 
   std::unique_ptr<MbufFrameSource> source_;
+  uint64_t came_ = 0, passed_ = 0;  // frames; those of the second that we made do not count
   Counters counters_;
   std::unique_ptr<Reassembly> reassembly_;
   Now now_{.monotonic_us = 1'000'000, .wall_us = 0};
@@ -526,6 +535,7 @@ TEST_F(Reassembling, WithoutAFreeFrameTheDatagramIsLostAndCounted) {
   std::vector<rte_mbuf*> taken;
   while (rte_mbuf* mbuf = rte_pktmbuf_alloc(source_->pool())) taken.push_back(mbuf);
   rte_mbuf_refcnt_update(last, 1);
+  ++came_;
   EXPECT_TRUE(reassembly_->reassemble({&last, 1}, Side::kInside, now_).empty());
   EXPECT_EQ(count(Counter::kDropNoBuffer), 3u);
   rte_pktmbuf_free(last);
@@ -569,6 +579,7 @@ TEST_F(Reassembling, FragmentsThatCameInSeveralBuffersAreReadToo) {
   rte_mbuf* split = mbuf_of(last);
   ASSERT_EQ(rte_pktmbuf_chain(split, mbuf_of(tail)), 0);
   std::array burst{head, split};
+  came_ += 2;
   const auto out = reassembly_->reassemble(burst, Side::kInside, now_);
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(out[0]->data_len, whole.size());

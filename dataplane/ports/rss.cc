@@ -26,7 +26,7 @@ uint32_t rss_hash(const packet::TcpPacket& tcp) {
   // rte_softrss_be() takes the key's words in host order; of this one all are alike.
   std::array<uint32_t, kWords> key;
   key.fill(kWord);
-  std::array<uint32_t, kWords> tuple;
+  std::array<uint32_t, kWords> tuple{};
   uint32_t words = 0;
   for (const IpAddress* address : {&tcp.source, &tcp.destination})
     for (size_t at = tcp.is_v6 ? 0 : 12; at < 16; at += 4)
