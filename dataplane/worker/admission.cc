@@ -1,6 +1,6 @@
 #include "dataplane/worker/admission.h"
 
-#include <algorithm>
+#include <bit>
 
 #include "dataplane/packet/edit.h"
 
@@ -14,6 +14,9 @@ using verdict::Treatment;
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000;
+// For connections that begin while others may be older than us: three for each handshake that
+// there can be.
+constexpr uint64_t kBegunBitsEach = 128;
 
 }  // namespace
 
@@ -30,7 +33,7 @@ Admission::Admission(const PipelineConfig& config, packet::FrameSource* frames,
       connections_(connections),
       handshakes_(config.handshakes, config.embryonic_timeout_s),
       syn_answers_(config.blocked_answers, frames, transmitter, counters),
-      begun_(std::max<uint64_t>(config.mid_stream_window_s, 1) * kSecond) {}
+      begun_(std::bit_ceil(config.handshakes * kBegunBitsEach), UINT64_MAX) {}
 
 void Admission::discard(Frame* frame, Counter reason) {
   counters_->add(reason);
@@ -58,6 +61,7 @@ void Admission::syn(const Arrival& arrival, const Now& now) {
                                                 arrival.flow->state == FlowState::kRefusing);
   if (verdict.treatment == Treatment::kRefuse) {
     if (live) return discard(arrival.frame, Counter::kDropSynInFlow);
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
     counters_->add(Counter::kSynsAnswered);
     syn_answers_.answer(*arrival.frame, tcp, arrival.side, arrival.hash, now);
     return discard(arrival.frame, Counter::kDropRefused);
@@ -85,7 +89,8 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
   const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
-    begun_.insert(arrival.hash, now.monotonic_us);
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
+    if (in_window(now)) begun_.insert(arrival.hash, now.monotonic_us);
     const bool displaced = handshakes_.remember({.connection = arrival.hash,
                                                  .client_initial = {tcp.ack.value - 1},
                                                  .server_initial = tcp.seq,
@@ -107,12 +112,14 @@ void Admission::stray_syn(const Arrival& arrival) {
   pass_on(arrival, Counter::kFramesNotInspected);
 }
 
+bool Admission::begins(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  return arrival.to_server && tcp.has(packet::kAck) && !tcp.has(packet::kRst) &&
+         completes_handshake(arrival, now);
+}
+
 void Admission::unknown(const Arrival& arrival, const Now& now) {
   const TcpPacket& tcp = arrival.tcp;
-  if (arrival.to_server && tcp.has(packet::kAck) && !tcp.has(packet::kRst) &&
-      completes_handshake(arrival, now)) {
-    return;
-  }
   if (connections_->unread(arrival.hash, now)) {
     return pass_on(arrival, Counter::kFramesNotInspected);
   }
@@ -132,13 +139,15 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
   pass_on(arrival, Counter::kSegmentsUnknown);
 }
 
+bool Admission::in_window(const Now& now) const {
+  return now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond;
+}
+
 bool Admission::open_before_us(const Arrival& arrival, const Now& now) {
-  return config_.mid_stream == MidStream::kPass &&
-         now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond &&
+  return config_.mid_stream == MidStream::kPass && in_window(now) &&
          !begun_.contains(arrival.hash, now.monotonic_us);
 }
 
-// True: the segment has been dealt with.
 bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
   const TcpPacket& tcp = arrival.tcp;
   const verdict::Verdict verdict = verdicts_->lookup(tcp.source, now.wall_s());

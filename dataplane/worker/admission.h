@@ -40,7 +40,10 @@ class Admission {
   // A SYN the other way round: of a connection that is not mail, or of one that both ends open at
   // once (RFC 9293 figure 7).
   void stray_syn(const Arrival& arrival);
-  // Any other segment, without a flow.
+  // Any other segment of a connection without a flow, or whose flow may be about to be renewed.
+  // True: it completes a handshake and has been dealt with.
+  bool begins(const Arrival& arrival, const Now& now);
+  // One without a flow that begins nothing.
   void unknown(const Arrival& arrival, const Now& now);
 
   // SYN-ACKs of ours that nobody answered are repeated.
@@ -53,6 +56,7 @@ class Admission {
   bool completes_handshake(const Arrival& arrival, const Now& now);
   void open(const Arrival& arrival, const Connection::Opening& opening, const Now& now);
   void open_blocked(const Arrival& arrival, const verdict::Verdict& verdict, const Now& now);
+  bool in_window(const Now& now) const;
   bool open_before_us(const Arrival& arrival, const Now& now);
   void pass_on(const Arrival& arrival, Counter counted_as);
   void take_data_off(const Arrival& arrival, Counter counted_as);
@@ -68,7 +72,7 @@ class Admission {
   Connections* connections_;
   Handshakes handshakes_;
   SynAnswers syn_answers_;
-  ConnectionFilter begun_;  // connections whose SYN-ACK we have seen
+  ConnectionFilter begun_;  // connections whose SYN-ACK we saw in the window
   uint64_t started_us_ = 0;
   bool overloaded_ = false;
 };

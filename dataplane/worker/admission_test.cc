@@ -59,7 +59,7 @@ TEST(Handshakes, TheOldestOfABucketGivesWayAndAgeEndsThem) {
 }
 
 TEST(ConnectionFilter, RemembersForOneToTwoGenerations) {
-  ConnectionFilter filter(1'000'000);
+  ConnectionFilter filter(1 << 16, 1'000'000);
   filter.insert(0x1234567890abcdef, 5'000'000);
   EXPECT_FALSE(filter.contains(0xfedcba0987654321, 5'000'000));
   EXPECT_TRUE(filter.contains(0x1234567890abcdef, 6'500'000));  // which renews it
@@ -90,8 +90,8 @@ TEST(Admission, AHandshakeCostsNoFlowUntilTheClientAnswers) {
                 SizeIs(1));
   }
   EXPECT_EQ(wire.pipeline->flows(), 0u);
-  const Dialogue first = client(wire, 0);
-  wire.from_client({.from = first.client_name, .seq = 8, .ack = 71, .flags = kAck});
+  const Dialogue last = client(wire, 99);
+  wire.from_client({.from = last.client_name, .seq = 8, .ack = 71, .flags = kAck});
   EXPECT_EQ(wire.pipeline->flows(), 1u);
 }
 
@@ -375,14 +375,16 @@ TEST(FailMode, MemoryOpenLetsThroughWhatFindsNone) {
     }
     {
       SCOPED_TRACE("held bytes");
-      config.worker_held_bytes = 2 * 2176;
+      config.worker_held_bytes = 3 * 2176;
       Wire wire(config);
-      Dialogue d = client(wire, 1);
-      d.until_data();
-      d.client("one");
-      d.client("two");
-      const Packet third = d.client_packet("three");
-      const auto sent = wire.from_client(third);
+      Dialogue first = client(wire, 1), second = client(wire, 2), third = client(wire, 3);
+      for (Dialogue* d : {&first, &second, &third}) d->until_data();
+      first.client("one");
+      first.client("two");
+      second.client("three");
+      const Packet fourth = third.client_packet("four");
+      const auto sent = wire.from_client(fourth);
+      EXPECT_EQ(wire.counters.get(Counter::kDropHeldCap), open ? 0u : 1u);
       EXPECT_EQ(sent.size(), open ? 1u : 0u);
     }
   }

@@ -146,6 +146,7 @@ TEST(Timestamps, AnOldDuplicateIsDropped) {
   // A clock that wraps goes on (RFC 7323 5.2).
   d.client_next += 10;
   d.timestamps = Timestamps{1000u + 0x7fffffffu, 0};
+  EXPECT_THAT(d.server("", kAck), SizeIs(1));
   EXPECT_THAT(d.client("more\r\n"), SizeIs(1));
   d.timestamps = Timestamps{0x80000500u, 0};
   EXPECT_THAT(d.client("and more\r\n"), SizeIs(1));
@@ -278,7 +279,8 @@ TEST(Wrap, SequenceNumbersGoRoundInsideTheMessage) {
     take(wrapped.from_client(reversed ? tail : head));
     take(wrapped.from_client(reversed ? head : tail));
     EXPECT_THAT(to_client, StartsWith("554 5.7.1"));
-    if (!reversed) EXPECT_EQ(to_server, "Subject: hi\r\n\r\nSPAM-HERE\r\n");
+    // With the gap closed last, what came early may not be completed at all.
+    EXPECT_EQ(to_server, reversed ? "SPAM-HERE\r\n.\r\n" : "Subject: hi\r\n\r\nSPAM-HERE\r\n");
   }
 }
 

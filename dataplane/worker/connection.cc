@@ -105,7 +105,7 @@ void Connection::begin(const Frame& frame, const TcpPacket& segment, const Openi
   flow_.server = segment.destination;
   flow_.client_port = segment.source_port;
   flow_.server_port = segment.destination_port;
-  flow_.closing = flow_.server_gone = false;
+  flow_.closing = flow_.server_gone = flow_.renewal = false;
   flow_.refused_tail = 0;
   flow_.server_window = UINT16_MAX;
   // The way back, until the server shows its own.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "base/ip.h"
 #include "base/timer_wheel.h"
@@ -23,7 +24,10 @@ struct FlowKey {
   IpAddress low, high;
   uint16_t low_port = 0, high_port = 0;
   uint32_t vlan = 0;
-  bool operator==(const FlowKey&) const = default;
+  // Compared as it is hashed: as bytes, of which there are no others than those of its members.
+  bool operator==(const FlowKey& other) const {
+    return std::memcmp(this, &other, sizeof other) == 0;
+  }
 
   static FlowKey of(const packet::TcpPacket& tcp) {
     const bool source_first =
@@ -61,6 +65,7 @@ struct alignas(64) Flow : TimerEntry {
   bool closing = false;      // a RST that counts went by, or the FIN of an unread connection
   bool server_seen = false;  // the server has spoken since the handshake
   bool server_gone = false;  // the server answered a RST of ours with its own
+  bool renewal = false;      // a new connection of the same key may be beginning
   uint8_t resets_left = 0;   // kEnding: how often the server is told yet
   uint16_t client_port = 0, server_port = 0;
   uint16_t server_window = 0;  // as on the wire, last seen

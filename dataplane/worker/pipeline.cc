@@ -158,6 +158,7 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
     if (inspected && from_server && answer) return admission.syn_ack(arrival, now);
     return admission.stray_syn(arrival);
   }
+  if ((flow == nullptr || flow->renewal) && admission.begins(arrival, now)) return;
   if (flow == nullptr) return admission.unknown(arrival, now);
   connections.segment(frame, tcp, arrived, *flow, now);
 }
