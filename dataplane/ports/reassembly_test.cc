@@ -170,6 +170,7 @@ TEST_F(Reassembling, DatagramsThatAreMingledAreToldApart) {
 }
 
 TEST_F(Reassembling, VlansAndAddressesTellDatagramsApart) {
+  make({.datagrams = 16});  // one set for all
   Packet other = mail();
   other.vlans = {7};
   const Bytes whole = fragmentable(mail().bytes()), tagged = fragmentable(other.bytes());
@@ -270,6 +271,17 @@ TEST_F(Reassembling, FragmentsThatOverlapAreNeverJoined) {
       }
   wait(46);
   EXPECT_EQ(held(), 0u);
+}
+
+TEST_F(Reassembling, WhatLiesPastTheEndDoesNotMakeUpForAGap) {
+  for (const bool last_first : {false, true}) {
+    const Bytes whole = fragmentable(mail().bytes());
+    Frames parts{fragment(whole, 1 + last_first, {64, 32, false}),
+                 fragment(whole, 1 + last_first, {96, 32, true})};
+    if (last_first) std::swap(parts[0], parts[1]);
+    EXPECT_EQ(in({fragment(whole, 1 + last_first, {0, 32, true}), parts[0], parts[1]}), Frames{});
+  }
+  EXPECT_EQ(count(Counter::kDropFragmentOverlap), 6u);
 }
 
 TEST_F(Reassembling, WhatComesOfACondemnedDatagramIsDroppedUntilItsTimeIsOver) {
