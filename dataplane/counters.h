@@ -126,7 +126,9 @@
   X(kDropFragmentTimeout, "drop_fragment_timeout",                                                 \
     "IP fragments dropped: the rest of their datagram did not come in time")                       \
   X(kDropFragmentTable, "drop_fragment_table",                                                     \
-    "IP fragments dropped: newer datagrams took their place (see limits.fragments)")
+    "IP fragments dropped: newer datagrams took their place (see limits.fragments)")               \
+  X(kDropUnconfirmed, "drop_unconfirmed",                                                          \
+    "segments dropped: the client talks before the server has; it sends them again")
 
 namespace postern {
 

@@ -133,6 +133,47 @@ TEST_F(Adversary, TheSamePortsAgainAreANewConnectionOnceTheClientAnswers) {
   EXPECT_THAT(again.client("HELO x\r\n"), SizeIs(1));
 }
 
+// A SYN-ACK in the server's name, by an accomplice outside: its numbers would make of the live
+// bytes some that lie behind a gap, which pass early.
+TEST_F(Adversary, NumbersThatTheServerDoesNotConfirmLetNothingPass) {
+  Packet forged = d.server_packet("", kSyn | kAck);
+  forged.seq = 90'000;
+  forged.ack = d.client_next - 100;
+  EXPECT_THAT(wire.from_server(forged), SizeIs(1));
+  Packet answer = d.client_packet("", kAck);
+  answer.seq = forged.ack;
+  answer.ack = forged.seq + 1;
+  wire.from_client(answer);
+  EXPECT_EQ(count(Counter::kFlowsReplaced), 1u);
+  EXPECT_THAT(d.client("SPAM-HERE\r\n.\r\n"), IsEmpty());
+  EXPECT_EQ(count(Counter::kDropUnconfirmed), 1u);
+  // Nor does a server's word in other numbers help.
+  d.server("250 ok\r\n");
+  EXPECT_THAT(d.client("SPAM-HERE\r\n.\r\n"), IsEmpty());
+}
+
+TEST(EarlyTalker, HasToSayItAgain) {
+  Wire wire;
+  Dialogue d(wire);
+  d.open();
+  const Packet early = d.client_packet("EHLO x\r\n");
+  EXPECT_THAT(wire.from_client(early), IsEmpty());
+  d.server("220 mx\r\n");
+  EXPECT_EQ(wire.from_client(early), as_sent(early, Side::kOutside));
+  d.client_next += 8;
+  d.server("250 mx\r\n");
+  d.client("MAIL FROM:<a@b.example>\r\n");
+  d.server("250 ok\r\n");
+  d.client("RCPT TO:<a@b.example>\r\n");
+  d.server("250 ok\r\n");
+  d.client("DATA\r\n");
+  d.server("354 go\r\n");
+  d.client(kSpam);
+  ASSERT_THAT(wire.events.events, SizeIs(1));
+  EXPECT_TRUE(wire.events.events[0].smtp_anomalies &
+              static_cast<uint32_t>(smtp::Anomaly::kEarlyTalker));
+}
+
 // RFC 7323 5: the server would discard it, so it must not become the first copy of its bytes.
 TEST(Timestamps, AnOldDuplicateIsDropped) {
   Wire wire;
