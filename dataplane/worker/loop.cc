@@ -46,8 +46,7 @@ void Worker::run() {
     const Now now = surroundings_.clock->now();
     const uint32_t inside = receive(packet::Side::kInside, now);
     const uint32_t outside = receive(packet::Side::kOutside, now);
-    pipeline_->set_overloaded(
-        overload_.after(inside == kBurst || outside == kBurst, now.monotonic_us));
+    pipeline_->set_overloaded(overload_.after(inside == kBurst || outside == kBurst));
     pipeline_->expire(now);
     transmitter_.flush();
     read_mailbox();
