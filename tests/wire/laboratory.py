@@ -49,6 +49,12 @@ class Laboratory:
                 "transport_maps": f"inline:{{tls.internet.example=smtp:[{INTERNET}]:25}}",
                 "smtp_tls_policy_maps": f"inline:{{[{INTERNET}]:25=encrypt}}"})
 
+    def impair(self, impairment):
+        """Has both cables do this to frames from now on; the ways by which it is done."""
+        program = Options.build / "tests/wire/impaired-cable"
+        return {link.impair(impairment, seed, program)
+                for seed, link in enumerate(self.topology.links)}
+
     def close(self):
         if self in _open:
             _open.remove(self)
@@ -94,6 +100,14 @@ def close_all(keep):
         if keep:
             kept.append(lab.topology.directory)
     return kept
+
+
+def assert_frames_accounted(case, counters):
+    """Every frame that came in went out or has a counted reason; every one that went out came in or
+    was forged."""
+    case.assertEqual(counters["frames_in"] + counters["frames_forged"],
+                     counters["frames_out"] + sum(counters[name] for name in counters
+                                                  if name.startswith("drop_")))
 
 
 class WireTest(unittest.TestCase):

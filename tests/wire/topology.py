@@ -96,6 +96,21 @@ class Namespace:
         run("ip", "netns", "del", self.name, check=False)
 
 
+def mac_address(space, interface):
+    return space.run("cat", f"/sys/class/net/{interface}/address").strip()
+
+
+def introduce(left, left_interface, left_addresses, right, right_interface, right_addresses):
+    """Tells two hosts each other's hardware addresses, for good."""
+    for space, interface, other, other_interface, addresses in (
+            (left, left_interface, right, right_interface, right_addresses),
+            (right, right_interface, left, left_interface, left_addresses)):
+        mac = mac_address(other, other_interface)
+        for address in addresses:
+            space.run("ip", "neighbour", "replace", address, "lladdr", mac, "dev", interface,
+                      "nud", "permanent")
+
+
 class Process:
     """A child in its own process group, its output in a log file."""
 
@@ -162,6 +177,10 @@ class Topology:
             self._address(self.customer, [f"{a}/24" for a in [CUSTOMER, *CUSTOMER_OTHERS]],
                           f"{CUSTOMER_V6}/64")
             self._address(self.internet, [f"{a}/24" for a in [INTERNET, SINK]], f"{INTERNET_V6}/64")
+            if lossy:
+                # ARP has no checksum: a damaged answer would be believed.
+                introduce(self.customer, "wan0", [CUSTOMER, *CUSTOMER_OTHERS, CUSTOMER_V6],
+                          self.internet, "wan0", [INTERNET, SINK, INTERNET_V6])
         except BaseException:
             self.close()
             raise
