@@ -36,7 +36,7 @@ class Appliance:
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -44,6 +44,7 @@ class Appliance:
         self.directory.mkdir()
         self._signatures = self._compiled_set()
         self._workers = workers
+        self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
         self.control = self.dataplane = None
         self._write_configuration()
         self.start_control()
@@ -237,7 +238,7 @@ outside = "net_af_packet1,iface=gate1"
 
 [worker]
 count = {self._workers}
-idle_sleep_us = 50        # the machine has other things to do
+idle_sleep_us = {self._idle_sleep_us}
 
 [signatures]
 set = "{self._signatures}"
