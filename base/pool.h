@@ -4,8 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "base/huge_array.h"
 
 namespace postern {
 
@@ -15,8 +16,7 @@ namespace postern {
 template <typename T>
 class FixedPool {
  public:
-  explicit FixedPool(size_t capacity)
-      : storage_(std::make_unique<T[]>(capacity)), capacity_(capacity) {
+  explicit FixedPool(size_t capacity) : storage_(capacity) {
     free_.reserve(capacity);
     for (size_t i = capacity; i > 0; --i) free_.push_back(&storage_[i - 1]);
   }
@@ -33,12 +33,12 @@ class FixedPool {
   // `object` must have come from this pool and not be in it already.
   void give(T* object) { free_.push_back(object); }
 
-  size_t capacity() const { return capacity_; }
-  size_t in_use() const { return capacity_ - free_.size(); }
+  size_t capacity() const { return storage_.size(); }
+  size_t available() const { return free_.size(); }
+  size_t in_use() const { return capacity() - free_.size(); }
 
  private:
-  std::unique_ptr<T[]> storage_;
-  size_t capacity_;
+  HugeArray<T> storage_;
   std::vector<T*> free_;
 };
 

@@ -33,10 +33,11 @@
   X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")               \
   X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")           \
   X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                   \
-    "segments dropped: the flow's or worker's allowance for out-of-order bytes is used up")        \
+    "segments dropped: the flow's allowance for out-of-order bytes is used up")                    \
   X(kDropRetainedCap, "drop_retained_cap",                                                         \
-    "segments dropped: the flow's or worker's allowance for unacknowledged bytes is used up")      \
-  X(kDropFlowCap, "drop_flow_cap", "SYNs dropped: the flow table is full")                         \
+    "segments dropped: the flow's allowance for unacknowledged bytes is used up")                  \
+  X(kDropFlowCap, "drop_flow_cap",                                                                 \
+    "segments of new connections dropped: the flow table is full of flows worth keeping")          \
   X(kDropMessageCap, "drop_message_cap",                                                           \
     "segments dropped: no memory for one more message under way")                                  \
   X(kDropWait, "drop_wait",                                                                        \
@@ -75,7 +76,37 @@
   X(kScanErrors, "scan_errors", "matcher calls that returned an error")                            \
   X(kAnomalies, "anomalies", "protocol anomalies recorded in events")                              \
   X(kEventsLost, "events_lost", "events not reported: the event queue was full")                   \
-  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")
+  X(kDropOversize, "drop_oversize", "frames dropped: longer than a buffer (see ports.mtu)")        \
+  X(kSegmentsProbe, "segments_probe",                                                              \
+    "keep-alives and window probes, forwarded without the octet that some carry")                  \
+  X(kSegmentsSynData, "segments_syn_data", "SYNs and SYN-ACKs whose data was taken off")           \
+  X(kSegmentsUnknown, "segments_unknown",                                                          \
+    "segments of connections not known to us, forwarded without what the client says in them")     \
+  X(kSynsInFlow, "syns_in_flow", "SYNs inside a live connection, forwarded for the server to judge") \
+  X(kSynsAnswered, "syns_answered", "SYNs of blocked senders answered by us")                      \
+  X(kResetsInWindow, "resets_in_window",                                                           \
+    "RSTs inside the window but not at its edge, forwarded: the receiver challenges them")         \
+  X(kHandshakesDisplaced, "handshakes_displaced",                                                  \
+    "unfinished handshakes forgotten early to make room for newer ones")                           \
+  X(kFlowsReplaced, "flows_replaced", "mail connections whose addresses and ports began a new one") \
+  X(kFlowsEvicted, "flows_evicted", "mail connections forgotten early to make room for new ones")  \
+  X(kConnectionsLetThrough, "connections_let_through",                                             \
+    "connections forwarded unread: no memory or overload, fail mode open")                         \
+  X(kAnswersPutOff, "answers_put_off",                                                             \
+    "times that a refusal had to wait for memory: see limits.answers")                             \
+  X(kDropAfterFin, "drop_after_fin", "segments dropped: data behind the end that was said")        \
+  X(kDropOldDuplicate, "drop_old_duplicate",                                                       \
+    "segments dropped: older than what was received, by their timestamp")                          \
+  X(kDropSimultaneousOpen, "drop_simultaneous_open",                                               \
+    "SYN-ACKs of a client dropped inside a live connection")                                       \
+  X(kDropEnded, "drop_ended", "segments dropped: we have ended their connection at the server")    \
+  X(kDropHeldCap, "drop_held_cap", "segments dropped: the worker's allowance for held bytes is used up") \
+  X(kDropTransactionCap, "drop_transaction_cap",                                                   \
+    "segments dropped: no memory for one more mail transaction")                                   \
+  X(kDropAnswerCap, "drop_answer_cap", "segments dropped: no memory to answer one more client")    \
+  X(kDropHostShare, "drop_host_share",                                                             \
+    "segments dropped: their host has its fair share of the resource that they need")              \
+  X(kDropOverload, "drop_overload", "SYNs dropped: the worker cannot keep up, fail mode closed")
 
 namespace postern {
 

@@ -122,6 +122,12 @@ std::vector<ConfigKey> own_keys() {
            "A message with line ends by which a server could split it in two is refused, or only "
            "counted.",
        .choices = {"refuse", "count"}},
+      {.name = "policy.mid_stream",
+       .type = kChoice,
+       .default_value = "pass",
+       .help = "Mail connections that were open before the data plane started: pass forwards them "
+               "untouched, reset keeps back what their client says and resets their server.",
+       .choices = {"pass", "reset"}},
       {.name = "policy.observe_only",
        .type = kBoolean,
        .default_value = "false",
@@ -140,10 +146,32 @@ std::vector<ConfigKey> own_keys() {
        .help = "A message whose scan failed: open forwards it, closed defers it with 451.",
        .choices = {"open", "closed"}},
 
+      {.name = "fail.memory",
+       .type = kChoice,
+       .default_value = "closed",
+       .help = "A connection that finds a worker's memory used up (flows, held bytes, transactions, "
+               "messages): closed lets it wait, open forwards it unread. A host's own share used "
+               "up is always waited for.",
+       .choices = {"open", "closed"}},
+      {.name = "fail.overload",
+       .type = kChoice,
+       .default_value = "closed",
+       .help = "While frames come faster than a worker works them off: closed drops the SYNs of "
+               "new mail connections, open forwards new connections unread.",
+       .choices = {"open", "closed"}},
+
       {.name = "limits.flows",
        .type = kInteger,
        .default_value = "65536",
-       .help = "Mail connections under inspection at once, for each worker.",
+       .help = "Mail connections under inspection at once, for each worker. One host gets at most "
+               "half of this and of each limit below, and less the more others there are.",
+       .minimum = 16,
+       .maximum = 16777216},
+      {.name = "limits.handshakes",
+       .type = kInteger,
+       .default_value = "262144",
+       .help = "Mail connections whose client has not answered yet, for each worker, at 24 bytes "
+               "each. When there are more, the oldest are forgotten.",
        .minimum = 16,
        .maximum = 16777216},
       {.name = "limits.transactions",
@@ -213,14 +241,21 @@ std::vector<ConfigKey> own_keys() {
        .minimum = 1000},
       {.name = "timeouts.embryonic",
        .type = kDuration,
-       .default_value = "30s",
-       .help = "The same before the handshake is complete.",
+       .default_value = "75s",
+       .help = "How long a server's SYN-ACK is remembered for the client's answer. Servers repeat "
+               "it for a minute.",
        .minimum = 1000},
       {.name = "timeouts.closing",
        .type = kDuration,
        .default_value = "10s",
        .help = "The same after a reset, or after both sides have closed.",
        .minimum = 1000},
+      {.name = "timeouts.mid_stream",
+       .type = kDuration,
+       .default_value = "15m",
+       .help = "How long after the start a connection not seen before may be one that was open "
+               "then. Later none passes for that.",
+       .minimum = 0},
       {.name = "timeouts.answer",
        .type = kDuration,
        .default_value = "60s",
@@ -311,6 +346,12 @@ worker::PipelineConfig pipeline_config(const ConfigValues& values) {
   config.refuse_smuggling = values.text("policy.smuggling") == "refuse";
   config.without_signature_set = fail_mode(values, "fail.no_signature_set");
   config.on_scan_error = fail_mode(values, "fail.scan_error");
+  config.on_memory_cap = fail_mode(values, "fail.memory");
+  config.on_overload = fail_mode(values, "fail.overload");
+  config.mid_stream = values.text("policy.mid_stream") == "pass" ? worker::MidStream::kPass
+                                                                 : worker::MidStream::kReset;
+  config.mid_stream_window_s = seconds(values, "timeouts.mid_stream");
+  config.handshakes = integer(values, "limits.handshakes");
   config.flows = integer(values, "limits.flows");
   config.messages_in_flight = integer(values, "limits.messages_in_flight");
   config.transactions = integer(values, "limits.transactions");

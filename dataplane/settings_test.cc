@@ -57,14 +57,19 @@ threshold = 7.5
 [policy]
 default = "pass"
 smuggling = "count"
+mid_stream = "reset"
 [fail]
 no_signature_set = "closed"
 scan_error = "open"
+memory = "open"
+overload = "open"
 [limits]
+handshakes = 1000
 flow_retained_kib = 100
 held_mib = 3
 [timeouts]
 idle = "1h"
+mid_stream = "1m"
 [replies]
 host = "gate.example"
 url = "https://example.com/{case}"
@@ -84,6 +89,11 @@ options = ["-m", "900"]
   EXPECT_FALSE(s.pipeline.refuse_smuggling);
   EXPECT_EQ(s.pipeline.without_signature_set, worker::FailMode::kClosed);
   EXPECT_EQ(s.pipeline.on_scan_error, worker::FailMode::kOpen);
+  EXPECT_EQ(s.pipeline.on_memory_cap, worker::FailMode::kOpen);
+  EXPECT_EQ(s.pipeline.on_overload, worker::FailMode::kOpen);
+  EXPECT_EQ(s.pipeline.mid_stream, worker::MidStream::kReset);
+  EXPECT_EQ(s.pipeline.mid_stream_window_s, 60u);
+  EXPECT_EQ(s.pipeline.handshakes, 1000u);
   EXPECT_EQ(s.pipeline.flow_retained_bytes, 102400u);
   EXPECT_EQ(s.pipeline.worker_held_bytes, 3u * 1048576);
   EXPECT_EQ(s.pipeline.idle_timeout_s, 3600u);

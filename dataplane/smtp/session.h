@@ -112,6 +112,8 @@ class Session {
 
   // Replies that the server still owes to commands forwarded before the refused one.
   uint32_t replies_outstanding() const;
+  // Octets of a message have been taken whose end has not.
+  bool message_under_way() const { return message_under_way_; }
   bool opaque() const;
   bool in_message() const;             // message octets are next: between DATA's 354 and the end of
                                        // data, or within a chunk

@@ -15,7 +15,6 @@ void Endpoint::begin(const Start& start) {
   fin_queued_ = fin_acknowledged_ = client_finished_ = answer_due_ = false;
   timeouts_ = 0;
   timeout_us_ = 0;
-  opening_ = start.passive_open;
   echo_ = start.timestamps ? start.timestamps->echo : 0;
 }
 
@@ -34,14 +33,6 @@ void Endpoint::finish() {
 }
 
 void Endpoint::take_acknowledgement(SeqNum ack) {
-  if (opening_) {
-    if (ack - send_unacknowledged_ < 1) return;
-    opening_ = false;
-    send_unacknowledged_ = send_unacknowledged_ + 1;
-    timeouts_ = 0;
-    timeout_us_ = 0;
-    answer_due_ = used_ > 0;
-  }
   const int32_t fresh = ack - send_unacknowledged_;
   const int32_t outstanding = used_ + (fin_queued_ && !fin_acknowledged_ ? 1 : 0);
   if (fresh <= 0 || fresh > outstanding) return;
@@ -88,14 +79,8 @@ packet::Frame* Endpoint::segment(packet::FrameSource& frames, uint64_t monotonic
                           .maximum_segment_size = {},
                           .timestamps = {},
                           .payload = {text_.data(), used_}};
-  if (opening_) {
-    s.flags |= packet::kSyn;
-    s.maximum_segment_size = kMaximumSegmentSize;
-    s.payload = {};
-  } else {
-    if (used_ > 0) s.flags |= packet::kPsh;
-    if (fin_queued_ && !fin_acknowledged_) s.flags |= packet::kFin;
-  }
+  if (used_ > 0) s.flags |= packet::kPsh;
+  if (fin_queued_ && !fin_acknowledged_) s.flags |= packet::kFin;
   if (start_.timestamps) {
     // A millisecond clock that goes on from the server's: never behind it (RFC 7323 5.4).
     const uint64_t elapsed_ms = (monotonic_us - start_.timestamps_seen_us) / 1000;

@@ -25,8 +25,8 @@ namespace postern::tcp {
 class Endpoint {
  public:
   static constexpr uint32_t kTextBytes = 1024;
-  static constexpr uint16_t kMaximumSegmentSize =
-      1220;  // fits every path's 1,280 bytes (RFC 8200 5)
+  // What a path of any kind carries: 1,280 bytes (RFC 8200 5).
+  static constexpr uint16_t kMaximumSegmentSize = 1220;
   static constexpr uint64_t kFirstTimeoutUs = 1'000'000;  // RFC 6298 2.1
   static constexpr int kTimeouts = 6;                     // 1 s doubling: about a minute
 
@@ -40,9 +40,6 @@ class Endpoint {
     // Ours: the server's last timestamp value and when it was seen. Absent: not negotiated.
     std::optional<packet::Timestamps> timestamps;
     uint64_t timestamps_seen_us = 0;
-    // The client has only sent its SYN: we answer it. `send_next` is then our initial sequence
-    // number and the SYN takes it. No window scaling and no SACK are offered.
-    bool passive_open = false;
   };
   void begin(const Start& start);
 
@@ -64,10 +61,7 @@ class Endpoint {
   void timed_out(uint64_t monotonic_us);
 
   packet::SeqNum receive_next() const { return receive_next_; }
-  bool all_acknowledged() const {
-    return !opening_ && used_ == 0 && (!fin_queued_ || fin_acknowledged_);
-  }
-  bool opening() const { return opening_; }  // our SYN is not acknowledged yet
+  bool all_acknowledged() const { return used_ == 0 && (!fin_queued_ || fin_acknowledged_); }
   bool client_finished() const { return client_finished_; }
   // Both sides have closed, or we have given up.
   bool over() const { return (fin_acknowledged_ && client_finished_) || timeouts_ > kTimeouts; }
@@ -79,7 +73,7 @@ class Endpoint {
   packet::SeqNum send_unacknowledged_;
   packet::SeqNum receive_next_;
   uint16_t used_ = 0;
-  bool opening_ = false, fin_queued_ = false, fin_acknowledged_ = false, client_finished_ = false;
+  bool fin_queued_ = false, fin_acknowledged_ = false, client_finished_ = false;
   bool answer_due_ = false;
   uint8_t timeouts_ = 0;
   uint64_t timeout_us_ = 0;

@@ -112,21 +112,6 @@ TEST_F(EndpointTest, EarlyBytesAreNotTakenButAnswered) {
   EXPECT_EQ(endpoint_.receive_next(), SeqNum{106});
 }
 
-TEST_F(EndpointTest, APassiveOpenRepeatsItsSynAndThenGreets) {
-  start_.passive_open = true;
-  endpoint_.begin(start_);
-  endpoint_.say("220 hello\r\n");
-  const Seen syn{kServer, kClient, 500, 100, packet::kSyn | kAck, "", true};
-  EXPECT_EQ(segment(), syn);
-  endpoint_.timed_out(endpoint_.timeout_us());
-  EXPECT_EQ(segment(), syn);
-  EXPECT_TRUE(endpoint_.opening());
-  receive({.seq = 100, .ack = 501});
-  EXPECT_FALSE(endpoint_.opening());
-  EXPECT_TRUE(endpoint_.answer_due());
-  EXPECT_EQ(segment(), (Seen{kServer, kClient, 501, 100, kAck | kPsh, "220 hello\r\n", true}));
-}
-
 TEST_F(EndpointTest, TimestampsGoOnFromTheServers) {
   start_.timestamps = packet::Timestamps{7000, 40};
   start_.timestamps_seen_us = 1'000'000;

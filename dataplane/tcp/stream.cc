@@ -7,11 +7,13 @@
 
 namespace postern::tcp {
 
-void Stream::begin(SeqNum first_byte, const StreamLimits* limits, Storage* storage) {
+void Stream::begin(SeqNum first_byte, const StreamLimits* limits, Storage* storage,
+                   uint64_t* host_bytes) {
   *this = Stream();
   frontier_ = acknowledged_ = first_byte;
   limits_ = limits;
   storage_ = storage;
+  host_bytes_ = host_bytes;
 }
 
 bool Stream::plausible(SeqNum seq) const {
@@ -24,14 +26,19 @@ bool Stream::plausible(SeqNum seq) const {
 Ruling Stream::accept(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters& counters,
                       bool keep_waiting_bytes) {
   if (!plausible(tcp.seq)) return {Fate::kDrop, Counter::kDropOutOfWindow};
-  if (tcp.sequence_length() == 0) return {};
+  if (tcp.sequence_length() == 0) {
+    // Before what the receiver expects: it is asked for a sign of life (RFC 9293 3.8.4, 3.8.6.1).
+    if (tcp.seq < acknowledged_) counters.add(Counter::kSegmentsProbe);
+    return {};
+  }
   const SeqNum end = tcp.seq + tcp.payload_length;
 
   if (end <= acknowledged_ && tcp.payload_length > 0 &&
       !(tcp.has(packet::kFin) && end == acknowledged_ && !finished_)) {
     // All of it has arrived: the sender missed the acknowledgement. Without its payload, and before
     // what the receiver expects, the segment draws it again (RFC 9293 3.10.7.4).
-    counters.add(Counter::kSegmentsRetransmitted);
+    const bool probe = tcp.payload_length == 1 && end == acknowledged_ && end == frontier_;
+    counters.add(probe ? Counter::kSegmentsProbe : Counter::kSegmentsRetransmitted);
     packet::trim_to(frame, tcp, 0);
     return {};
   }
@@ -100,19 +107,21 @@ bool Stream::overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) con
 }
 
 Ruling Stream::accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters) {
+  const SeqNum end = tcp.seq + tcp.payload_length;
+  if (finished_ || (finish_known_ && end > finish_at_)) {
+    return {Fate::kDrop, Counter::kDropAfterFin};
+  }
   counters.add(Counter::kSegmentsOutOfOrder);
   // Keep the parts that no earlier segment brought.
   SeqNum at = tcp.seq;
-  const SeqNum end = tcp.seq + tcp.payload_length;
   Held** link = &ahead_;
   while (at < end) {
     while (*link != nullptr && (*link)->end() <= at) link = &(*link)->next;
     const SeqNum stop = *link != nullptr ? earlier(end, later(at, (*link)->begin)) : end;
     if (at < stop) {
       const uint8_t* bytes = packet::payload_bytes(frame, tcp) + (at - tcp.seq);
-      if (!keep(frame, at, bytes, static_cast<uint32_t>(stop - at), link)) {
-        return {Fate::kDrop, Counter::kDropOutOfOrderCap};
-      }
+      const Counter lack = keep(frame, at, bytes, static_cast<uint32_t>(stop - at), link);
+      if (lack != Counter::kCount) return {Fate::kDrop, lack};
       link = &(*link)->next;
       at = stop;
     }
@@ -125,18 +134,37 @@ Ruling Stream::accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters) {
   return {};
 }
 
-// Links a new Held in at *link. False when an allowance or the pool is used up.
-bool Stream::keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t length, Held** link) {
-  if (ahead_bytes_ + frame.capacity > limits_->ahead_bytes) return false;
-  if (storage_->bytes + frame.capacity > storage_->byte_limit) return false;
+// Which allowance is too small for this frame; kCount: none.
+Counter Stream::shortage(const Frame& frame, uint32_t flow_bytes, uint32_t flow_limit,
+                         Counter flow_cap) const {
+  if (flow_bytes + frame.capacity > flow_limit) return flow_cap;
+  if (frame.capacity > storage_->free_bytes()) return Counter::kDropHeldCap;
+  if (host_bytes_ != nullptr && *host_bytes_ + frame.capacity > storage_->free_bytes()) {
+    return Counter::kDropHostShare;
+  }
+  return Counter::kCount;
+}
+
+// One more reference to the frame is kept.
+void Stream::pay_for(const Frame& frame) {
+  storage_->bytes += frame.capacity;
+  if (host_bytes_ != nullptr) *host_bytes_ += frame.capacity;
+}
+
+// Links a new Held in at *link. Otherwise says what there is too little of.
+Counter Stream::keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t length,
+                     Held** link) {
+  const Counter lack =
+      shortage(frame, ahead_bytes_, limits_->ahead_bytes, Counter::kDropOutOfOrderCap);
+  if (lack != Counter::kCount) return lack;
   Held* held = storage_->pool->take();
-  if (held == nullptr) return false;
+  if (held == nullptr) return Counter::kDropHeldCap;
   frame.source->retain(&frame);
   *held = {begin, length, bytes, &frame, *link};
   *link = held;
   ahead_bytes_ += frame.capacity;
-  storage_->bytes += frame.capacity;
-  return true;
+  pay_for(frame);
+  return Counter::kCount;
 }
 
 Taken Stream::offer(Consumer& consumer, std::span<uint8_t> bytes) {
@@ -154,21 +182,20 @@ Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Coun
   Ruling ruling;
   if (fresh > 0) {
     if (finished_ || (finish_known_ && end > finish_at_)) {
-      return {Fate::kDrop, Counter::kDropOutOfWindow};
+      return {Fate::kDrop, Counter::kDropAfterFin};
     }
+    const Counter lack =
+        shortage(frame, retained_bytes_, limits_->retained_bytes, Counter::kDropRetainedCap);
+    if (lack != Counter::kCount) return {Fate::kDrop, lack};
     Held* held = storage_->pool->take();
-    if (held == nullptr || retained_bytes_ + frame.capacity > limits_->retained_bytes ||
-        storage_->bytes + frame.capacity > storage_->byte_limit) {
-      if (held != nullptr) storage_->pool->give(held);
-      return {Fate::kDrop, Counter::kDropRetainedCap};
-    }
+    if (held == nullptr) return {Fate::kDrop, Counter::kDropHeldCap};
     uint8_t* bytes = packet::payload_bytes(frame, tcp) + (frontier_ - tcp.seq);
     const Taken taken = offer(consumer, {bytes, fresh});
     ruling.word = taken.word;
     *held = {frontier_, taken.taken, bytes, &frame, nullptr};
     if (taken.taken > 0) {
       frame.source->retain(&frame);
-      storage_->bytes += frame.capacity;
+      pay_for(frame);
       frontier_ = frontier_ + taken.taken;
       retain(held);
     } else {
@@ -230,7 +257,7 @@ Word Stream::resume(Consumer& consumer) {
       }
       *head = {held->begin, taken.taken, held->bytes, held->frame, nullptr};
       head->frame->source->retain(head->frame);
-      storage_->bytes += head->frame->capacity;
+      pay_for(*head->frame);
       retain(head);
       held->begin = frontier_;
       held->bytes += taken.taken;
@@ -276,6 +303,7 @@ void Stream::retain(Held* held) {
 void Stream::drop(Held* held, uint32_t* account) {
   *account -= held->frame->capacity;
   storage_->bytes -= held->frame->capacity;
+  if (host_bytes_ != nullptr) *host_bytes_ -= held->frame->capacity;
   held->frame->source->release(held->frame);
   storage_->pool->give(held);
 }

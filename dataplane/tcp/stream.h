@@ -3,19 +3,17 @@
 // Theory of operation. A stream has a frontier: every byte before it was given to the consumer, in
 // order, once. Four things happen to a segment's payload:
 //
-//   acknowledged    before `acknowledged_`: the receiver has it; such bytes are cut off
-//   retained        from there to the frontier: scanned and forwarded, but not acknowledged. Kept,
-//   so
-//                   that a retransmission with other bytes is rewritten to what was scanned
-//   new             at the frontier: given to the consumer, which says how far they may pass
-//   ahead           behind a gap: kept, and forwarded early, since a receiver cannot read past a
-//   gap.
-//                   The segment that closes the gap waits for the consumer's word on all of it
+//   acknowledged  before `acknowledged_`: the receiver has it; such bytes are cut off
+//   retained      from there to the frontier: scanned and forwarded, but not acknowledged. Kept, so
+//                 that a retransmission with other bytes is rewritten to what was scanned
+//   new           at the frontier: given to the consumer, which says how far they may pass
+//   ahead         behind a gap: kept, and forwarded early, since a receiver cannot read past a gap.
+//                 The segment that closes the gap waits for the consumer's word on all of it
 //
 // The first copy of a byte wins, whatever comes later and wherever it lies. Kept payload stays in
-// the frame it came in (a reference, not a copy). Everything kept is paid for from two allowances,
-// one of the flow and one of the worker, in bytes of buffer; when one is used up the segment is
-// dropped and the sender sends it again later.
+// the frame it came in (a reference, not a copy). Everything kept is paid for from three allowances
+// in bytes of buffer: the flow's, the worker's, and its host's fair share of the worker's. When one
+// is used up the segment is dropped, counted under that allowance, and the sender sends it again.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +46,7 @@ struct Storage {
   FixedPool<Held>* pool = nullptr;
   uint64_t bytes = 0;  // of buffer behind what is held
   uint64_t byte_limit = 0;
+  uint64_t free_bytes() const { return bytes < byte_limit ? byte_limit - bytes : 0; }
 };
 
 struct StreamLimits {
@@ -83,7 +82,9 @@ struct Ruling {
 
 class Stream {
  public:
-  void begin(SeqNum first_byte, const StreamLimits* limits, Storage* storage);
+  // `host_bytes`: what all streams of this one's host hold; null: it has no share to keep to.
+  void begin(SeqNum first_byte, const StreamLimits* limits, Storage* storage,
+             uint64_t* host_bytes = nullptr);
 
   // Judges and, where needed, edits a segment travelling in this direction. `keep_waiting_bytes`:
   // the capture reader's mode, in which bytes past a kWait are kept although they went by.
@@ -106,7 +107,10 @@ class Stream {
 
  private:
   bool overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) const;
-  bool keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t length, Held** list);
+  Counter shortage(const Frame& frame, uint32_t flow_bytes, uint32_t flow_limit,
+                   Counter flow_cap) const;
+  void pay_for(const Frame& frame);
+  Counter keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t length, Held** list);
   Ruling accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters);
   Ruling accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters& counters,
                     bool keep_waiting_bytes);
@@ -133,6 +137,7 @@ class Stream {
   Held* retained_last_ = nullptr;
   const StreamLimits* limits_ = nullptr;
   Storage* storage_ = nullptr;
+  uint64_t* host_bytes_ = nullptr;
 };
 
 }  // namespace postern::tcp

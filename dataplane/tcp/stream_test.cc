@@ -188,7 +188,7 @@ TEST_F(StreamTest, FinTakesItsPlaceInOrder) {
   EXPECT_TRUE(stream_.finished());
   EXPECT_EQ(stream_.frontier(), SeqNum{1009});
   EXPECT_EQ(offer(1008, "late"), "dropped");  // data behind FIN is none
-  EXPECT_EQ(last_.reason, Counter::kDropOutOfWindow);
+  EXPECT_EQ(last_.reason, Counter::kDropAfterFin);
   stream_.acknowledge(SeqNum{1009});
   EXPECT_TRUE(stream_.finish_acknowledged());
 }

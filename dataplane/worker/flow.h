@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "base/ip.h"
 #include "base/timer_wheel.h"
@@ -13,8 +12,11 @@
 #include "dataplane/smtp/session.h"
 #include "dataplane/tcp/endpoint.h"
 #include "dataplane/tcp/stream.h"
+#include "dataplane/tcp/timestamps.h"
 
 namespace postern::worker {
+
+struct Host;
 
 // Both directions of a connection have the same key: the lower (address, port) first.
 struct FlowKey {
@@ -32,13 +34,13 @@ struct FlowKey {
                                   tcp.source_port, tcp.vlan};
   }
 };
-static_assert(sizeof(FlowKey) == 40, "hashed as bytes: no padding");
 
 enum class FlowState : uint8_t {
-  kUninspected,  // the sender's verdict was pass when it connected
+  kUninspected,  // forwarded, unread: the sender's verdict is pass, or we failed open
   kInspected,
   kRefusing,   // a message was refused; the server still owes replies to earlier commands
   kAnswering,  // we speak to the client in the server's place
+  kEnding,     // over for us: the server is told until it is known to have ended too
   kOpaque,     // TLS: forwarded, unread
 };
 
@@ -51,25 +53,31 @@ struct Answer {
   bool closing_said = false;  // the idle client has been told that we close
 };
 
-struct Flow : TimerEntry {
+// The first cache line is what a look-up reads; the second begins with what every segment needs.
+struct alignas(64) Flow : TimerEntry {
   FlowKey key;
-  IpAddress client, server;
-  uint16_t client_port = 0, server_port = 0;
-  packet::Side client_side = packet::Side::kInside;
   FlowState state = FlowState::kInspected;
-  bool established = false;    // the client has answered the SYN-ACK
-  bool closing = false;        // a plausible RST went by, or the FIN of an unread connection
+  packet::Side client_side = packet::Side::kInside;
+  bool closing = false;      // a RST that counts went by, or the FIN of an unread connection
+  bool server_seen = false;  // the server has spoken since the handshake
+  bool server_gone = false;  // the server answered a RST of ours with its own
+  bool renewal = false;      // a new connection of the same key may be beginning
+  uint8_t resets_left = 0;   // kEnding: how often the server is told yet
+  uint16_t client_port = 0, server_port = 0;
   uint16_t server_window = 0;  // as on the wire, last seen
   uint16_t refused_tail = 0;   // bytes of the refused message behind the client's frontier
-  packet::SeqNum client_initial, server_initial;
-  packet::LinkHeader to_client, to_server;              // as last seen on frames of that direction
-  std::optional<packet::Timestamps> server_timestamps;  // value: the server's; echo: the client's
-  uint64_t server_timestamps_seen_us = 0;
+  IpAddress client, server;
   uint64_t last_seen_us = 0;
-  uint64_t refused_at_us = 0;  // when kRefusing began
+  Host* host = nullptr;  // the client's
   tcp::Stream client_stream, server_stream;
+  tcp::TimestampClock client_clock, server_clock;
+  uint64_t server_clock_seen_us = 0;
+  uint64_t state_since_us = 0;  // kRefusing: when it began; kEnding: when the server was last told
+  packet::SeqNum client_initial, server_initial;
+  packet::LinkHeader to_client, to_server;  // as last seen on frames of that direction
   Answer* answer = nullptr;
   smtp::Session session;
 };
+static_assert(sizeof(Flow) <= 2048, "a million of them idle are two gigabytes");
 
 }  // namespace postern::worker

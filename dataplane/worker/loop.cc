@@ -37,14 +37,16 @@ void Worker::run() {
   read_mailbox();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const Now now = surroundings_.clock->now();
-    uint32_t received = receive(packet::Side::kInside, now);
-    received += receive(packet::Side::kOutside, now);
+    const uint32_t inside = receive(packet::Side::kInside, now);
+    const uint32_t outside = receive(packet::Side::kOutside, now);
+    pipeline_->set_overloaded(
+        overload_.after(inside == kBurst || outside == kBurst, now.monotonic_us));
     pipeline_->expire(now);
     transmitter_.flush();
     read_mailbox();
     publish_state();
     surroundings_.verdicts->quiescent(number_);
-    rest_.after(received);
+    rest_.after(inside + outside);
   }
   pipeline_->clear(surroundings_.clock->now());
   transmitter_.flush();
@@ -58,13 +60,16 @@ uint32_t Worker::receive(packet::Side side, const Now& now) {
   const uint16_t received = lanes_.receive[static_cast<size_t>(side)].receive(burst.data(), kBurst);
   // Headers first: they are what each frame's path touches at once.
   for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+  std::array<packet::Frame*, kBurst> frames;
+  size_t count = 0;
   for (uint16_t i = 0; i < received; ++i) {
-    packet::Frame* frame = surroundings_.frames->attach(burst[i]);
-    if (frame != nullptr)
-      pipeline_->process(frame, side, now);
+    frames[count] = surroundings_.frames->attach(burst[i]);
+    if (frames[count] != nullptr)
+      ++count;
     else
       counters_.add(Counter::kDropOversize);
   }
+  pipeline_->process({frames.data(), count}, side, now);
   return received;
 }
 

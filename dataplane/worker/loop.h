@@ -22,6 +22,7 @@
 #include "dataplane/ports/transmitter.h"
 #include "dataplane/scan/scanner.h"
 #include "dataplane/worker/idle_rest.h"
+#include "dataplane/worker/overload.h"
 #include "dataplane/worker/pipeline.h"
 
 namespace postern::verdict {
@@ -89,6 +90,7 @@ class Worker {
   const WorkerSurroundings surroundings_;
   const WorkerLanes lanes_;
   IdleRest rest_;
+  Overload overload_;
   Counters counters_;
   ports::LaneTransmitter transmitter_;
   std::unique_ptr<Pipeline> pipeline_;

@@ -4,8 +4,7 @@
 #include <bit>
 #include <random>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "dataplane/worker/hosts.h"
 
 namespace postern::worker {
 namespace {
@@ -112,8 +111,29 @@ CaseReference MessageDesk::new_case_reference() {
   return CaseReference{(hash & CaseReference::kMask) | 1};
 }
 
+// One more of what `free` are left of, to the host of the flow at the desk.
+bool MessageDesk::may_take(uint32_t used_by_host, size_t free, Counter cap) {
+  if (within_fair_share(used_by_host, free)) return true;
+  shortage_ = free == 0 ? cap : Counter::kDropHostShare;
+  return false;
+}
+
+smtp::Transaction* MessageDesk::take_transaction() {
+  uint32_t& used = flow_->host->transactions;
+  if (!may_take(used, transactions_.available(), Counter::kDropTransactionCap)) return nullptr;
+  ++used;
+  return transactions_.take();
+}
+
+void MessageDesk::give_transaction(smtp::Transaction* transaction) {
+  --flow_->host->transactions;
+  transactions_.give(transaction);
+}
+
 bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transaction) {
-  if (free_slots_.empty()) return false;
+  uint32_t& used = flow_->host->messages;
+  if (!may_take(used, free_slots_.size(), Counter::kDropMessageCap)) return false;
+  ++used;
   Slot* slot = free_slots_.back();
   free_slots_.pop_back();
   transaction.message = slot;
@@ -201,6 +221,7 @@ void MessageDesk::release(smtp::Transaction& transaction) {
   Slot* slot = static_cast<Slot*>(transaction.message);
   slot->scan.begin(nullptr, nullptr);  // lets go of the set
   free_slots_.push_back(slot);
+  --flow_->host->messages;
   transaction.message = nullptr;
 }
 

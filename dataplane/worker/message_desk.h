@@ -37,7 +37,10 @@ class MessageDesk : public smtp::SessionHandler {
   void attend(Flow* flow, const Now& now) {
     flow_ = flow;
     now_ = now;
+    shortage_ = Counter::kDropWait;
   }
+  // Why the session at the desk could not go on: what there was no memory for, or kDropWait.
+  Counter shortage() const { return shortage_; }
   // A connection was answered by us from the start.
   void report_blocked_connection(const Flow& flow, CaseReference case_reference, const Now& now);
   // The flow's session has been closed.
@@ -47,10 +50,8 @@ class MessageDesk : public smtp::SessionHandler {
   CaseReference new_case_reference();
   uint64_t messages_in_flight() const { return slots_.size() - free_slots_.size(); }
 
-  smtp::Transaction* take_transaction() override { return transactions_.take(); }
-  void give_transaction(smtp::Transaction* transaction) override {
-    transactions_.give(transaction);
-  }
+  smtp::Transaction* take_transaction() override;
+  void give_transaction(smtp::Transaction* transaction) override;
   bool message_begin(const smtp::Session& session, smtp::Transaction& transaction) override;
   void message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) override;
   bool message_end(smtp::Session& session, smtp::Transaction& transaction) override;
@@ -60,6 +61,7 @@ class MessageDesk : public smtp::SessionHandler {
 
  private:
   struct Slot;
+  bool may_take(uint32_t used_by_host, size_t free, Counter cap);
   void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
   void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   void release(smtp::Transaction& transaction);
@@ -81,6 +83,7 @@ class MessageDesk : public smtp::SessionHandler {
   uint64_t cases_ = 0;
   Flow* flow_ = nullptr;
   Now now_;
+  Counter shortage_ = Counter::kDropWait;
 };
 
 }  // namespace postern::worker

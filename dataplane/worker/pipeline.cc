@@ -1,20 +1,13 @@
 #include "dataplane/worker/pipeline.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
+#include <array>
 #include <bitset>
 #include <random>
 
-#include "base/timer_wheel.h"
 #include "dataplane/packet/checksum.h"
-#include "dataplane/packet/edit.h"
-#include "dataplane/worker/connection.h"
-#include "dataplane/worker/flow_table.h"
+#include "dataplane/worker/admission.h"
+#include "dataplane/worker/connections.h"
 #include "dataplane/worker/message_desk.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace postern::worker {
 
@@ -25,9 +18,6 @@ using packet::TcpPacket;
 
 namespace {
 
-// Timers handled in one step of expire().
-constexpr size_t kTimersPerStep = 64;
-
 uint64_t random_key() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
@@ -37,67 +27,46 @@ uint64_t random_key() {
 
 struct Pipeline::Impl {
   Impl(const PipelineConfig& settings, smtp::ReplyTexts reply_texts, packet::FrameSource* frames,
-       const verdict::VerdictSource* verdict_source, EventSink* events, Transmitter* out,
+       const verdict::VerdictSource* verdicts, EventSink* events, Transmitter* out,
        Counters* counter_set, Observer* observer)
       : config(settings),
         texts(std::move(reply_texts)),
-        verdicts(verdict_source),
+        source(frames),
         transmitter(out),
         counters(counter_set),
-        secret(random_key()),
         desk(config, &texts, verdicts, events, counters, observer),
-        held(size_t{config.worker_held_bytes / kBufferBytes} + 1),
-        answers(config.answers),
-        blocked_answers(config.blocked_answers),
-        flows(config.flows, secret) {
+        connections(config, frames, out, counters, &desk, &texts, random_key()),
+        admission(config, frames, out, counters, verdicts, &desk, &connections) {
     for (const uint16_t port : config.mail_ports) mail_port.set(port);
-    storage = {&held, 0, config.worker_held_bytes};
-    shared = {.config = &config,
-              .frames = frames,
-              .transmitter = transmitter,
-              .counters = counters,
-              .desk = &desk,
-              .texts = &texts,
-              .stream_limits = {config.flow_out_of_order_bytes, config.flow_retained_bytes},
-              .session_limits = {.passive = config.observe_only},
-              .storage = &storage,
-              .answers = &answers,
-              .blocked_answers = &blocked_answers};
   }
 
-  void process(Frame* frame, Side arrived, const Now& now);
-  void process_syn(Frame* frame, TcpPacket& tcp, Side arrived, Flow* flow, const Now& now);
-  void process_syn_ack(Frame* frame, TcpPacket& tcp, Side arrived, Flow* flow, const Now& now);
-  void process_segment(Frame* frame, TcpPacket& tcp, Side arrived, Flow& flow, const Now& now);
-  void expire(Flow& flow, const Now& now);
-  void erase(Flow& flow, const Now& now);
-  void watch(Flow& flow, const Connection& connection);
+  // A frame of a burst, as far as it is known before its turn.
+  struct Read {
+    TcpPacket tcp;
+    uint64_t hash;
+    bool mail;
+  };
+  void process(Frame* frame, Side arrived, Read& read, const Now& now);
   void forward(Frame* frame, Side arrived, Counter counted_as) {
     counters->add(counted_as);
     transmitter->send(frame, packet::opposite(arrived));
   }
   void discard(Frame* frame, Counter reason) {
     counters->add(reason);
-    shared.frames->release(frame);
+    source->release(frame);
   }
-
-  // An ordinary buffer: what the worker's allowance for held bytes is divided by.
-  static constexpr uint64_t kBufferBytes = 2048;
 
   const PipelineConfig config;
   const smtp::ReplyTexts texts;
-  const verdict::VerdictSource* verdicts;
+  packet::FrameSource* source;
   Transmitter* transmitter;
   Counters* counters;
-  const uint64_t secret;
   std::bitset<65536> mail_port;
+  bool started = false;
   MessageDesk desk;
-  FixedPool<tcp::Held> held;
-  FixedPool<Answer> answers, blocked_answers;
-  FlowTable flows;
-  TimerWheel timers;
-  tcp::Storage storage;
-  Connection::Shared shared;
+  Connections connections;
+  Admission admission;
+  std::array<Read, kBurst> burst;
 };
 
 std::expected<std::unique_ptr<Pipeline>, std::string> Pipeline::create(
@@ -124,23 +93,44 @@ void Pipeline::use_signature_set(std::shared_ptr<const scan::SignatureSet> set, 
   impl_->desk.use_signature_set(std::move(set), generation, scratch);
 }
 
-void Pipeline::process(Frame* frame, Side arrived, const Now& now) {
-  impl_->process(frame, arrived, now);
+uint64_t Pipeline::flows() const { return impl_->connections.size(); }
+uint64_t Pipeline::messages_in_flight() const { return impl_->desk.messages_in_flight(); }
+void Pipeline::set_overloaded(bool overloaded) { impl_->admission.set_overloaded(overloaded); }
+
+// Each pass over the burst asks for what the next one reads.
+void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& now) {
+  Impl& impl = *impl_;
+  if (!impl.started) {
+    impl.started = true;
+    impl.admission.start(now);
+  }
+  for (size_t i = 0; i < frames.size(); ++i) {
+    Impl::Read& read = impl.burst[i];
+    impl.counters->add(Counter::kFramesIn);
+    impl.counters->add(Counter::kBytesIn, frames[i]->length);
+    read.tcp = packet::parse(*frames[i]);
+    read.mail = read.tcp.kind != Kind::kOther &&
+                (impl.mail_port[read.tcp.destination_port] || impl.mail_port[read.tcp.source_port]);
+    if (!read.mail) continue;
+    read.hash = impl.connections.hash(FlowKey::of(read.tcp));
+    impl.connections.prefetch_slot(read.hash);
+  }
+  if (frames.size() > 1) {
+    for (size_t i = 0; i < frames.size(); ++i) {
+      if (impl.burst[i].mail) impl.connections.prefetch_flow(impl.burst[i].hash);
+    }
+  }
+  for (size_t i = 0; i < frames.size(); ++i) {
+    impl.process(frames[i], arrived, impl.burst[i], now);
+  }
 }
 
-uint64_t Pipeline::flows() const { return impl_->flows.size(); }
-uint64_t Pipeline::messages_in_flight() const { return impl_->desk.messages_in_flight(); }
-
-void Pipeline::Impl::process(Frame* frame, Side arrived, const Now& now) {
-  counters->add(Counter::kFramesIn);
-  counters->add(Counter::kBytesIn, frame->length);
-  TcpPacket tcp = packet::parse(*frame);
+void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& now) {
+  TcpPacket& tcp = read.tcp;
+  if (!read.mail) return forward(frame, arrived, Counter::kFramesNotMail);
   const bool to_server = mail_port[tcp.destination_port];
   const bool from_server = mail_port[tcp.source_port];
-  if (tcp.kind == Kind::kOther || !(to_server || from_server)) {
-    return forward(frame, arrived, Counter::kFramesNotMail);
-  }
-  Flow* flow = flows.find(FlowKey::of(tcp));
+  Flow* flow = connections.find(FlowKey::of(tcp), read.hash);
   // Between two mail ports only the flow, or the SYN, tells who is the client.
   const Side client_side = to_server ? arrived : packet::opposite(arrived);
   if (flow == nullptr && client_side == Side::kOutside && !config.inspect_inbound &&
@@ -153,135 +143,31 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, const Now& now) {
       !packet::checksums_right(*frame, tcp)) {
     return discard(frame, Counter::kDropChecksum);
   }
+  const bool inspected_side = arrived == Side::kInside || config.inspect_inbound;
+  const Admission::Arrival arrival{.frame = frame,
+                                   .tcp = tcp,
+                                   .side = arrived,
+                                   .hash = read.hash,
+                                   .flow = flow,
+                                   .to_server = to_server && (!from_server || inspected_side)};
   if (tcp.has(packet::kSyn)) {
     const bool answer = tcp.has(packet::kAck);
     const Side opener = answer ? packet::opposite(arrived) : arrived;
-    if (opener == Side::kOutside && !config.inspect_inbound) {
-      return forward(frame, arrived, Counter::kFramesNotInspected);
-    }
-    if (!answer && to_server) return process_syn(frame, tcp, arrived, flow, now);
-    if (answer && from_server) return process_syn_ack(frame, tcp, arrived, flow, now);
+    const bool inspected = opener == Side::kInside || config.inspect_inbound;
+    if (inspected && to_server && !answer) return admission.syn(arrival, now);
+    if (inspected && from_server && answer) return admission.syn_ack(arrival, now);
+    return admission.stray_syn(arrival);
   }
-  if (flow == nullptr) return forward(frame, arrived, Counter::kFramesMidStream);
-  process_segment(frame, tcp, arrived, *flow, now);
-}
-
-void Pipeline::Impl::process_syn(Frame* frame, TcpPacket& tcp, Side arrived, Flow* flow,
-                                 const Now& now) {
-  const verdict::Verdict verdict = verdicts->lookup(tcp.source, now.wall_s());
-  if (verdict.treatment == verdict::Treatment::kDrop) {
-    return discard(frame, Counter::kDropVerdict);
-  }
-  // Data on a SYN (TCP Fast Open) is not read before the handshake, so it stays behind; the client
-  // sends it again (RFC 7413 3).
-  if (verdict.treatment != verdict::Treatment::kRefuse) {
-    packet::trim_to(*frame, tcp, 0);
-    transmitter->send(frame, packet::opposite(arrived));
-    return;
-  }
-  if (flow != nullptr) {
-    const bool ours = flow->answer != nullptr && !flow->answer->has_server;
-    if (!ours && flow->state != FlowState::kUninspected && flow->state != FlowState::kOpaque) {
-      return discard(frame, Counter::kDropSynInFlow);
-    }
-    if (ours && flow->client_initial == tcp.seq) {
-      Connection(shared, *flow, now).repeat_blocked_syn();
-      return discard(frame, Counter::kDropRefused);
-    }
-    erase(*flow, now);
-  }
-  flow = flows.insert(FlowKey::of(tcp));
-  if (flow == nullptr) return discard(frame, Counter::kDropFlowCap);
-  flow->client_side = arrived;
-  const uint64_t unique[2] = {now.monotonic_us, tcp.seq.value};
-  const auto initial = static_cast<uint32_t>(
-      XXH3_64bits_withSeed(unique, sizeof unique, secret ^ flows.hash(flow->key)));
-  Connection connection(shared, *flow, now);
-  const CaseReference case_reference =
-      verdict.case_reference ? verdict.case_reference : desk.new_case_reference();
-  if (!connection.open_blocked(*frame, tcp, case_reference, {initial})) {
-    flows.erase(flow);
-    return discard(frame, Counter::kDropFlowCap);
-  }
-  counters->add(Counter::kConnectionsRefused);
-  desk.report_blocked_connection(*flow, case_reference, now);
-  watch(*flow, connection);
-  discard(frame, Counter::kDropRefused);
-}
-
-void Pipeline::Impl::process_syn_ack(Frame* frame, TcpPacket& tcp, Side arrived, Flow* flow,
-                                     const Now& now) {
-  packet::trim_to(*frame, tcp, 0);
-  if (flow != nullptr) {
-    if (flow->client_side == arrived) return discard(frame, Counter::kDropWrongSide);
-    const bool ours = flow->answer != nullptr && !flow->answer->has_server;
-    if (ours) return discard(frame, Counter::kDropRefused);
-    if (flow->server_initial == tcp.seq && flow->client_initial + 1 == tcp.ack) {
-      transmitter->send(frame, packet::opposite(arrived));  // sent again
-      return;
-    }
-    // The server itself says that this is a new connection: the old one is history.
-    erase(*flow, now);
-  }
-  flow = flows.insert(FlowKey::of(tcp));
-  if (flow == nullptr) return discard(frame, Counter::kDropFlowCap);
-  flow->client_side = packet::opposite(arrived);
-  const verdict::Verdict verdict = verdicts->lookup(tcp.destination, now.wall_s());
-  Connection connection(shared, *flow, now);
-  connection.open(*frame, tcp,
-                  verdict.treatment == verdict::Treatment::kPass ? FlowState::kUninspected
-                                                                 : FlowState::kInspected);
-  watch(*flow, connection);
-  transmitter->send(frame, packet::opposite(arrived));
-}
-
-void Pipeline::Impl::process_segment(Frame* frame, TcpPacket& tcp, Side arrived, Flow& flow,
-                                     const Now& now) {
-  const bool from_client = tcp.source == flow.client && tcp.source_port == flow.client_port;
-  if ((from_client ? flow.client_side : packet::opposite(flow.client_side)) != arrived) {
-    return discard(frame, Counter::kDropWrongSide);
-  }
-  Connection connection(shared, flow, now);
-  if (from_client) {
-    connection.from_client(frame, tcp);
-  } else {
-    connection.from_server(frame, tcp);
-  }
-  if (connection.over()) return erase(flow, now);
-  watch(flow, connection);
-}
-
-// A timer that is too early finds out when it fires: only an earlier deadline moves it.
-void Pipeline::Impl::watch(Flow& flow, const Connection& connection) {
-  const uint64_t deadline = connection.deadline_us();
-  if (flow.deadline_us == 0 || deadline < flow.deadline_us) timers.schedule(&flow, deadline);
+  if ((flow == nullptr || flow->renewal) && admission.begins(arrival, now)) return;
+  if (flow == nullptr) return admission.unknown(arrival, now);
+  connections.segment(frame, tcp, arrived, *flow, now);
 }
 
 void Pipeline::expire(const Now& now) {
-  impl_->timers.advance(now.monotonic_us, kTimersPerStep,
-                        [&](TimerEntry* entry) { impl_->expire(*static_cast<Flow*>(entry), now); });
+  impl_->connections.expire(now);
+  impl_->admission.repeat(now);
 }
 
-void Pipeline::Impl::expire(Flow& flow, const Now& now) {
-  Connection connection(shared, flow, now);
-  if (connection.deadline_us() > now.monotonic_us || connection.expired()) {
-    timers.schedule(&flow,
-                    std::max(connection.deadline_us(), now.monotonic_us + TimerWheel::kTickUs));
-    return;
-  }
-  counters->add(Counter::kFlowsExpired);
-  erase(flow, now);
-}
-
-void Pipeline::Impl::erase(Flow& flow, const Now& now) {
-  Connection(shared, flow, now).close();
-  timers.cancel(&flow);
-  counters->add(Counter::kFlowsClosed);
-  flows.erase(&flow);
-}
-
-void Pipeline::clear(const Now& now) {
-  impl_->flows.for_each([&](Flow* flow) { impl_->erase(*flow, now); });
-}
+void Pipeline::clear(const Now& now) { impl_->connections.clear(now); }
 
 }  // namespace postern::worker

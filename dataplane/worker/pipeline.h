@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ struct Flow;
 
 using FailMode = verdict::FailMode;
 
+// What becomes of connections that were open before we started.
+enum class MidStream : uint8_t {
+  kPass,  // forwarded untouched
+  kReset  // what the client says next does not pass; its server is sent a RST
+};
+
 struct PipelineConfig {
   uint32_t worker = 0;  // its number: part of case references
   std::vector<uint16_t> mail_ports{25};
@@ -40,8 +47,15 @@ struct PipelineConfig {
   bool refuse_smuggling = true;
   FailMode without_signature_set = FailMode::kOpen;
   FailMode on_scan_error = FailMode::kClosed;
+  // Closed: what finds no memory waits, by TCP's own means. Open: its connection goes on unread.
+  FailMode on_memory_cap = FailMode::kClosed;
+  // The worker cannot keep up. Closed: SYNs are dropped. Open: new connections go on unread.
+  FailMode on_overload = FailMode::kClosed;
+  MidStream mid_stream = MidStream::kPass;
+  uint32_t mid_stream_window_s = 900;  // how long after our start a connection can be older than us
 
   uint32_t flows = 65536;
+  uint32_t handshakes = 262144;
   uint32_t messages_in_flight = 1024;
   uint32_t transactions = 16384;
   uint32_t answers = 4096;          // clients that we speak to: refused messages
@@ -50,7 +64,8 @@ struct PipelineConfig {
   uint32_t flow_retained_bytes = 1024 * 1024;
   uint64_t worker_held_bytes = 256ull * 1024 * 1024;  // out-of-order and retained, all flows
   uint32_t idle_timeout_s = 600;  // RFC 5321 4.5.3.2 lets a client wait 10 minutes
-  uint32_t embryonic_timeout_s = 30;
+  // Longer than servers repeat a SYN-ACK that is not acknowledged (RFC 9293 3.8.3: Linux 63 s).
+  uint32_t embryonic_timeout_s = 75;
   uint32_t closing_timeout_s = 10;  // after a RST, or after we have closed
   uint32_t answer_timeout_s = 60;   // a client silent that long after a refusal is told 421
 
@@ -98,12 +113,20 @@ class Pipeline {
   void use_signature_set(std::shared_ptr<const scan::SignatureSet> set, uint64_t generation,
                          scan::MessageScan::Scratch* scratch);
 
-  // Takes the frame's reference. `now.monotonic_us` never goes back.
-  void process(packet::Frame* frame, packet::Side arrived, const Now& now);
+  // Takes the frames' references; they leave in their order. At most kBurst at once: what they need
+  // of the worker's tables is fetched together. `now.monotonic_us` never goes back.
+  static constexpr size_t kBurst = 32;
+  void process(std::span<packet::Frame* const> frames, packet::Side arrived, const Now& now);
+  void process(packet::Frame* frame, packet::Side arrived, const Now& now) {
+    process({&frame, 1}, arrived, now);
+  }
   // One bounded step of timeouts and retransmissions; call it once per loop.
   void expire(const Now& now);
   // Every flow is forgotten, every frame released, messages under way reported as abandoned.
   void clear(const Now& now);
+
+  // Whether frames come faster than they are worked off: fail.overload says what to do about it.
+  void set_overloaded(bool overloaded);
 
   uint64_t flows() const;
   uint64_t messages_in_flight() const;

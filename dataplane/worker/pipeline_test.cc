@@ -269,17 +269,47 @@ TEST(Gate, UrgentMarksAreTakenOffSoThatTheServerReadsWhatWasScanned) {
   EXPECT_EQ(wire.counters.get(Counter::kSegmentsUrgent), 1u);
 }
 
-TEST(Gate, TheServerIsResetAgainBeforeARefusedConnectionIsForgotten) {
+// What is forgotten must not go on unread: the server is told until it is known to have ended.
+TEST(Gate, TheServerIsResetUntilItIsGoneBeforeARefusedConnectionIsForgotten) {
   Wire wire;
   Dialogue d(wire);
   d.until_data();
   d.server_next += static_cast<uint32_t>(d.client(kSpam)[1].segment.payload.size());
   d.client("QUIT\r\n");
-  const auto sent = wire.wait(200'000);
+  const uint32_t cut = d.client_next - 6 - 3;
+  auto sent = wire.wait(150'000);
+  // Our goodbye, repeated for a minute; then, to a server that does not answer, four times a RST
+  // and a keep-alive behind it.
+  std::erase_if(sent, [](const Sent& s) { return s.out == Side::kInside; });
+  ASSERT_THAT(sent, SizeIs(8));
+  for (size_t i = 0; i < sent.size(); i += 2) {
+    EXPECT_EQ(sent[i].segment.flags, kRst | kAck);
+    EXPECT_EQ(sent[i].segment.seq, cut);
+    EXPECT_EQ(sent[i + 1].segment.flags, kAck);
+    EXPECT_LT(sent[i + 1].segment.seq, cut);
+  }
   EXPECT_EQ(wire.pipeline->flows(), 0u);
-  ASSERT_FALSE(sent.empty());
-  EXPECT_EQ(sent.back().out, Side::kOutside);
-  EXPECT_EQ(sent.back().segment.flags, kRst | kAck);
+}
+
+TEST(Gate, AServerThatLivesOnIsResetWhereItsAnswerSays) {
+  Wire wire;
+  Dialogue d(wire);
+  d.until_data();
+  d.client("Subject: half\r\n");
+  auto sent = wire.wait(600'100);
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(sent[0].segment.flags, kRst | kAck);
+  // Both were lost but the keep-alive: the server missed the last segment too.
+  Packet alive = d.server_packet("", kAck);
+  alive.ack = d.client_next - 15;
+  sent = wire.from_server(alive);
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(sent[0].segment.flags, kRst | kAck);
+  EXPECT_EQ(sent[0].segment.seq, d.client_next - 15);
+  EXPECT_EQ(wire.pipeline->flows(), 1u);
+  // Now it has ended, and says so to the next keep-alive.
+  wire.from_server(d.server_packet("", kRst));
+  EXPECT_EQ(wire.pipeline->flows(), 0u);
 }
 
 TEST(Gate, SeveralMessagesOnAConnectionAreDecidedOneByOne) {
@@ -428,13 +458,15 @@ TEST(Gate, AFullFlowTableIsBackPressureNotBypass) {
   Wire wire(config);
   Dialogue first(wire, 40001), second(wire, 40002);
   first.open();
-  const auto sent = wire.from_server({.from = "198.51.100.1:25",
-                                      .to = "192.0.2.7:40002",
-                                      .seq = 1,
-                                      .ack = 2,
-                                      .flags = kSyn | kAck});
-  EXPECT_THAT(sent, IsEmpty());
+  second.open();
+  EXPECT_EQ(wire.pipeline->flows(), 1u);
   EXPECT_EQ(wire.counters.get(Counter::kDropFlowCap), 1u);
+  // The server, still unanswered, repeats its SYN-ACK; by then there may be room.
+  first.client("", kRst);
+  wire.wait(11'000);
+  wire.from_server(first.server_packet("", kRst));
+  EXPECT_THAT(second.client("", kAck), SizeIs(1));
+  EXPECT_EQ(wire.pipeline->flows(), 1u);
 }
 
 TEST(Gate, NoMemoryForAMessageMakesItsDataCommandWait) {
@@ -498,7 +530,7 @@ TEST(Gate, AMessageThatNeverEndsIsReportedAbandoned) {
   Dialogue d(wire);
   d.until_data();
   d.client("Subject: half\r\n");
-  wire.wait(601'000);
+  wire.wait(610'000);
   ASSERT_THAT(wire.events.events, SizeIs(1));
   EXPECT_EQ(wire.events.events[0].outcome, Outcome::kAbandoned);
   EXPECT_EQ(wire.pipeline->flows(), 0u);

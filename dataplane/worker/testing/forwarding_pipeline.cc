@@ -23,12 +23,16 @@ std::expected<std::unique_ptr<Pipeline>, std::string> Pipeline::create(
 void Pipeline::use_signature_set(std::shared_ptr<const scan::SignatureSet>, uint64_t,
                                  scan::MessageScan::Scratch*) {}
 
-void Pipeline::process(packet::Frame* frame, packet::Side arrived, const Now&) {
-  impl_->counters->add(Counter::kFramesIn);
-  impl_->counters->add(Counter::kBytesIn, frame->length);
-  impl_->counters->add(Counter::kFramesNotMail);
-  impl_->transmitter->send(frame, packet::opposite(arrived));
+void Pipeline::process(std::span<packet::Frame* const> frames, packet::Side arrived, const Now&) {
+  for (packet::Frame* frame : frames) {
+    impl_->counters->add(Counter::kFramesIn);
+    impl_->counters->add(Counter::kBytesIn, frame->length);
+    impl_->counters->add(Counter::kFramesNotMail);
+    impl_->transmitter->send(frame, packet::opposite(arrived));
+  }
 }
+
+void Pipeline::set_overloaded(bool) {}
 
 void Pipeline::expire(const Now&) {}
 void Pipeline::clear(const Now&) {}

@@ -1,10 +1,12 @@
 // Finding a frame's flow among few and among many, and the life of a flow in the table.
-#include "dataplane/worker/flow_table.h"
+#include "dataplane/worker/keyed_table.h"
 
 #include <benchmark/benchmark.h>
 
 #include <random>
 #include <vector>
+
+#include "dataplane/worker/flow.h"
 
 namespace postern::worker {
 namespace {
@@ -23,7 +25,7 @@ FlowKey key(uint32_t n) {
 // Asks for flows in an order that no cache foresees.
 void BM_FlowFind(benchmark::State& state) {
   const auto count = static_cast<uint32_t>(state.range(0));
-  FlowTable table(count, 7);
+  KeyedTable<Flow> table(count, 7);
   for (uint32_t i = 0; i < count; ++i) table.insert(key(i));
   std::mt19937 random(1);
   std::vector<FlowKey> asked;
@@ -36,7 +38,7 @@ BENCHMARK(BM_FlowFind)->Arg(64)->Arg(10'000)->Arg(200'000);
 
 void BM_FlowFindUnknown(benchmark::State& state) {
   constexpr uint32_t kFlows = 10'000;
-  FlowTable table(kFlows, 7);
+  KeyedTable<Flow> table(kFlows, 7);
   for (uint32_t i = 0; i < kFlows; ++i) table.insert(key(i));
   std::vector<FlowKey> asked;
   for (uint32_t i = 0; i < 1 << 14; ++i) asked.push_back(key(kFlows + i));
@@ -48,7 +50,7 @@ BENCHMARK(BM_FlowFindUnknown);
 
 void BM_FlowInsertErase(benchmark::State& state) {
   constexpr uint32_t kFlows = 10'000;
-  FlowTable table(kFlows + 1, 7);
+  KeyedTable<Flow> table(kFlows + 1, 7);
   for (uint32_t i = 0; i < kFlows; ++i) table.insert(key(i));
   uint32_t n = kFlows;
   for (auto _ : state) {

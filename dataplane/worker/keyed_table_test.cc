@@ -1,9 +1,11 @@
-#include "dataplane/worker/flow_table.h"
+#include "dataplane/worker/keyed_table.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
+
+#include "dataplane/worker/flow.h"
 
 namespace postern::worker {
 namespace {
@@ -18,8 +20,8 @@ FlowKey key(uint32_t n) {
   return key;
 }
 
-TEST(FlowTable, FullMeansNull) {
-  FlowTable table(2, 1);
+TEST(KeyedTable, FullMeansNull) {
+  KeyedTable<Flow> table(2, 1);
   EXPECT_NE(table.insert(key(1)), nullptr);
   EXPECT_NE(table.insert(key(2)), nullptr);
   EXPECT_EQ(table.insert(key(3)), nullptr);
@@ -30,8 +32,8 @@ TEST(FlowTable, FullMeansNull) {
 }
 
 // Against std::map as the model.
-TEST(FlowTable, AgreesWithAMapThroughManyInsertionsAndErasures) {
-  FlowTable table(500, 7);
+TEST(KeyedTable, AgreesWithAMapThroughManyInsertionsAndErasures) {
+  KeyedTable<Flow> table(500, 7);
   std::map<uint32_t, Flow*> model;
   std::mt19937 random(42);
   for (int step = 0; step < 50'000; ++step) {

@@ -1,0 +1,223 @@
+#include "dataplane/worker/admission.h"
+
+#include <algorithm>
+
+#include "dataplane/packet/edit.h"
+
+namespace postern::worker {
+
+using packet::Frame;
+using packet::Side;
+using packet::TcpPacket;
+using verdict::Treatment;
+
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000;
+
+}  // namespace
+
+Admission::Admission(const PipelineConfig& config, packet::FrameSource* frames,
+                     Transmitter* transmitter, Counters* counters,
+                     const verdict::VerdictSource* verdicts, MessageDesk* desk,
+                     Connections* connections)
+    : config_(config),
+      frames_(frames),
+      transmitter_(transmitter),
+      counters_(counters),
+      verdicts_(verdicts),
+      desk_(desk),
+      connections_(connections),
+      handshakes_(config.handshakes, config.embryonic_timeout_s),
+      syn_answers_(config.blocked_answers, frames, transmitter, counters),
+      begun_(std::max<uint64_t>(config.mid_stream_window_s, 1) * kSecond) {}
+
+void Admission::discard(Frame* frame, Counter reason) {
+  counters_->add(reason);
+  frames_->release(frame);
+}
+
+void Admission::pass_on(const Arrival& arrival, Counter counted_as) {
+  counters_->add(counted_as);
+  transmitter_->send(arrival.frame, packet::opposite(arrival.side));
+}
+
+void Admission::take_data_off(const Arrival& arrival, Counter counted_as) {
+  if (arrival.tcp.payload_length == 0) return;
+  counters_->add(counted_as);
+  packet::trim_to(*arrival.frame, arrival.tcp, 0);
+}
+
+void Admission::syn(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  const verdict::Verdict verdict = verdicts_->lookup(tcp.source, now.wall_s());
+  if (verdict.treatment == Treatment::kDrop) {
+    return discard(arrival.frame, Counter::kDropVerdict);
+  }
+  const bool live = arrival.flow != nullptr && (arrival.flow->state == FlowState::kInspected ||
+                                                arrival.flow->state == FlowState::kRefusing);
+  if (verdict.treatment == Treatment::kRefuse) {
+    if (live) return discard(arrival.frame, Counter::kDropSynInFlow);
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
+    counters_->add(Counter::kSynsAnswered);
+    syn_answers_.answer(*arrival.frame, tcp, arrival.side, arrival.hash, now);
+    return discard(arrival.frame, Counter::kDropRefused);
+  }
+  if (overloaded_ && config_.on_overload == FailMode::kClosed && !live) {
+    return discard(arrival.frame, Counter::kDropOverload);
+  }
+  take_data_off(arrival, Counter::kSegmentsSynData);
+  // The server challenges a SYN inside a connection (RFC 5961 4); a new connection of the same
+  // addresses and ports is one when the server's SYN-ACK says so.
+  if (live) counters_->add(Counter::kSynsInFlow);
+  transmitter_->send(arrival.frame, packet::opposite(arrival.side));
+}
+
+void Admission::syn_ack(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  if (const Flow* flow = arrival.flow) {
+    if (flow->client_side == arrival.side) return discard(arrival.frame, Counter::kDropWrongSide);
+    // We are the server of this connection.
+    if (flow->answer != nullptr && !flow->answer->has_server) {
+      return discard(arrival.frame, Counter::kDropRefused);
+    }
+  }
+  take_data_off(arrival, Counter::kSegmentsSynData);
+  const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
+                        arrival.flow->client_initial + 1 == tcp.ack;
+  if (!repeated) {
+    if (arrival.flow != nullptr) arrival.flow->renewal = true;
+    begun_.insert(arrival.hash, now.monotonic_us);
+    const bool displaced = handshakes_.remember({.connection = arrival.hash,
+                                                 .client_initial = {tcp.ack.value - 1},
+                                                 .server_initial = tcp.seq,
+                                                 .seen_ms = 0,
+                                                 .client_side = packet::opposite(arrival.side)},
+                                                now.monotonic_us);
+    if (displaced) counters_->add(Counter::kHandshakesDisplaced);
+  }
+  transmitter_->send(arrival.frame, packet::opposite(arrival.side));
+}
+
+// The server's own SYN-ACK begins a connection that both open at once, and a plain ACK completes
+// it: the client's SYN-ACK adds nothing but its data, which waits.
+void Admission::stray_syn(const Arrival& arrival) {
+  if (arrival.flow != nullptr) return discard(arrival.frame, Counter::kDropSimultaneousOpen);
+  if (arrival.to_server && arrival.tcp.has(packet::kAck)) {
+    take_data_off(arrival, Counter::kSegmentsSynData);
+  }
+  pass_on(arrival, Counter::kFramesNotInspected);
+}
+
+bool Admission::begins(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  return arrival.to_server && tcp.has(packet::kAck) && !tcp.has(packet::kRst) &&
+         completes_handshake(arrival, now);
+}
+
+void Admission::unknown(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  if (connections_->unread(arrival.hash, now)) {
+    return pass_on(arrival, Counter::kFramesNotInspected);
+  }
+  const bool before_us = open_before_us(arrival, now);
+  if (before_us || config_.observe_only) {
+    // The server's word proves the connection: it passes from now on.
+    if (before_us && !arrival.to_server && !tcp.has(packet::kRst)) {
+      connections_->leave_unread(arrival.hash, now);
+    }
+    return pass_on(arrival, Counter::kFramesMidStream);
+  }
+  if (arrival.to_server && tcp.payload_length > 0) {
+    reset_server(arrival);
+    packet::trim_to(*arrival.frame, arrival.tcp, 0);
+  }
+  // What carries nothing harms nothing, and the end that has no such connection tells the other.
+  pass_on(arrival, Counter::kSegmentsUnknown);
+}
+
+bool Admission::open_before_us(const Arrival& arrival, const Now& now) {
+  return config_.mid_stream == MidStream::kPass &&
+         now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond &&
+         !begun_.contains(arrival.hash, now.monotonic_us);
+}
+
+bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  const verdict::Verdict verdict = verdicts_->lookup(tcp.source, now.wall_s());
+  if (verdict.treatment == Treatment::kRefuse && syn_answers_.completes(tcp, arrival.hash, now)) {
+    open_blocked(arrival, verdict, now);
+    return true;
+  }
+  const Handshake* handshake = handshakes_.find(arrival.hash, now.monotonic_us);
+  if (handshake == nullptr || handshake->client_side != arrival.side ||
+      tcp.ack != handshake->server_initial + 1) {
+    return false;
+  }
+  const int32_t offset = tcp.seq - (handshake->client_initial + 1);
+  if (offset < 0 || offset > static_cast<int32_t>(config_.flow_out_of_order_bytes)) return false;
+  const Connection::Opening opening{handshake->client_initial, handshake->server_initial,
+                                    handshake->client_side};
+  const bool overloaded = overloaded_ && config_.on_overload == FailMode::kOpen;
+  const bool pass = verdict.treatment == Treatment::kPass;
+  const auto flow =
+      connections_->open(*arrival.frame, tcp, arrival.hash, opening,
+                         pass || overloaded ? FlowState::kUninspected : FlowState::kInspected, now);
+  if (flow) {
+    handshakes_.forget(arrival.hash);
+    if (overloaded && !pass) counters_->add(Counter::kConnectionsLetThrough);
+    connections_->segment(arrival.frame, arrival.tcp, arrival.side, **flow, now);
+    return true;
+  }
+  // Without an ACK the server repeats its SYN-ACK, and the client this.
+  if (flow.error() != Counter::kDropFlowCap || config_.on_memory_cap == FailMode::kClosed) {
+    discard(arrival.frame, flow.error());
+    return true;
+  }
+  handshakes_.forget(arrival.hash);
+  counters_->add(Counter::kConnectionsLetThrough);
+  connections_->leave_unread(arrival.hash, now);
+  return false;
+}
+
+void Admission::open_blocked(const Arrival& arrival, const verdict::Verdict& verdict,
+                             const Now& now) {
+  const TcpPacket& tcp = arrival.tcp;
+  const Connection::Opening opening{{tcp.seq.value - 1}, {tcp.ack.value - 1}, arrival.side};
+  const CaseReference case_reference =
+      verdict.case_reference ? verdict.case_reference : desk_->new_case_reference();
+  const auto flow =
+      connections_->open_blocked(*arrival.frame, tcp, arrival.hash, opening, case_reference,
+                                 syn_answers_.timestamp(arrival.hash, now), now);
+  if (!flow) return discard(arrival.frame, flow.error());
+  counters_->add(Counter::kConnectionsRefused);
+  desk_->report_blocked_connection(**flow, case_reference, now);
+  connections_->segment(arrival.frame, arrival.tcp, arrival.side, **flow, now);
+}
+
+// In the name of a client that we do not know, at its own place in sequence.
+void Admission::reset_server(const Arrival& arrival) {
+  const TcpPacket& tcp = arrival.tcp;
+  Frame* frame = packet::forge(*frames_, packet::LinkHeader::of(*arrival.frame, tcp),
+                               {.source = tcp.source,
+                                .destination = tcp.destination,
+                                .source_port = tcp.source_port,
+                                .destination_port = tcp.destination_port,
+                                .seq = tcp.seq,
+                                .ack = tcp.ack,
+                                .flags = packet::kRst | packet::kAck,
+                                .window = 0,
+                                .maximum_segment_size = {},
+                                .timestamps = packet::parse_timestamps(*arrival.frame, tcp),
+                                .payload = {}});
+  if (frame == nullptr) return counters_->add(Counter::kDropNoBuffer);
+  counters_->add(Counter::kFramesForged);
+  transmitter_->send(frame, packet::opposite(arrival.side));
+}
+
+void Admission::repeat(const Now& now) {
+  syn_answers_.repeat(now,
+                      [&](uint64_t connection) { return connections_->likely_known(connection); });
+}
+
+}  // namespace postern::worker
