@@ -36,7 +36,7 @@ class Appliance:
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1, idle_sleep_us=50):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings=""):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -45,6 +45,7 @@ class Appliance:
         self._signatures = self._compiled_set()
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
+        self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
         self._write_configuration()
         self.start_control()
@@ -260,6 +261,7 @@ socket = "{socket}"
 [state]
 directory = "{state}"
 
+{self._settings}
 [eal]
 huge_pages = {"true" if self._huge_pages.reserved else "false"}
 """)
