@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +19,8 @@ using As = ReplaySetup::As;
 
 namespace {
 
-constexpr size_t kBurst = 32;      // as the worker's loop receives
-constexpr uint64_t kBurstUs = 20;  // how far the clock moves on with each
+constexpr size_t kBurst = worker::Pipeline::kBurst;  // as the worker's loop receives
+constexpr uint64_t kBurstUs = 20;                    // how far the clock moves on with each
 
 double thread_seconds() {
   timespec now;
@@ -45,11 +46,12 @@ std::expected<std::unique_ptr<Replay>, std::string> Replay::create(Traffic* traf
   worker::PipelineConfig config;
   if (setup.as == As::kNotMail) config.mail_ports = {2525};
   const TrafficShape& shape = traffic->shape();
-  // Refused connections are remembered for ten seconds; all of a pass takes place in these.
-  config.flows = shape.connections;
-  config.answers = static_cast<uint32_t>(traffic->refused() + 1);
-  config.messages_in_flight = shape.active;
-  config.transactions = shape.active + shape.open;
+  // Refused connections are remembered for ten seconds; all of a pass takes place in these. Half of
+  // everything stays free, so that no host meets its share.
+  config.flows = 2 * shape.connections;
+  config.answers = 2 * static_cast<uint32_t>(traffic->refused() + 1);
+  config.messages_in_flight = 2 * shape.active;
+  config.transactions = 2 * (shape.active + shape.open);
   auto pipeline = worker::Pipeline::create(config, traffic, &replay->verdicts_, &replay->events_,
                                            replay.get(), &replay->counters_);
   if (!pipeline) return std::unexpected(pipeline.error());
@@ -87,10 +89,16 @@ void Replay::forward_all() {
 
 void Replay::process_all() {
   const auto arrivals = traffic_->arrivals();
-  for (size_t i = 0; i < arrivals.size(); i += kBurst) {
-    const size_t end = std::min(i + kBurst, arrivals.size());
-    for (size_t k = i; k < end; ++k) __builtin_prefetch(arrivals[k].frame->data());
-    for (size_t k = i; k < end; ++k) pipeline_->process(arrivals[k].frame, arrivals[k].side, now_);
+  std::array<Frame*, kBurst> burst;
+  for (size_t i = 0; i < arrivals.size();) {
+    // A burst comes from one side.
+    const Side side = arrivals[i].side;
+    size_t count = 0;
+    for (; count < kBurst && i < arrivals.size() && arrivals[i].side == side; ++count, ++i) {
+      burst[count] = arrivals[i].frame;
+      __builtin_prefetch(burst[count]->data());
+    }
+    pipeline_->process({burst.data(), count}, side, now_);
     pipeline_->expire(now_);
     now_.monotonic_us += kBurstUs;
     now_.wall_us += kBurstUs;

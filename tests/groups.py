@@ -169,6 +169,7 @@ def fixtures(_):
 def sanitize(_):
     tree = Tree("build-asan", "-Dsanitize=address,undefined", *flavour(optimization=1))
     return tree.run_tests("unit", "fixtures", environment={
+        "POSTERN_MODEL_SESSIONS": "5000",
         "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1"})
 

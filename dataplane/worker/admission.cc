@@ -1,6 +1,6 @@
 #include "dataplane/worker/admission.h"
 
-#include <algorithm>
+#include <bit>
 
 #include "dataplane/packet/edit.h"
 
@@ -14,6 +14,9 @@ using verdict::Treatment;
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000;
+// For connections that begin while others may be older than us: three for each handshake that
+// there can be.
+constexpr uint64_t kBegunBitsEach = 128;
 
 }  // namespace
 
@@ -30,7 +33,7 @@ Admission::Admission(const PipelineConfig& config, packet::FrameSource* frames,
       connections_(connections),
       handshakes_(config.handshakes, config.embryonic_timeout_s),
       syn_answers_(config.blocked_answers, frames, transmitter, counters),
-      begun_(std::max<uint64_t>(config.mid_stream_window_s, 1) * kSecond) {}
+      begun_(std::bit_ceil(config.handshakes * kBegunBitsEach), UINT64_MAX) {}
 
 void Admission::discard(Frame* frame, Counter reason) {
   counters_->add(reason);
@@ -87,7 +90,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
     if (arrival.flow != nullptr) arrival.flow->renewal = true;
-    begun_.insert(arrival.hash, now.monotonic_us);
+    if (in_window(now)) begun_.insert(arrival.hash, now.monotonic_us);
     const bool displaced = handshakes_.remember({.connection = arrival.hash,
                                                  .client_initial = {tcp.ack.value - 1},
                                                  .server_initial = tcp.seq,
@@ -136,9 +139,12 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
   pass_on(arrival, Counter::kSegmentsUnknown);
 }
 
+bool Admission::in_window(const Now& now) const {
+  return now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond;
+}
+
 bool Admission::open_before_us(const Arrival& arrival, const Now& now) {
-  return config_.mid_stream == MidStream::kPass &&
-         now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond &&
+  return config_.mid_stream == MidStream::kPass && in_window(now) &&
          !begun_.contains(arrival.hash, now.monotonic_us);
 }
 

@@ -56,6 +56,7 @@ class Admission {
   bool completes_handshake(const Arrival& arrival, const Now& now);
   void open(const Arrival& arrival, const Connection::Opening& opening, const Now& now);
   void open_blocked(const Arrival& arrival, const verdict::Verdict& verdict, const Now& now);
+  bool in_window(const Now& now) const;
   bool open_before_us(const Arrival& arrival, const Now& now);
   void pass_on(const Arrival& arrival, Counter counted_as);
   void take_data_off(const Arrival& arrival, Counter counted_as);
@@ -71,7 +72,7 @@ class Admission {
   Connections* connections_;
   Handshakes handshakes_;
   SynAnswers syn_answers_;
-  ConnectionFilter begun_;  // connections whose SYN-ACK we have seen
+  ConnectionFilter begun_;  // connections whose SYN-ACK we saw in the window
   uint64_t started_us_ = 0;
   bool overloaded_ = false;
 };

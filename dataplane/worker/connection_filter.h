@@ -3,8 +3,8 @@
 // Theory of operation. Two Bloom filters (Bloom, "Space/time trade-offs in hash coding with
 // allowable errors", 1970): what is said goes into the young one; when its time is up it becomes
 // the old one and the old one, emptied, the young. A connection is thus remembered for one to two
-// generations, and longer as long as it is asked about. An answer of yes is wrong for less than one
-// in ten thousand while fewer than 400,000 are remembered, and an answer of no is never wrong.
+// generations, and longer as long as it is asked about. An answer of no is never wrong; one of yes
+// is for less than one in ten thousand, while there are forty bits for each that is remembered.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,9 @@ namespace postern::worker {
 
 class ConnectionFilter {
  public:
-  explicit ConnectionFilter(uint64_t generation_us) : generation_us_(generation_us) {}
+  // `bits` is a power of two.
+  ConnectionFilter(uint64_t bits, uint64_t generation_us)
+      : mask_(bits - 1), generation_us_(generation_us), young_(bits / 64), old_(bits / 64) {}
 
   // `connection`: the keyed hash of its key. `now_us` never goes back.
   void insert(uint64_t connection, uint64_t now_us) {
@@ -32,17 +34,16 @@ class ConnectionFilter {
 
  private:
   static constexpr uint32_t kProbes = 4;
-  static constexpr uint64_t kBits = uint64_t{1} << 23;
 
   // Double hashing (Kirsch and Mitzenmacher, "Less hashing, same performance", 2006).
-  static uint64_t position(uint64_t connection, uint32_t i) {
-    return ((connection & 0xffffffff) + i * (connection >> 32 | 1)) & (kBits - 1);
+  uint64_t position(uint64_t connection, uint32_t i) const {
+    return ((connection & 0xffffffff) + i * (connection >> 32 | 1)) & mask_;
   }
-  static size_t word(uint64_t connection, uint32_t i) { return position(connection, i) / 64; }
-  static uint64_t bit(uint64_t connection, uint32_t i) {
+  size_t word(uint64_t connection, uint32_t i) const { return position(connection, i) / 64; }
+  uint64_t bit(uint64_t connection, uint32_t i) const {
     return uint64_t{1} << (position(connection, i) % 64);
   }
-  static bool in(const std::vector<uint64_t>& filter, uint64_t connection) {
+  bool in(const std::vector<uint64_t>& filter, uint64_t connection) const {
     for (uint32_t i = 0; i < kProbes; ++i) {
       if ((filter[word(connection, i)] & bit(connection, i)) == 0) return false;
     }
@@ -59,10 +60,10 @@ class ConnectionFilter {
     }
   }
 
+  uint64_t mask_;
   uint64_t generation_us_;
   uint64_t began_us_ = 0;
-  std::vector<uint64_t> young_ = std::vector<uint64_t>(kBits / 64);
-  std::vector<uint64_t> old_ = std::vector<uint64_t>(kBits / 64);
+  std::vector<uint64_t> young_, old_;
 };
 
 }  // namespace postern::worker

@@ -1,6 +1,7 @@
 #include "dataplane/worker/connections.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace postern::worker {
 
@@ -17,6 +18,8 @@ constexpr uint64_t kBufferBytes = 2048;
 // How many flows make_room() looks at, and how long one must have been silent to go.
 constexpr uint32_t kCandidates = 16;
 constexpr uint64_t kSilentUs = 5'000'000;
+// Unread connections are remembered for an hour or two: three for each flow that there can be.
+constexpr uint64_t kUnreadBitsEach = 128;
 constexpr uint64_t kUnreadForUs = 3'600'000'000;
 
 }  // namespace
@@ -43,7 +46,7 @@ Connections::Connections(const PipelineConfig& config, packet::FrameSource* fram
               .blocked_answers = &blocked_answers_},
       flows_(config.flows, hash_key),
       hosts_(config.flows, ~hash_key),
-      unread_(kUnreadForUs) {}
+      unread_(std::bit_ceil(config.flows * kUnreadBitsEach), kUnreadForUs) {}
 
 std::expected<Flow*, Counter> Connections::make(const TcpPacket& tcp, uint64_t hash,
                                                 const Now& now) {

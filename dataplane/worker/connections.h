@@ -22,7 +22,7 @@ class Connections {
 
   uint64_t hash(const FlowKey& key) const { return flows_.hash(key); }
   void prefetch_slot(uint64_t hash) const { flows_.prefetch_slot(hash); }
-  void prefetch_flow(uint64_t hash) const { flows_.prefetch_object(hash); }
+  void prefetch_flow(uint64_t hash) const { flows_.prefetch_object(hash, kFlowLines); }
   Flow* find(const FlowKey& key, uint64_t hash) { return flows_.find(key, hash); }
   // Wrong only when it says yes, and that for one in four thousand million.
   bool likely_known(uint64_t hash) const { return flows_.likely_contains(hash); }
@@ -51,6 +51,9 @@ class Connections {
   void leave_unread(uint64_t hash, const Now& now) { unread_.insert(hash, now.monotonic_us); }
 
  private:
+  // What every segment reads of its flow stands in front of its session.
+  static constexpr size_t kFlowLines = 5;
+
   std::expected<Flow*, Counter> make(const packet::TcpPacket& tcp, uint64_t hash, const Now& now);
   bool make_room(uint32_t flows_of_host, const Now& now);
   void forget(Flow& flow, const Now& now);

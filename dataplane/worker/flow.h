@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "base/ip.h"
 #include "base/timer_wheel.h"
@@ -23,7 +24,10 @@ struct FlowKey {
   IpAddress low, high;
   uint16_t low_port = 0, high_port = 0;
   uint32_t vlan = 0;
-  bool operator==(const FlowKey&) const = default;
+  // Compared as it is hashed: as bytes, of which there are no others than those of its members.
+  bool operator==(const FlowKey& other) const {
+    return std::memcmp(this, &other, sizeof other) == 0;
+  }
 
   static FlowKey of(const packet::TcpPacket& tcp) {
     const bool source_first =

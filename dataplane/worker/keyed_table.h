@@ -35,15 +35,17 @@ class KeyedTable {
   }
 
   uint64_t hash(const Key& key) const { return XXH3_64bits_withSeed(&key, sizeof key, hash_key_); }
-  void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slots_[home(hash)]); }
-  // Of the first object that could be meant. Its slot has been prefetched.
-  void prefetch_object(uint64_t hash) const {
+  [[gnu::always_inline]] void prefetch_slot(uint64_t hash) const {
+    __builtin_prefetch(&slots_[home(hash)]);
+  }
+  // The first `lines` cache lines of the object that is most likely meant. Its slot has been
+  // prefetched.
+  [[gnu::always_inline]] void prefetch_object(uint64_t hash, size_t lines = 1) const {
     const auto h = static_cast<uint32_t>(hash);
     for (size_t at = home(hash); slots_[at].index != 0; at = (at + 1) & mask_) {
       if (slots_[at].hash != h) continue;
       const auto* line = reinterpret_cast<const char*>(&objects_[slots_[at].index - 1]);
-      constexpr size_t kLines = sizeof(Object) < 256 ? (sizeof(Object) + 63) / 64 : 4;
-      for (size_t i = 0; i < kLines; ++i) __builtin_prefetch(line + 64 * i);
+      for (size_t i = 0; i < lines; ++i) __builtin_prefetch(line + 64 * i);
       return;
     }
   }

@@ -1,91 +1,57 @@
-// Frames into a whole worker: an SMTP connection is opened up to its message, then the input plays
-// both ends. Each step of the input is a header of 8 octets and payload: who sends, where in
-// sequence, which flags, how long, how much of a raw frame to damage. Whatever comes: no crash,
-// every frame given back, and the server never reads the end of a message that was refused.
+// Frames into a whole worker: the input makes the decisions of a random session
+// (dataplane/worker/testing/adversary.h), octet by octet: which hosts, what text, which odd segment
+// next and how it is spoilt. Whatever comes: no crash, every frame given back, and no receiver
+// reads an octet that was not scanned or the end of a message that was refused.
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <map>
-#include <span>
-#include <string>
 
-#include "dataplane/worker/testing/wire.h"
+#include "dataplane/worker/testing/adversary.h"
 
 namespace {
 
-using postern::packet::Side;
-using postern::worker::testing::Dialogue;
-using postern::worker::testing::Packet;
-using postern::worker::testing::Sent;
+using postern::worker::PipelineConfig;
+using postern::worker::testing::Adversary;
+using postern::worker::testing::InputChoices;
+using postern::worker::testing::OddityCounts;
+using postern::worker::testing::Referee;
 using postern::worker::testing::Wire;
 
-// What the server's application reads, the first copy winning.
-struct Server {
-  uint32_t next;
-  std::map<uint32_t, char> waiting;
-  std::string read;
-  void receive(uint32_t seq, const std::string& payload) {
-    for (size_t i = 0; i < payload.size(); ++i) {
-      const uint32_t at = seq + static_cast<uint32_t>(i);
-      if (static_cast<int32_t>(at - next) >= 0) waiting.emplace(at, payload[i]);
-    }
-    for (auto it = waiting.find(next); it != waiting.end(); it = waiting.find(next)) {
-      read += it->second;
-      waiting.erase(it);
-      ++next;
-    }
+// Allowances that a session meets, or ample ones. A session leaves its pipeline as it found it, so
+// all inputs share two.
+struct Course {
+  explicit Course(bool tight) : wire(config(tight), &referee) {}
+  static PipelineConfig config(bool tight) {
+    PipelineConfig config = Wire::small();
+    config.idle_timeout_s = 60;
+    config.flow_retained_bytes = (tight ? 9 : 96) * 2176;
+    config.flow_out_of_order_bytes = (tight ? 4 : 96) * 2176;
+    return config;
   }
+  Referee referee;
+  Wire wire;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Wire wire;
-  {
-    Dialogue dialogue(wire);
-    dialogue.until_data();
-    Server server{.next = dialogue.client_next, .waiting = {}, .read = {}};
-    const uint32_t client_base = dialogue.client_next, server_base = dialogue.server_next;
-    std::span<const uint8_t> input(data, size);
-    const auto take_in = [&](const std::vector<Sent>& sent, bool damaged = false) {
-      for (const Sent& s : sent) {
-        // Damage can turn a frame into one that is not mail: it leaves as it came.
-        if (!damaged && !s.segment.checksums_right) std::abort();
-        if (s.out == Side::kOutside && s.segment.from == dialogue.client_name) {
-          server.receive(s.segment.seq, s.segment.payload);
-        }
-      }
-    };
-    for (int steps = 0; input.size() >= 8 && steps < 64; ++steps) {
-      const uint8_t* h = input.data();
-      const size_t length = std::min<size_t>(h[3] % 64, input.size() - 8);
-      Packet packet = (h[0] & 1) ? dialogue.server_packet("", h[1] & 0x3f)
-                                 : dialogue.client_packet("", h[1] & 0x3f);
-      packet.seq = ((h[0] & 1) ? server_base : client_base) + h[2] - 8u;
-      packet.ack = ((h[0] & 1) ? server.next : server_base + h[4]);
-      packet.payload.assign(reinterpret_cast<const char*>(h + 8), length);
-      const Side side = (h[0] & 2) ? Side::kInside : ((h[0] & 1) ? Side::kOutside : Side::kInside);
-      if (h[0] & 4) {
-        // A damaged frame: one octet anywhere is another.
-        auto bytes = packet.bytes();
-        bytes[h[5] % bytes.size()] ^= h[6];
-        take_in(wire.in_bytes(bytes, side), true);
-      } else {
-        take_in(wire.in(packet, side));
-      }
-      if (h[0] & 8) take_in(wire.wait(h[7] * 100));
-      input = input.subspan(8 + length);
-    }
-    // SPAM-HERE before an end of data: the end must not have been read.
-    const size_t spam = server.read.find("SPAM-HERE");
-    if (spam != std::string::npos &&
-        wire.counters.get(postern::Counter::kMessagesRefusedContent) > 0 &&
-        wire.counters.get(postern::Counter::kMessagesSeen) == 1 &&
-        server.read.find("\r\n.\r\n", spam) != std::string::npos) {
-      std::abort();
-    }
+  if (size == 0) return 0;
+  static Course ample(false), tight(true);
+  Course& course = (data[0] & 1) != 0 ? tight : ample;
+  // Times in a session do not depend on the inputs before it.
+  course.wire.now.monotonic_us = (course.wire.now.monotonic_us / 1'000'000'000 + 1) * 1'000'000'000;
+  static OddityCounts counts;
+  InputChoices choices({data + 1, size - 1});
+  Adversary adversary(course.wire, course.referee, choices, counts);
+  // The pipeline may remember connections: each input has its own.
+  static uint16_t port = 1024;
+  adversary.client_port = port = port == 65535 ? 1024 : port + 1;
+  adversary.verbose = std::getenv("POSTERN_MODEL_VERBOSE") != nullptr;
+  const std::string wrong = adversary.run();
+  if (!wrong.empty()) {
+    fmt::print(stderr, "{}\n", wrong);
+    std::abort();
   }
-  wire.pipeline->clear(wire.now);
-  if (wire.frames.in_use() != 0) std::abort();
   return 0;
 }

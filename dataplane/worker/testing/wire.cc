@@ -11,6 +11,7 @@ using packet::kSyn;
 PipelineConfig Wire::small() {
   PipelineConfig config;
   config.flows = 16;
+  config.handshakes = 64;
   config.messages_in_flight = 4;
   config.transactions = 16;
   config.answers = config.blocked_answers = 4;
@@ -21,8 +22,8 @@ PipelineConfig Wire::small() {
   return config;
 }
 
-Wire::Wire(const PipelineConfig& config) {
-  auto made = Pipeline::create(config, &frames, &verdicts, &events, this, &counters);
+Wire::Wire(const PipelineConfig& config, Observer* observer) {
+  auto made = Pipeline::create(config, &frames, &verdicts, &events, this, &counters, observer);
   if (!made) std::abort();
   pipeline = std::move(*made);
   pipeline->use_signature_set(scan::testing::literal_set(), 1, nullptr);
@@ -31,6 +32,11 @@ Wire::Wire(const PipelineConfig& config) {
 Wire::~Wire() { pipeline->clear(now); }
 
 void Wire::send(packet::Frame* frame, Side out) {
+  if (tap) {
+    tap(*frame, out);
+    frames.release(frame);
+    return;
+  }
   Sent sent{out, packet::testing::read(*frame), {}};
   sent.timestamps = packet::parse_timestamps(*frame, packet::parse(*frame));
   sent_.push_back(std::move(sent));

@@ -51,7 +51,7 @@ class OneVerdict : public verdict::VerdictSource {
 
 class Wire : public Transmitter {
  public:
-  explicit Wire(const PipelineConfig& config = small());
+  explicit Wire(const PipelineConfig& config = small(), Observer* observer = nullptr);
   ~Wire() override;
   // A pipeline small enough to be made for every test.
   static PipelineConfig small();
@@ -63,6 +63,9 @@ class Wire : public Transmitter {
   std::vector<Sent> from_server(const Packet& packet) { return in(packet, Side::kOutside); }
   std::vector<Sent> in(const Packet& packet, Side side) { return in_bytes(packet.bytes(), side); }
   std::vector<Sent> in_bytes(std::span<const uint8_t> frame, Side side);
+  // When set, takes each frame that leaves (and looks at it only during the call): nothing is then
+  // returned by the calls above.
+  std::function<void(packet::Frame&, Side out)> tap;
   // Lets time pass; returns what left meanwhile.
   std::vector<Sent> wait(uint64_t milliseconds);
 
