@@ -126,7 +126,11 @@ void AttackSession::arrived(const Arrived& s, Clock::time_point now) {
     return;
   }
   if (step_ == Step::kConnecting) {
-    if ((s.flags & (kSyn | kAck)) != (kSyn | kAck) || s.ack != initial_ + 1) return;
+    if ((s.flags & kAck) != 0 && s.ack != initial_ + 1) {
+      // The server still has the connection before this one (RFC 9293 3.10.7.3).
+      return send_(build_frame(ends_, {.seq = s.ack, .flags = kRst}));
+    }
+    if ((s.flags & (kSyn | kAck)) != (kSyn | kAck)) return;
     server_next_ = s.seq + 1;
     server_timestamps_ = s.timestamps.has_value() && timestamps_;
     if (s.timestamps) server_timestamp_ = s.timestamps->value;
@@ -135,6 +139,10 @@ void AttackSession::arrived(const Arrived& s, Clock::time_point now) {
     current_ = {.usual = 220};
     rest(milliseconds(3000));
     return;
+  }
+  if ((s.flags & kSyn) != 0) {
+    // Our acknowledgement was lost.
+    return emit({.seq = initial_ + 1 + static_cast<uint32_t>(stream_.size())});
   }
   if (s.timestamps && s.seq == server_next_) server_timestamp_ = s.timestamps->value;
   const auto fresh =

@@ -140,9 +140,12 @@ class Refusals(unittest.TestCase):
                 client.quit()
                 return None
             if early:
+                after = "half-close"
                 rest, expected = client.rest(), b""
             else:
                 rest, expected = NEXT[after](client)
+            if after == "half-close" and rest.startswith(b"421 "):
+                return None   # its FIN was lost so often that it had been silent for too long
             if not rest.startswith(expected) or rest.count(b"\r\n") != (1 if expected else 0):
                 return f"after the refusal and {after} came {rest!r}"
         return None
