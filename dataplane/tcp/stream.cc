@@ -49,6 +49,7 @@ Ruling Stream::accept(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters
   if (tcp.payload_length > 0 && overwrite_with_first_copies(frame, tcp)) {
     counters.add(Counter::kSegmentsRewritten);
   }
+  if (!fits_finish(frame, tcp)) return {Fate::kDrop, Counter::kDropAfterFin};
   if (cut_ || withholding_) {
     const SeqNum limit = withholding_ ? withheld_from_ : frontier_;
     if (end > limit || (tcp.has(packet::kFin) && end >= limit)) {
@@ -59,13 +60,29 @@ Ruling Stream::accept(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters
   if (tcp.seq + tcp.payload_length <= frontier_ &&
       !(tcp.has(packet::kFin) && tcp.seq + tcp.payload_length == frontier_)) {
     counters.add(Counter::kSegmentsRetransmitted);
-    // A FIN that claims to stand before bytes already seen is not this connection's end.
-    if (tcp.has(packet::kFin) && !(finished_ && end + 1 == frontier_)) {
-      packet::clear_flags(frame, tcp, packet::kFin);
-    }
     return {};
   }
   return accept_new(frame, tcp, consumer, counters, keep_waiting_bytes);
+}
+
+// There is one end, and no octets behind it: the first FIN says where, unless octets that lie
+// behind it have left already. Some receivers read on past a FIN (4.4BSD's reassembly does). Takes
+// a FIN off that is not that end; false when octets would pass behind it.
+bool Stream::fits_finish(Frame& frame, TcpPacket& tcp) const {
+  const SeqNum end = tcp.seq + tcp.payload_length;
+  bool believed = true;
+  if (finished_ || finish_known_) {
+    const SeqNum finish = finished_ ? SeqNum{frontier_.value - 1} : finish_at_;
+    if (tcp.payload_length > 0 && end > finish) return false;
+    believed = end == finish;
+  } else if (tcp.has(packet::kFin)) {
+    believed = end >= frontier_;
+    for (const Held* held = ahead_; held != nullptr; held = held->next) {
+      believed = believed && held->end() <= end;
+    }
+  }
+  if (!believed && tcp.has(packet::kFin)) packet::clear_flags(frame, tcp, packet::kFin);
+  return true;
 }
 
 // Lets nothing from `limit` on pass: cuts the segment there. What is left may be nothing but an
@@ -108,9 +125,6 @@ bool Stream::overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) con
 
 Ruling Stream::accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters) {
   const SeqNum end = tcp.seq + tcp.payload_length;
-  if (finished_ || (finish_known_ && end > finish_at_)) {
-    return {Fate::kDrop, Counter::kDropAfterFin};
-  }
   counters.add(Counter::kSegmentsOutOfOrder);
   // Keep the parts that no earlier segment brought.
   SeqNum at = tcp.seq;
@@ -181,9 +195,6 @@ Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Coun
   const SeqNum gap_began = frontier_;
   Ruling ruling;
   if (fresh > 0) {
-    if (finished_ || (finish_known_ && end > finish_at_)) {
-      return {Fate::kDrop, Counter::kDropAfterFin};
-    }
     const Counter lack =
         shortage(frame, retained_bytes_, limits_->retained_bytes, Counter::kDropRetainedCap);
     if (lack != Counter::kCount) return {Fate::kDrop, lack};

@@ -106,6 +106,7 @@ class Stream {
   bool plausible(SeqNum seq) const;
 
  private:
+  bool fits_finish(Frame& frame, TcpPacket& tcp) const;
   bool overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) const;
   Counter shortage(const Frame& frame, uint32_t flow_bytes, uint32_t flow_limit,
                    Counter flow_cap) const;

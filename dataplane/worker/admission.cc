@@ -45,9 +45,15 @@ void Admission::pass_on(const Arrival& arrival, Counter counted_as) {
   transmitter_->send(arrival.frame, packet::opposite(arrival.side));
 }
 
-void Admission::take_data_off(const Arrival& arrival, Counter counted_as) {
+// Nothing is left that the server could read: not the data, nor a mark that would take an octet
+// that comes later out of the stream (RFC 6093 3.1).
+void Admission::take_data_off(const Arrival& arrival) {
+  if (arrival.tcp.has(packet::kUrg)) {
+    counters_->add(Counter::kSegmentsUrgent);
+    packet::clear_urgent(*arrival.frame, arrival.tcp);
+  }
   if (arrival.tcp.payload_length == 0) return;
-  counters_->add(counted_as);
+  if (arrival.tcp.has(packet::kSyn)) counters_->add(Counter::kSegmentsSynData);
   packet::trim_to(*arrival.frame, arrival.tcp, 0);
 }
 
@@ -69,7 +75,7 @@ void Admission::syn(const Arrival& arrival, const Now& now) {
   if (overloaded_ && config_.on_overload == FailMode::kClosed && !live) {
     return discard(arrival.frame, Counter::kDropOverload);
   }
-  take_data_off(arrival, Counter::kSegmentsSynData);
+  take_data_off(arrival);
   // The server challenges a SYN inside a connection (RFC 5961 4); a new connection of the same
   // addresses and ports is one when the server's SYN-ACK says so.
   if (live) counters_->add(Counter::kSynsInFlow);
@@ -85,7 +91,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
       return discard(arrival.frame, Counter::kDropRefused);
     }
   }
-  take_data_off(arrival, Counter::kSegmentsSynData);
+  take_data_off(arrival);
   const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
@@ -107,7 +113,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
 void Admission::stray_syn(const Arrival& arrival) {
   if (arrival.flow != nullptr) return discard(arrival.frame, Counter::kDropSimultaneousOpen);
   if (arrival.to_server && arrival.tcp.has(packet::kAck)) {
-    take_data_off(arrival, Counter::kSegmentsSynData);
+    take_data_off(arrival);
   }
   pass_on(arrival, Counter::kFramesNotInspected);
 }
@@ -131,10 +137,8 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
     }
     return pass_on(arrival, Counter::kFramesMidStream);
   }
-  if (arrival.to_server && tcp.payload_length > 0) {
-    reset_server(arrival);
-    packet::trim_to(*arrival.frame, arrival.tcp, 0);
-  }
+  if (arrival.to_server && tcp.payload_length > 0) reset_server(arrival);
+  if (arrival.to_server) take_data_off(arrival);
   // What carries nothing harms nothing, and the end that has no such connection tells the other.
   pass_on(arrival, Counter::kSegmentsUnknown);
 }

@@ -59,7 +59,7 @@ class Admission {
   bool in_window(const Now& now) const;
   bool open_before_us(const Arrival& arrival, const Now& now);
   void pass_on(const Arrival& arrival, Counter counted_as);
-  void take_data_off(const Arrival& arrival, Counter counted_as);
+  void take_data_off(const Arrival& arrival);
   void reset_server(const Arrival& arrival);
   void discard(packet::Frame* frame, Counter reason);
 

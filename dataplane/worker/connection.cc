@@ -131,6 +131,11 @@ void Connection::open(const Frame& frame, const TcpPacket& segment, const Openin
 void Connection::from_client(Frame* frame, TcpPacket& tcp) {
   flow_.last_seen_us = now_.monotonic_us;
   s_.desk->attend(&flow_, now_);
+  const bool unread = flow_.state == FlowState::kUninspected || flow_.state == FlowState::kOpaque;
+  if (!unread && tcp.has(packet::kUrg)) {
+    s_.counters->add(Counter::kSegmentsUrgent);
+    packet::clear_urgent(*frame, tcp);
+  }
   switch (flow_.state) {
     case FlowState::kUninspected:
     case FlowState::kOpaque:
@@ -215,10 +220,6 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
   }
   flow_.closing = false;  // who goes on talking has not been reset
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
-  if (tcp.has(packet::kUrg)) {
-    s_.counters->add(Counter::kSegmentsUrgent);
-    packet::clear_urgent(*frame, tcp);
-  }
   ToSession consumer(flow_);
   const Ruling ruling =
       flow_.client_stream.accept(*frame, tcp, consumer, *s_.counters, s_.config->observe_only);
