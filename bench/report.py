@@ -76,9 +76,39 @@ def print_messages(out, rows):
     columns(table, '<>>>>><')
 
 
+def print_connections(rows):
+    if not rows:
+        return
+    print('\nConnections through one worker, in memory, apart from their messages (of one core\'s CPU time)')
+    table = [('row', 'rate', 'each', 'spread', 'time × that of', '')]
+    for row in rows:
+        if row['unit'] == 'bytes':
+            table.append((row['row'], '', f'{row["value"]:,.0f} bytes', '', '', ''))
+            continue
+        ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
+        table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["microseconds_each"] * 1000:,.4g} ns',
+                      f'{row["spread"]:.0%}', ratio, row.get('compared_with', '')))
+    columns(table, '<>>>><')
+
+
+def print_goodput(rows):
+    if not rows:
+        return
+    print('\nOne large message over TCP, 1 % loss on one of two cables (from namespace to namespace, wall clock)')
+    table = [('row', 'goodput', 'spread', 'goodput × that of', '')]
+    for row in rows:
+        ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
+        table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["spread"]:.0%}', ratio,
+                      row['compared_with'] if ratio else ''))
+    columns(table, '<>>><')
+
+
 def print_table(out):
     count = 3 if out['quick'] else 5
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    print_messages(out, [row for row in out['rows'] if not row['row'].startswith('stage.')])
+    others = ('stage.', 'goodput.', 'flow.', 'syn.')
+    print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
+    print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
+    print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])

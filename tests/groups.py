@@ -245,7 +245,8 @@ def wire(options):
     counts = Counts()
     if os.geteuid() != 0:
         return counts.fail("the wire tests lay out network namespaces: run as root")
-    test_tree().ninja("dataplane/postern-dataplane", "control/postern-control", "control/cli/postern")
+    test_tree().ninja("dataplane/postern-dataplane", "control/postern-control", "control/cli/postern",
+                      "tests/wire/impaired-cable", "tests/wire/segment-attacker")
     return closing_line([ROOT / "tests/wire/run", "--build", test_tree().path,
                          *(["--quick"] if options.quick else [])], "wire")
 

@@ -172,10 +172,15 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
   event.set_case_reference(CaseReference::parse("7F3A00KX1M")->number);
   event.set_wall_us(1'700'000'000'123'456);
   event.set_subject("You \x1b[31mwon");
+  event.set_message_bytes(12);
+  event.set_content_hash("2d06800538d394c2");
   ASSERT_TRUE(ledger_->store_events("edge-1", batch, 1));
   const Outcome events = run({"events", "--case", "7f3aookxim"});  // as it is read over a telephone
   EXPECT_EQ(events.code, 0) << events.err;
-  EXPECT_THAT(events.out, AllOf(HasSubstr("7F3A00KX1M"), HasSubstr("You \\x1b[31mwon")));
+  EXPECT_THAT(events.out, AllOf(HasSubstr("7F3A00KX1M"), HasSubstr("You \\x1b[31mwon"),
+                                HasSubstr("12 octets, content hash 2d06800538d394c2")));
+  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["content_hash"],
+            "2d06800538d394c2");
   EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["timestamp"],
             "2023-11-14T22:13:20.123456Z");
   EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);

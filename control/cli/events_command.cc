@@ -52,6 +52,7 @@ ordered_json to_json(const Event& e) {
           {"rcpt_to", list(e.recipients())},
           {"subject", e.subject()},
           {"message_bytes", e.message_bytes()},
+          {"content_hash", or_null(e.content_hash())},
           {"server_reply", e.server_reply() == 0 ? ordered_json() : ordered_json(e.server_reply())},
           {"score", e.score()},
           {"rules", list(e.rules())},
@@ -102,6 +103,13 @@ int show_events(const EventsOptions& options) {
                recipients_text(event), printable(event.subject(), 40)});
   }
   fmt::print("{}", table.to_string());
+  if (options.case_reference.empty()) return kOk;
+  // Of one case: which message it was, for whoever has it.
+  for (const Event& event : reply.events()) {
+    if (event.content_hash().empty()) continue;
+    fmt::print("{}: {} octets, content hash {}\n", local_time(event.wall_us() / 1'000'000),
+               event.message_bytes(), printable(event.content_hash()));
+  }
   return kOk;
 }
 

@@ -36,7 +36,7 @@ void insert_event(Statement& insert, const std::string& gate, uint64_t received_
             e.helo(), e.auth_user(), e.mail_from(), e.null_sender(), e.recipients_count(),
             e.recipients_rejected(), to_json(e.recipients()), e.subject(),
             uint64_t{e.message_bytes()}, e.server_reply(), e.score(), to_json(e.rules()),
-            e.signature_set(), to_json(e.anomalies()))
+            e.signature_set(), to_json(e.anomalies()), e.content_hash())
       .run();
 }
 
@@ -68,6 +68,7 @@ channel::v1::Event read_event(const Statement& row) {
   from_json(row.text(column++), event.mutable_rules());
   event.set_signature_set(row.text(column++));
   from_json(row.text(column++), event.mutable_anomalies());
+  event.set_content_hash(row.text(column++));
   return event;
 }
 

@@ -14,11 +14,12 @@ namespace postern::ledger {
 #define EVENT_COLUMNS                                                                             \
   "kind, outcome, case_reference, wall_us, client_address, client, client_port, server, "         \
   "server_port, helo, auth_user, mail_from, null_sender, recipients_count, recipients_rejected, " \
-  "recipients, subject, message_bytes, server_reply, score, rules, signature_set, anomalies"
+  "recipients, subject, message_bytes, server_reply, score, rules, signature_set, anomalies, "    \
+  "content_hash"
 
 inline constexpr std::string_view kInsertEvent =
     "INSERT INTO events (gate, received_at, " EVENT_COLUMNS
-    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view kSelectEvents =
     "SELECT " EVENT_COLUMNS " FROM events ORDER BY id DESC";
 inline constexpr std::string_view kSelectEventsOfClient =

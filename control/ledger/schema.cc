@@ -101,6 +101,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_client ON events (client_address, id);
 CREATE INDEX events_by_case ON events (case_reference, id) WHERE case_reference != 0;
 )",
+    // 2. Which message it was, for whoever has it; empty for what was stored before.
+    R"(
+ALTER TABLE events ADD COLUMN content_hash TEXT NOT NULL DEFAULT '';
+)",
 };
 
 }  // namespace

@@ -243,6 +243,7 @@ TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
   event->add_rules("GTUBE");
   event->set_signature_set("abcd");
   event->add_anomalies("bare_lf");
+  event->set_content_hash("2d06800538d394c2");
 
   const auto ledger = open();
   ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
@@ -324,6 +325,19 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
   const auto ledger = open_sqlite_ledger(file_);
   ASSERT_FALSE(ledger.has_value());
   EXPECT_THAT(ledger.error(), AllOf(HasSubstr("schema 99"), HasSubstr("newer Postern")));
+}
+
+// Before schema 2 an event had no content hash.
+TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
+  ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
+  ask("ALTER TABLE events DROP COLUMN content_hash");
+  ask("PRAGMA user_version = 1");
+  const auto ledger = open();
+  const auto found = *ledger->events({});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].message_bytes(), 1000u);
+  EXPECT_EQ(found[0].content_hash(), "");
+  EXPECT_EQ(ledger->store_events("edge-1", batch(2, 1), 0), true);
 }
 
 TEST_F(SqliteLedgerTest, RefusesADamagedTableOfVerdicts) {

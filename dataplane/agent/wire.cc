@@ -115,6 +115,9 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   }
   out.set_subject(valid_utf8(event.subject.view()));
   out.set_message_bytes(event.message_bytes);
+  if (event.kind == worker::EventKind::kMessage) {
+    out.set_content_hash(fmt::format("{:016x}", event.content_hash));
+  }
   out.set_server_reply(event.server_reply);
   out.set_score(event.score);
   const size_t rules = std::min<size_t>(event.rules_count, worker::Event::kRules);

@@ -72,6 +72,7 @@ TEST(Wire, WritesEvents) {
   event.subject.assign("caf\xe9");
   event.rules_count = 3;
   event.rules = {1, 0, 9};
+  event.content_hash = 0x2d06800538d394c2;
   event.score = 7.5;
   event.smtp_anomalies = static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed);
   event.mime_anomalies = static_cast<uint32_t>(mime::Anomaly::kBadBase64);
@@ -89,6 +90,7 @@ TEST(Wire, WritesEvents) {
   EXPECT_EQ(out.recipients_count(), 3u);
   EXPECT_THAT(out.recipients(), ElementsAre("a@example.net", "b@example.net"));
   EXPECT_EQ(out.subject(), "caf\xef\xbf\xbd");
+  EXPECT_EQ(out.content_hash(), "2d06800538d394c2");
   EXPECT_EQ(out.score(), 7.5);
   EXPECT_THAT(out.rules(), ElementsAre("ONE", "ZERO", "rule 9"));
   EXPECT_EQ(out.signature_set(), "abcd");
@@ -99,6 +101,7 @@ TEST(Wire, WritesEvents) {
 
   event.kind = worker::EventKind::kConnectionRefused;
   EXPECT_EQ(to_wire(event, nullptr).kind(), "connection_refused");
+  EXPECT_EQ(to_wire(event, nullptr).content_hash(), "");
   EXPECT_THAT(to_wire(event, nullptr).rules(), ElementsAre("rule 1", "rule 0", "rule 9"));
 }
 

@@ -63,6 +63,7 @@ struct Event {
   std::array<FixedText<128>, kRecipients> recipients;
   FixedText<128> subject;
   uint64_t message_bytes = 0;
+  uint64_t content_hash = 0;  // XXH3-64 of the octets handed to the scan, as many as there were
   uint16_t server_reply = 0;  // to the end of data; 0: none
   double score = 0;
   uint32_t rules_count = 0;  // all; the first kRules are listed

@@ -62,6 +62,7 @@ struct MessageDesk::Slot : mime::RenderSink {
     if (chained != nullptr) chained->part(part);
   }
 
+  XXH3_state_t digest;  // of the octets handed to `scan`
   scan::MessageScan scan;
   scan::ScanResult result;
   mime::RenderSink* chained = nullptr;
@@ -142,6 +143,7 @@ bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transac
   slot->outcome = Outcome::kForwarded;
   slot->case_reference = {};
   slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
+  XXH3_64bits_reset(&slot->digest);
   slot->scan.begin(set_, scratch_);
   slot->scan.observe(slot);
   return true;
@@ -149,7 +151,9 @@ bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transac
 
 void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) {
   if (observer_ != nullptr) observer_->message_bytes(transaction, bytes);
-  static_cast<Slot*>(transaction.message)->scan.feed(bytes);
+  Slot& slot = *static_cast<Slot*>(transaction.message);
+  slot.scan.feed(bytes);
+  XXH3_64bits_update(&slot.digest, bytes.data(), bytes.size());
 }
 
 bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transaction) {
@@ -257,6 +261,7 @@ void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& 
   event->server_reply = transaction.final_reply_code;
   event->smtp_anomalies = transaction.anomalies;
   event->mime_anomalies = 0;
+  event->content_hash = slot != nullptr ? XXH3_64bits_digest(&slot->digest) : 0;
   event->score = 0;
   event->rules_count = 0;
   event->set_generation = 0;

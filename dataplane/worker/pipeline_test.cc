@@ -52,6 +52,7 @@ TEST(Gate, HamPassesUnchangedAndIsReported) {
   EXPECT_EQ(event.helo.view(), "client.example");
   EXPECT_EQ(event.server_reply, 250);
   EXPECT_EQ(event.message_bytes, sizeof kHam - 1 - 3);
+  EXPECT_EQ(event.content_hash, 0x6666415ace1dd252);  // as python3-xxhash has it
   EXPECT_EQ(event.client.to_string(), "192.0.2.7");
 }
 

@@ -36,7 +36,7 @@ class Appliance:
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings=""):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -44,6 +44,8 @@ class Appliance:
         self.directory.mkdir()
         self._signatures = self._compiled_set()
         self._workers = workers
+        self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
+        self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
         self._write_configuration()
         self.start_control()
@@ -237,7 +239,7 @@ outside = "net_af_packet1,iface=gate1"
 
 [worker]
 count = {self._workers}
-idle_sleep_us = 50        # the machine has other things to do
+idle_sleep_us = {self._idle_sleep_us}
 
 [signatures]
 set = "{self._signatures}"
@@ -259,6 +261,7 @@ socket = "{socket}"
 [state]
 directory = "{state}"
 
+{self._settings}
 [eal]
 huge_pages = {"true" if self._huge_pages.reserved else "false"}
 """)

@@ -1,21 +1,26 @@
-"""A cable that loses and reorders frames.
+"""A cable that loses, repeats, damages, delays and reorders frames.
 
 Where the kernel has it, tc's netem does this. Where it has not (minimal and virtual machine kernels
 often leave it out), a forwarder of our own between the two ends of the cable does the same from user
-space, with a random sequence that is the same each run.
+space (impaired_cable.cc), with a random sequence that is the same each run.
 """
 
-import heapq
-import random
-import select
-import socket
-import sys
-import time
+from dataclasses import dataclass
 
-DELAY_MS = 1.0        # what an ordinary frame takes
-REORDER = 0.05        # part of the frames that overtake those still on their way
-_SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
-_ETH_P_ALL = 3
+
+@dataclass(frozen=True)
+class Impairment:
+    """What the cable does to the frames of either direction; parts from 0 to 1."""
+    loss: float = 0.0
+    duplicate: float = 0.0
+    corrupt: float = 0.0     # one bit of the frame flipped
+    reorder: float = 0.0     # overtakes those still on their way
+    delay_ms: float = 1.0    # what an ordinary frame takes
+    jitter_ms: float = 0.0   # and at most so much more
+
+    def __str__(self):
+        parts = [f"{name} {value:.3g}" for name, value in vars(self).items() if value]
+        return ", ".join(parts) or "none"
 
 
 class ImpairedLink:
@@ -24,17 +29,26 @@ class ImpairedLink:
     def __init__(self, topology, space, side):
         self._topology, self._space, self._side = topology, space, side
         self._forwarder = None
+        self._netem = True
         self._bridge()
 
-    def impair(self, loss, seed):
-        """From now on loses the part `loss` of the frames of either direction, and reorders."""
-        if self._netem(loss):
+    def impair(self, impairment, seed, program):
+        """From now on does this to frames. `program` is the forwarder for kernels without netem."""
+        if self._netem and self._with_netem(impairment):
             return "tc netem"
-        self._space.run("ip", "link", "del", "br0")
-        for end in ("l0", "l1"):
-            self._space.run("ip", "link", "set", end, "promisc", "on", "up")
+        if self._netem:
+            self._netem = False
+            self._space.run("ip", "link", "del", "br0")
+            for end in ("l0", "l1"):
+                self._space.run("ip", "link", "set", end, "promisc", "on", "up")
+        if self._forwarder:
+            self._forwarder.kill()
         self._forwarder = self._topology.start(
-            self._space.command(sys.executable, __file__, "l0", "l1", loss, seed),
+            self._space.command(
+                program, "l0", "l1", "--loss", impairment.loss, "--duplicate", impairment.duplicate,
+                "--corrupt", impairment.corrupt, "--reorder", impairment.reorder,
+                "--delay", int(impairment.delay_ms * 1000),
+                "--jitter", int(impairment.jitter_ms * 1000), "--seed", seed),
             f"link-{self._side}.log")
         return "user space (this kernel has no netem)"
 
@@ -50,61 +64,22 @@ class ImpairedLink:
             self._space.run("ip", "link", "set", end, "master", "br0")
         self._space.run("ip", "link", "set", "br0", "up")
 
-    def _netem(self, loss):
+    def _with_netem(self, impairment):
         from topology import SetupError
+
+        def percent(part):
+            return f"{part * 100:g}%"
+
+        # Half of the jitter either way of the middle: the same span as the forwarder's.
+        delay = [f"{impairment.delay_ms + impairment.jitter_ms / 2:g}ms",
+                 f"{impairment.jitter_ms / 2:g}ms"]
+        words = ["delay", *delay, "loss", percent(impairment.loss),
+                 "duplicate", percent(impairment.duplicate), "corrupt", percent(impairment.corrupt)]
+        if impairment.reorder:
+            words += ["reorder", percent(impairment.reorder)]
         try:
             for end in ("l0", "l1"):
-                self._space.run("tc", "qdisc", "replace", "dev", end, "root", "netem",
-                                "delay", f"{DELAY_MS}ms", "loss", f"{loss * 100}%",
-                                "reorder", f"{REORDER * 100}%")
+                self._space.run("tc", "qdisc", "replace", "dev", end, "root", "netem", *words)
             return True
         except SetupError:
             return False
-
-
-def forward(left_name, right_name, loss, seed):
-    """Carries frames between two interfaces for ever."""
-    chance = random.Random(seed)
-    ends = []
-    for name in (left_name, right_name):
-        end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        end.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        end.bind((name, _ETH_P_ALL))
-        end.setblocking(False)
-        ends.append(end)
-    others = {ends[0]: ends[1], ends[1]: ends[0]}
-    under_way = []  # (when due, order of arrival, where to, frame)
-    order = 0
-    poller = select.poll()
-    for end in ends:
-        poller.register(end, select.POLLIN)
-    by_number = {end.fileno(): end for end in ends}
-
-    while True:
-        now = time.monotonic()
-        while under_way and under_way[0][0] <= now:
-            _, _, to, frame = heapq.heappop(under_way)
-            try:
-                to.send(frame)
-            except OSError:
-                pass  # the far end is down or its queue is full: one more loss
-        wait_ms = max(0, (under_way[0][0] - now) * 1000) if under_way else None
-        for number, _ in poller.poll(wait_ms):
-            end = by_number[number]
-            for _ in range(64):
-                try:
-                    frame = end.recv(65536)
-                except OSError:
-                    break
-                if chance.random() < loss:
-                    continue
-                due = time.monotonic()
-                if chance.random() >= REORDER:
-                    due += DELAY_MS / 1000
-                order += 1
-                heapq.heappush(under_way, (due, order, others[end], frame))
-
-
-if __name__ == "__main__":
-    forward(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))

@@ -22,13 +22,13 @@ _open = []  # laboratories that stand
 class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
-    def __init__(self, lossy=False, mail_servers=True):
+    def __init__(self, lossy=False, mail_servers=True, settings=""):
         self.topology = Topology("pstw", lossy=lossy)
         _open.append(self)
         try:
             self.customer, self.internet = self.topology.customer, self.topology.internet
             self.sink = Sink(self.topology, self.internet, SINK)
-            self.gate = make_gate(self.topology)
+            self.gate = make_gate(self.topology, settings)
             if mail_servers:
                 self._start_mail_servers()
         except BaseException:
@@ -49,16 +49,22 @@ class Laboratory:
                 "transport_maps": f"inline:{{tls.internet.example=smtp:[{INTERNET}]:25}}",
                 "smtp_tls_policy_maps": f"inline:{{[{INTERNET}]:25=encrypt}}"})
 
+    def impair(self, impairment):
+        """Has both cables do this to frames from now on; the ways by which it is done."""
+        program = Options.build / "tests/wire/impaired-cable"
+        return {link.impair(impairment, seed, program)
+                for seed, link in enumerate(self.topology.links)}
+
     def close(self):
         if self in _open:
             _open.remove(self)
             self.topology.close()
 
 
-def make_gate(topology):
+def make_gate(topology, settings=""):
     if Options.bridge:
         return Bridge(topology)
-    return Appliance(topology, Options.build, Options.workers)
+    return Appliance(topology, Options.build, Options.workers, settings=settings)
 
 
 def make_certificate(topology):
@@ -94,6 +100,14 @@ def close_all(keep):
         if keep:
             kept.append(lab.topology.directory)
     return kept
+
+
+def assert_frames_accounted(case, counters):
+    """Every frame that came in went out or has a counted reason; every one that went out came in or
+    was forged."""
+    case.assertEqual(counters["frames_in"] + counters["frames_forged"],
+                     counters["frames_out"] + sum(counters[name] for name in counters
+                                                  if name.startswith("drop_")))
 
 
 class WireTest(unittest.TestCase):

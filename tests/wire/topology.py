@@ -32,6 +32,9 @@ INTERNET = "198.18.0.2"
 SINK = "198.18.0.3"
 CUSTOMER_V6 = "fd00:18::1"
 INTERNET_V6 = "fd00:18::2"
+# Behind a router, which takes one from every TTL.
+FAR, _ROUTER = "198.18.1.2", "198.18.1.1"
+FAR_V6, _ROUTER_V6 = "fd00:19::2", "fd00:19::1"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -94,6 +97,21 @@ class Namespace:
 
     def remove(self):
         run("ip", "netns", "del", self.name, check=False)
+
+
+def mac_address(space, interface):
+    return space.run("cat", f"/sys/class/net/{interface}/address").strip()
+
+
+def introduce(left, left_interface, left_addresses, right, right_interface, right_addresses):
+    """Tells two hosts each other's hardware addresses, for good."""
+    for space, interface, other, other_interface, addresses in (
+            (left, left_interface, right, right_interface, right_addresses),
+            (right, right_interface, left, left_interface, left_addresses)):
+        mac = mac_address(other, other_interface)
+        for address in addresses:
+            space.run("ip", "neighbour", "replace", address, "lladdr", mac, "dev", interface,
+                      "nud", "permanent")
 
 
 class Process:
@@ -162,9 +180,28 @@ class Topology:
             self._address(self.customer, [f"{a}/24" for a in [CUSTOMER, *CUSTOMER_OTHERS]],
                           f"{CUSTOMER_V6}/64")
             self._address(self.internet, [f"{a}/24" for a in [INTERNET, SINK]], f"{INTERNET_V6}/64")
+            if lossy:
+                # ARP has no checksum: a damaged answer would be believed.
+                introduce(self.customer, "wan0", [CUSTOMER, *CUSTOMER_OTHERS, CUSTOMER_V6],
+                          self.internet, "wan0", [INTERNET, SINK, INTERNET_V6])
         except BaseException:
             self.close()
             raise
+
+    def behind_router(self):
+        """A further network behind the internet's host, which from now on routes: the host there, as
+        FAR and FAR_V6."""
+        far = self._namespace("far")
+        self._cable(self.internet, "lan0", far, "wan0")
+        self.internet.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                          "net.ipv4.conf.lan0.rp_filter=0", "net.ipv6.conf.lan0.disable_ipv6=0")
+        self.internet.run("ip", "address", "add", f"{_ROUTER}/24", "dev", "lan0")
+        self.internet.run("ip", "-6", "address", "add", f"{_ROUTER_V6}/64", "dev", "lan0", "nodad")
+        far.run("ip", "address", "add", f"{FAR}/24", "dev", "wan0")
+        far.run("ip", "-6", "address", "add", f"{FAR_V6}/64", "dev", "wan0", "nodad")
+        far.run("ip", "route", "add", "default", "via", _ROUTER)
+        far.run("ip", "-6", "route", "add", "default", "via", _ROUTER_V6)
+        return far
 
     def defer(self, undo, *arguments):
         """Has `undo` called by close(), before all that was registered earlier."""
