@@ -29,7 +29,8 @@
     "segments whose urgent mark was taken off, so that the receiver reads what was scanned")       \
   X(kDropMalformed, "drop_malformed",                                                              \
     "mail frames dropped: headers inconsistent with their lengths")                                \
-  X(kDropFragment, "drop_fragment", "first IP fragments of mail segments dropped")                 \
+  X(kDropFragment, "drop_fragment",                                                                \
+    "IP fragments of mail dropped where nothing puts them together")                               \
   X(kDropChecksum, "drop_checksum", "mail frames dropped: wrong IP or TCP checksum")               \
   X(kDropVerdict, "drop_verdict", "frames dropped because the sender's verdict is drop")           \
   X(kDropOutOfOrderCap, "drop_out_of_order_cap",                                                   \
@@ -82,13 +83,15 @@
   X(kSegmentsSynData, "segments_syn_data", "SYNs and SYN-ACKs whose data was taken off")           \
   X(kSegmentsUnknown, "segments_unknown",                                                          \
     "segments of connections not known to us, forwarded without what the client says in them")     \
-  X(kSynsInFlow, "syns_in_flow", "SYNs inside a live connection, forwarded for the server to judge") \
+  X(kSynsInFlow, "syns_in_flow",                                                                   \
+    "SYNs inside a live connection, forwarded for the server to judge")                            \
   X(kSynsAnswered, "syns_answered", "SYNs of blocked senders answered by us")                      \
   X(kResetsInWindow, "resets_in_window",                                                           \
     "RSTs inside the window but not at its edge, forwarded: the receiver challenges them")         \
   X(kHandshakesDisplaced, "handshakes_displaced",                                                  \
     "unfinished handshakes forgotten early to make room for newer ones")                           \
-  X(kFlowsReplaced, "flows_replaced", "mail connections whose addresses and ports began a new one") \
+  X(kFlowsReplaced, "flows_replaced",                                                              \
+    "mail connections whose addresses and ports began a new one")                                  \
   X(kFlowsEvicted, "flows_evicted", "mail connections forgotten early to make room for new ones")  \
   X(kConnectionsLetThrough, "connections_let_through",                                             \
     "connections forwarded unread: no memory or overload, fail mode open")                         \
@@ -100,13 +103,32 @@
   X(kDropSimultaneousOpen, "drop_simultaneous_open",                                               \
     "SYN-ACKs of a client dropped inside a live connection")                                       \
   X(kDropEnded, "drop_ended", "segments dropped: we have ended their connection at the server")    \
-  X(kDropHeldCap, "drop_held_cap", "segments dropped: the worker's allowance for held bytes is used up") \
+  X(kDropHeldCap, "drop_held_cap",                                                                 \
+    "segments dropped: the worker's allowance for held bytes is used up")                          \
   X(kDropTransactionCap, "drop_transaction_cap",                                                   \
     "segments dropped: no memory for one more mail transaction")                                   \
   X(kDropAnswerCap, "drop_answer_cap", "segments dropped: no memory to answer one more client")    \
   X(kDropHostShare, "drop_host_share",                                                             \
     "segments dropped: their host has its fair share of the resource that they need")              \
-  X(kDropOverload, "drop_overload", "SYNs dropped: the worker cannot keep up, fail mode closed")
+  X(kDropOverload, "drop_overload", "SYNs dropped: the worker cannot keep up, fail mode closed")   \
+  X(kFragmentsJoined, "fragments_joined",                                                          \
+    "IP fragments of mail put together; the segments they make up count as frames_in")             \
+  X(kDropFragmentMalformed, "drop_fragment_malformed",                                             \
+    "IP fragments of mail dropped: lengths that no datagram can have")                             \
+  X(kDropFragmentHidden, "drop_fragment_hidden",                                                   \
+    "IP fragments dropped: behind headers that could hide mail (RFC 7112), or keep it in pieces")  \
+  X(kDropFragmentOverlap, "drop_fragment_overlap",                                                 \
+    "IP fragments dropped: they overlap others of their datagram, all of which is dropped")        \
+  X(kDropFragmentDuplicate, "drop_fragment_duplicate",                                             \
+    "IP fragments of mail dropped: received before")                                               \
+  X(kDropFragmentMany, "drop_fragment_many",                                                       \
+    "IP fragments dropped: their datagram is in more pieces than can be put together")             \
+  X(kDropFragmentTimeout, "drop_fragment_timeout",                                                 \
+    "IP fragments dropped: the rest of their datagram did not come in time")                       \
+  X(kDropFragmentTable, "drop_fragment_table",                                                     \
+    "IP fragments dropped: newer datagrams took their place (see limits.fragments)")               \
+  X(kDropUnconfirmed, "drop_unconfirmed",                                                          \
+    "segments dropped: the client talks before the server has; it sends them again")
 
 namespace postern {
 

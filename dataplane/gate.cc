@@ -76,6 +76,17 @@ std::expected<void, std::string> Gate::open_ports() {
     if (!port) return std::unexpected(port.error());
     ports_[side] = std::move(*port);
   }
+  return rss ? make_handovers(can[0].rss_table_entries) : std::expected<void, std::string>{};
+}
+
+// With several workers on queues of their own a segment that was put together may be another's.
+std::expected<void, std::string> Gate::make_handovers(uint16_t rss_table_entries) {
+  auto rings = ports::HandoverRings::create(settings_.workers);
+  if (!rings) return std::unexpected(rings.error());
+  handover_rings_ = std::move(*rings);
+  for (uint16_t worker = 0; worker < settings_.workers; ++worker)
+    handovers_.push_back(
+        std::make_unique<ports::Handover>(worker, rss_table_entries, handover_rings_.get()));
   return {};
 }
 
@@ -87,8 +98,9 @@ std::expected<void, std::string> Gate::make_distributor() {
     receive[side] = ports::RxLane::from_queue(ports_[side]->id(), 0);
     transmit[side] = ports::TxLane::to_queue(ports_[side]->id(), 0);
   }
-  auto distributor = worker::Distributor::create(
-      settings_.workers, receive, transmit, !workers_send_themselves_, settings_.idle_sleep_us);
+  auto distributor = worker::Distributor::create(settings_.workers, receive, transmit,
+                                                 !workers_send_themselves_, settings_.idle_sleep_us,
+                                                 settings_.reassembly, frames_.get(), &clock_);
   if (!distributor) return std::unexpected(distributor.error());
   distributor_ = std::move(*distributor);
   return {};
@@ -96,6 +108,8 @@ std::expected<void, std::string> Gate::make_distributor() {
 
 worker::WorkerLanes Gate::lanes_of(uint16_t worker) const {
   worker::WorkerLanes lanes;
+  if (distribution_ != Distribution::kSoftware) lanes.reassembly = settings_.reassembly;
+  if (!handovers_.empty()) lanes.handover = handovers_[worker].get();
   const uint16_t queue = distribution_ == Distribution::kSingle ? uint16_t{0} : worker;
   for (size_t side = 0; side < 2; ++side) {
     const uint16_t port = ports_[side]->id();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/ports/clock.h"
+#include "dataplane/ports/handover.h"
 #include "dataplane/ports/mbuf_frame_source.h"
 #include "dataplane/ports/port.h"
 #include "dataplane/settings.h"
@@ -52,6 +53,7 @@ class Gate {
   explicit Gate(const Settings& settings) : settings_(settings) {}
   std::expected<void, std::string> open_ports();
   std::expected<void, std::string> make_distributor();
+  std::expected<void, std::string> make_handovers(uint16_t rss_table_entries);
   std::expected<void, std::string> make_workers(verdict::VerdictTable* verdicts,
                                                 const std::vector<worker::EventSink*>& events);
   worker::WorkerLanes lanes_of(uint16_t worker) const;
@@ -64,6 +66,8 @@ class Gate {
   std::unique_ptr<ports::MbufFrameSource> frames_;
   std::array<std::unique_ptr<ports::Port>, 2> ports_;  // by packet::Side
   std::unique_ptr<worker::Distributor> distributor_;
+  std::unique_ptr<ports::HandoverRings> handover_rings_;     // these two with RSS only
+  std::vector<std::unique_ptr<ports::Handover>> handovers_;  // by worker
   std::vector<std::unique_ptr<worker::Worker>> workers_;
   std::vector<unsigned> worker_lcores_;  // while they run
   unsigned distributor_lcore_ = 0;

@@ -218,6 +218,15 @@ std::vector<ConfigKey> own_keys() {
            "is sized by it.",
        .minimum = 1,
        .maximum = 65536},
+      {.name = "limits.fragments",
+       .type = kInteger,
+       .default_value = "256",
+       .help = "Mail datagrams in IP fragments put together at once, for each worker that polls "
+               "ports and "
+               "for the distributor; rounded up to a multiple of 16. When that many are under way, "
+               "the one that has waited longest is dropped. The pool of frames has 8 for each.",
+       .minimum = 16,
+       .maximum = 65536},
       {.name = "limits.verdicts",
        .type = kInteger,
        .default_value = "1000000",
@@ -261,6 +270,13 @@ std::vector<ConfigKey> own_keys() {
        .default_value = "60s",
        .help = "A client silent that long after a refusal is told 421.",
        .minimum = 1000},
+      {.name = "timeouts.fragments",
+       .type = kDuration,
+       .default_value = "30s",
+       .help = "Fragments of a datagram that is not complete after this are dropped. RFC 8200 lets "
+               "receivers wait for 60 seconds.",
+       .minimum = 1000,
+       .maximum = 120000},
 
       {.name = "replies.host",
        .default_value = "postern",
@@ -404,6 +420,11 @@ Settings from_values(const ConfigValues& values, std::string& errors) {
   settings.allow_rss = values.text("worker.distribution") == "auto";
 
   settings.pipeline = pipeline_config(values);
+  settings.reassembly = {.mail_ports = settings.pipeline.mail_ports,
+                         .datagrams = integer(values, "limits.fragments"),
+                         .timeout_s = seconds(values, "timeouts.fragments"),
+                         .mtu = settings.mtu,
+                         .verify_checksums = settings.pipeline.verify_checksums};
   if (settings.pipeline.mail_ports.empty())
     mistake("smtp.mail_ports", "must name at least one port");
   for (const smtp::ReplyDescription& reply : smtp::kReplyTable)
@@ -456,7 +477,10 @@ uint32_t Settings::pool_frames() const {
   const uint64_t queues = 2ull * 2 * (workers + 1) * descriptors;
   const uint64_t rings = workers > 1 ? 4ull * 1024 * workers : 0;
   const uint64_t caches = 1024ull * (workers + 2);
-  return static_cast<uint32_t>(std::min<uint64_t>(held + queues + rings + caches, UINT32_MAX / 2));
+  // Whether workers poll ports or a distributor does is known once the ports are open.
+  const uint64_t fragments = workers * ports::Reassembly::frames_needed(reassembly.datagrams);
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(held + queues + rings + caches + fragments, UINT32_MAX / 2));
 }
 
 }  // namespace postern

@@ -11,6 +11,7 @@
 
 #include "base/config.h"
 #include "dataplane/ports/eal.h"
+#include "dataplane/ports/reassembly.h"
 #include "dataplane/verdict/verdict.h"
 #include "dataplane/worker/pipeline.h"
 
@@ -29,6 +30,7 @@ struct Settings {
   uint32_t idle_sleep_us = 0;
   bool allow_rss = true;
   worker::PipelineConfig pipeline;      // of every worker, but for its number
+  ports::ReassemblyConfig reassembly;   // of every lcore that polls ports
   std::filesystem::path signature_set;  // empty: none
   verdict::Treatment default_treatment = verdict::Treatment::kInspect;
   uint32_t verdicts = 0;     // held at once

@@ -67,8 +67,10 @@ overload = "open"
 handshakes = 1000
 flow_retained_kib = 100
 held_mib = 3
+fragments = 100
 [timeouts]
 idle = "1h"
+fragments = "45s"
 mid_stream = "1m"
 [replies]
 host = "gate.example"
@@ -97,6 +99,9 @@ options = ["-m", "900"]
   EXPECT_EQ(s.pipeline.flow_retained_bytes, 102400u);
   EXPECT_EQ(s.pipeline.worker_held_bytes, 3u * 1048576);
   EXPECT_EQ(s.pipeline.idle_timeout_s, 3600u);
+  EXPECT_EQ(s.reassembly.datagrams, 100u);
+  EXPECT_EQ(s.reassembly.timeout_s, 45u);
+  EXPECT_THAT(s.reassembly.mail_ports, ElementsAre(25, 587));
   EXPECT_EQ(s.pipeline.greeting_host, "gate.example");
   EXPECT_THAT(s.pipeline.reply_templates, ElementsAre(Pair("content", "550 5.7.1 No")));
   EXPECT_FALSE(s.huge_pages);
@@ -142,6 +147,10 @@ TEST(Settings, ThePoolHoldsWhatTheLimitsAllow) {
   // 1024 both ways and sides for each; caches.
   const Settings s = settings("[worker]\ncount = 2\n[limits]\nheld_mib = 4\n");
   EXPECT_GE(s.pool_frames(), 2 * 2048 + 12 * 1024 + 2 * 4 * 1024);
+  // 8 frames for each datagram under reassembly.
+  EXPECT_EQ(settings("[limits]\nfragments = 1600\n").pool_frames() -
+                settings("[limits]\nfragments = 160\n").pool_frames(),
+            8u * 1440);
   EXPECT_EQ(s.frame_bytes(), 1500u + 14 + 8);
 }
 

@@ -1,22 +1,12 @@
 #include "dataplane/packet/parse.h"
 
 #include "dataplane/packet/bytes.h"
+#include "dataplane/packet/layers.h"
 
 namespace postern::packet {
 namespace {
 
-constexpr uint16_t kEtherIpv4 = 0x0800;
-constexpr uint16_t kEtherIpv6 = 0x86dd;
-constexpr uint16_t kEtherVlan = 0x8100;     // IEEE 802.1Q
-constexpr uint16_t kEtherQinq = 0x88a8;     // IEEE 802.1ad
-constexpr uint16_t kEtherQinqOld = 0x9100;  // pre-standard, still met
-constexpr uint8_t kProtocolTcp = 6;
-constexpr uint32_t kEthernetHeader = 14;
 constexpr uint32_t kTcpHeader = 20;
-
-bool is_vlan(uint16_t type) {
-  return type == kEtherVlan || type == kEtherQinq || type == kEtherQinqOld;
-}
 
 // Reads the TCP header at `l4_offset`; `end` is where the IP packet ends.
 void parse_tcp(const Frame& frame, uint32_t l4_offset, uint32_t end, bool first_fragment,
@@ -83,27 +73,13 @@ void parse_ipv6(const Frame& frame, uint32_t l3_offset, TcpPacket& out) {
   while (next != kProtocolTcp) {
     if (offset + 8 > end) return;
     const uint8_t* header = frame.data() + offset;
-    uint32_t length;
-    switch (next) {
-      case 0:    // hop-by-hop options
-      case 43:   // routing
-      case 60:   // destination options
-      case 135:  // mobility
-      case 139:  // host identity
-      case 140:  // shim6
-        length = (header[1] + 1u) * 8;
-        break;
-      case 51:  // authentication header (RFC 4302 2.2)
-        length = (header[1] + 2u) * 4;
-        break;
-      case 44:  // fragment
-        if ((load_be16(header + 2) & 0xfff8) != 0) return;
-        first_fragment = first_fragment || (header[3] & 1) != 0;
-        length = 8;
-        break;
-      default:
-        return;
+    uint32_t length = extension_header_length(next, header[1]);
+    if (next == kFragmentHeader) {
+      if ((load_be16(header + 2) & 0xfff8) != 0) return;
+      first_fragment = first_fragment || (header[3] & 1) != 0;
+      length = 8;
     }
+    if (length == 0) return;
     next = header[0];
     offset += length;
   }
@@ -119,20 +95,11 @@ void parse_ipv6(const Frame& frame, uint32_t l3_offset, TcpPacket& out) {
 
 TcpPacket parse(const Frame& frame) {
   TcpPacket out;
-  if (frame.length < kEthernetHeader) return out;
-  uint32_t offset = kEthernetHeader;
-  uint16_t type = load_be16(frame.data() + 12);
-  for (int tag = 0; tag < 2 && is_vlan(type); ++tag) {
-    if (frame.length < offset + 4) return out;
-    const uint16_t id = load_be16(frame.data() + offset) & 0x0fff;
-    // A tag of id 0 only carries a priority: the frame belongs where it would without (802.1Q 6.9).
-    if (id != 0) out.vlan = out.vlan << 16 | id;
-    type = load_be16(frame.data() + offset + 2);
-    offset += 4;
-  }
-  out.l3_offset = static_cast<uint16_t>(offset);
-  if (type == kEtherIpv4) parse_ipv4(frame, offset, out);
-  if (type == kEtherIpv6) parse_ipv6(frame, offset, out);
+  const LinkLayer link = read_link_layer({frame.data(), frame.length});
+  out.vlan = link.vlan;
+  out.l3_offset = static_cast<uint16_t>(link.l3_offset);
+  if (link.type == kEtherIpv4) parse_ipv4(frame, link.l3_offset, out);
+  if (link.type == kEtherIpv6) parse_ipv6(frame, link.l3_offset, out);
   return out;
 }
 

@@ -4,16 +4,12 @@
 #include <rte_errno.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
+
+#include "dataplane/ports/rss.h"
 
 namespace postern::ports {
 namespace {
-
-// Hashing with this key gives the same value when source and destination change places: it repeats
-// every 16 bits, the distance at which Toeplitz' hash lets addresses and ports be exchanged
-// (Woo and Park, "Scalable TCP session monitoring with symmetric receive-side scaling", 2012).
-constexpr std::array<uint8_t, 2> kSymmetricKey{0x6D, 0x5A};
 
 // TCP must be hashed with its ports; the rest by address where the NIC can, else it all goes to
 // the first queue, which keeps it in order too.
@@ -113,9 +109,10 @@ std::expected<void, std::string> Port::configure(const Capabilities& capabilitie
   configuration.rxmode.offloads = info.rx_offload_capa & kChecksumsIn;
   if (checksum_offload_ == ChecksumOffload::kIpAndTcp)
     configuration.txmode.offloads = kChecksumsOut;
-  std::vector<uint8_t> key(capabilities.rss_key_bytes);
+  std::vector<uint8_t> key = symmetric_rss_key(capabilities.rss_key_bytes);
   if (config_.rss) {
-    for (size_t i = 0; i < key.size(); ++i) key[i] = kSymmetricKey[i % 2];
+    // Delivered with each frame, it shows that the NIC hashes as we do (handover.h).
+    configuration.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
     configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     configuration.rx_adv_conf.rss_conf = {.rss_key = key.data(),
                                           .rss_key_len = static_cast<uint8_t>(key.size()),
@@ -162,14 +159,13 @@ std::expected<void, std::string> Port::start() {
   return {};
 }
 
-// Entry i belongs to queue i modulo their number, on both ports alike; drivers' defaults differ.
 std::expected<void, std::string> Port::fill_rss_table(uint16_t entries) {
   std::vector<rte_eth_rss_reta_entry64> table((entries + RTE_ETH_RETA_GROUP_SIZE - 1) /
                                               RTE_ETH_RETA_GROUP_SIZE);
   for (uint16_t i = 0; i < entries; ++i) {
     auto& group = table[i / RTE_ETH_RETA_GROUP_SIZE];
     group.mask |= uint64_t{1} << (i % RTE_ETH_RETA_GROUP_SIZE);
-    group.reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % config_.rx_queues;
+    group.reta[i % RTE_ETH_RETA_GROUP_SIZE] = rss_queue(i, config_.rx_queues);
   }
   if (const int code = rte_eth_dev_rss_reta_update(id_, table.data(), entries); code != 0)
     return failed("RSS table (worker.distribution = \"software\" does without)", code);

@@ -112,6 +112,9 @@ class Session {
 
   // Replies that the server still owes to commands forwarded before the refused one.
   uint32_t replies_outstanding() const;
+  // The client has said something before the server's greeting that was not given to
+  // client_bytes().
+  void note_early_talker() { note(static_cast<uint32_t>(Anomaly::kEarlyTalker)); }
   // Octets of a message have been taken whose end has not.
   bool message_under_way() const { return message_under_way_; }
   bool opaque() const;

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataplane/packet/bytes.h"
+#include <algorithm>
+
+#include "dataplane/packet/checksum.h"
 #include "dataplane/worker/testing/wire.h"
 
 namespace postern::worker {
@@ -129,6 +131,47 @@ TEST_F(Adversary, TheSamePortsAgainAreANewConnectionOnceTheClientAnswers) {
   EXPECT_EQ(wire.events.events[0].outcome, Outcome::kAbandoned);
   EXPECT_THAT(again.server("220 mx\r\n"), SizeIs(1));
   EXPECT_THAT(again.client("HELO x\r\n"), SizeIs(1));
+}
+
+// A SYN-ACK in the server's name, by an accomplice outside: its numbers would make of the live
+// bytes some that lie behind a gap, which pass early.
+TEST_F(Adversary, NumbersThatTheServerDoesNotConfirmLetNothingPass) {
+  Packet forged = d.server_packet("", kSyn | kAck);
+  forged.seq = 90'000;
+  forged.ack = d.client_next - 100;
+  EXPECT_THAT(wire.from_server(forged), SizeIs(1));
+  Packet answer = d.client_packet("", kAck);
+  answer.seq = forged.ack;
+  answer.ack = forged.seq + 1;
+  wire.from_client(answer);
+  EXPECT_EQ(count(Counter::kFlowsReplaced), 1u);
+  EXPECT_THAT(d.client("SPAM-HERE\r\n.\r\n"), IsEmpty());
+  EXPECT_EQ(count(Counter::kDropUnconfirmed), 1u);
+  // Nor does a server's word in other numbers help.
+  d.server("250 ok\r\n");
+  EXPECT_THAT(d.client("SPAM-HERE\r\n.\r\n"), IsEmpty());
+}
+
+TEST(EarlyTalker, HasToSayItAgain) {
+  Wire wire;
+  Dialogue d(wire);
+  d.open();
+  const Packet early = d.client_packet("EHLO x\r\n");
+  EXPECT_THAT(wire.from_client(early), IsEmpty());
+  d.server("220 mx\r\n");
+  EXPECT_EQ(wire.from_client(early), as_sent(early, Side::kOutside));
+  d.client_next += 8;
+  d.server("250 mx\r\n");
+  d.client("MAIL FROM:<a@b.example>\r\n");
+  d.server("250 ok\r\n");
+  d.client("RCPT TO:<a@b.example>\r\n");
+  d.server("250 ok\r\n");
+  d.client("DATA\r\n");
+  d.server("354 go\r\n");
+  d.client(kSpam);
+  ASSERT_THAT(wire.events.events, SizeIs(1));
+  EXPECT_TRUE(wire.events.events[0].smtp_anomalies &
+              static_cast<uint32_t>(smtp::Anomaly::kEarlyTalker));
 }
 
 // RFC 7323 5: the server would discard it, so it must not become the first copy of its bytes.
@@ -293,6 +336,42 @@ TEST_F(Adversary, CongestionMarksSurviveOurEdits) {
   Packet expected = second;
   expected.payload = "innocent";
   EXPECT_EQ(wire.from_client(second), as_sent(expected, Side::kOutside));
+}
+
+// SACK, window scaling, MSS, timestamps and ECN are the ends' own affair (RFC 2018, 7323,
+// 9293 3.7.1, 3168): what we do not edit leaves as it came, to the last octet.
+TEST_F(Adversary, WhatTheEndsAgreeOnPassesOctetForOctet) {
+  Packet syn{.from = "192.0.2.7:40009", .seq = 7, .flags = kSyn | kEce | kCwr};
+  syn.timestamps = Timestamps{1, 0};
+  syn.maximum_segment_size = 1380;
+  syn.window_scale = 9;
+  Packet data = d.client_packet("text", kAck | kPsh | kCwr);
+  data.timestamps = Timestamps{1, 2};
+  Packet sack = d.client_packet("", kAck);
+  sack.timestamps = Timestamps{1, 2};
+  auto blocks = sack.bytes();
+  blocks.resize(14 + 20 + 20 + 12);  // no padding behind it
+  // NOP NOP SACK 5000-5100 in the place of NOP NOP timestamps.
+  const uint8_t option[] = {1, 1, 5, 10, 0, 0, 0x13, 0x88, 0, 0, 0x13, 0xec};
+  std::ranges::copy(option, blocks.end() - 12);
+  packet::Frame frame{.buffer = blocks.data(),
+                      .capacity = static_cast<uint32_t>(blocks.size()),
+                      .offset = 0,
+                      .length = static_cast<uint32_t>(blocks.size())};
+  packet::fill_checksums(frame);
+  std::vector<uint8_t> left;
+  wire.tap = [&](packet::Frame& sent, Side) {
+    left.assign(sent.data(), sent.data() + sent.length);
+  };
+  for (const auto& bytes : {syn.bytes(), data.bytes(), blocks}) {
+    wire.in_bytes(bytes, Side::kInside);
+    EXPECT_EQ(left, bytes);
+  }
+  // Path MTU discovery: an ICMP message is not mail (RFC 1191).
+  std::vector<uint8_t> icmp = data.bytes();
+  icmp[14 + 9] = 1;
+  wire.in_bytes(icmp, Side::kOutside);
+  EXPECT_EQ(left, icmp);
 }
 
 TEST(Timestamps, TheResetToTheServerCarriesTheConnections) {

@@ -111,7 +111,7 @@ void Connection::begin(const Frame& frame, const TcpPacket& segment, const Openi
   // The way back, until the server shows its own.
   flow_.to_server = packet::LinkHeader::of(frame, segment);
   flow_.to_client = flow_.to_server.reversed();
-  flow_.server_seen = false;
+  flow_.server_confirmed = false;
   flow_.client_clock = flow_.server_clock = {};
   flow_.last_seen_us = now_.monotonic_us;
   flow_.answer = nullptr;
@@ -209,6 +209,10 @@ bool Connection::reset_counts(Frame* frame, TcpPacket& tcp, const tcp::Stream& s
   return false;
 }
 
+// The numbers of a connection come from a SYN-ACK, which need not be the server's: an accomplice
+// can send one in its name, and with other numbers what the server reads would look like bytes
+// behind a gap. So nothing that the client says passes before the server has spoken in these
+// numbers. In SMTP it speaks first (RFC 5321 3.1); who talks early talks again.
 void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
   if (tcp.has(packet::kRst)) {
     // Whether the server believes it is the server's affair: we go on inspecting until it is quiet.
@@ -220,6 +224,10 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
   }
   flow_.closing = false;  // who goes on talking has not been reset
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
+  if (!flow_.server_confirmed && tcp.payload_length > 0 && !s_.config->observe_only) {
+    flow_.session.note_early_talker();
+    return discard(frame, Counter::kDropUnconfirmed);
+  }
   ToSession consumer(flow_);
   const Ruling ruling =
       flow_.client_stream.accept(*frame, tcp, consumer, *s_.counters, s_.config->observe_only);
@@ -235,10 +243,6 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
 
 void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
   flow_.server_window = tcp.window;
-  if (!flow_.server_seen) {
-    flow_.server_seen = true;
-    flow_.to_client = packet::LinkHeader::of(*frame, tcp);
-  }
   const packet::Side side = packet::opposite(flow_.client_side);
   if (tcp.has(packet::kRst)) {
     if (flow_.state == FlowState::kRefusing) {
@@ -256,6 +260,11 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
     return discard(frame, Counter::kDropOldDuplicate);
   }
   flow_.server_clock_seen_us = now_.monotonic_us;
+  if (!flow_.server_confirmed && tcp.seq == flow_.server_initial + 1 &&
+      tcp.ack == flow_.client_initial + 1) {
+    flow_.server_confirmed = true;
+    flow_.to_client = packet::LinkHeader::of(*frame, tcp);
+  }
   if (tcp.has(packet::kAck)) flow_.client_stream.acknowledge(tcp.ack);
   FromServer consumer(flow_, s_.config->observe_only);
   const Ruling ruling =

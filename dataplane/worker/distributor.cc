@@ -6,6 +6,8 @@
 #include <rte_prefetch.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
+
 #include "dataplane/ports/flow_hash.h"
 #include "dataplane/ports/transmitter.h"
 
@@ -22,13 +24,20 @@ std::expected<Ring, std::string> make_ring(const std::string& name, uint32_t fra
 }  // namespace
 
 Distributor::Distributor(const std::array<ports::RxLane, 2>& receive,
-                         const std::array<ports::TxLane, 2>& transmit, uint32_t idle_sleep_us)
-    : receive_(receive), transmit_(transmit), rest_(idle_sleep_us) {}
+                         const std::array<ports::TxLane, 2>& transmit, uint32_t idle_sleep_us,
+                         const ports::Clock* clock)
+    : receive_(receive), transmit_(transmit), rest_(idle_sleep_us), clock_(clock) {}
 
 std::expected<std::unique_ptr<Distributor>, std::string> Distributor::create(
     uint32_t workers, const std::array<ports::RxLane, 2>& receive,
-    const std::array<ports::TxLane, 2>& transmit, bool send_for_workers, uint32_t idle_sleep_us) {
-  std::unique_ptr<Distributor> distributor(new Distributor(receive, transmit, idle_sleep_us));
+    const std::array<ports::TxLane, 2>& transmit, bool send_for_workers, uint32_t idle_sleep_us,
+    const ports::ReassemblyConfig& reassembly, ports::MbufFrameSource* frames,
+    const ports::Clock* clock) {
+  std::unique_ptr<Distributor> distributor(
+      new Distributor(receive, transmit, idle_sleep_us, clock));
+  auto made = ports::Reassembly::create(reassembly, frames, &distributor->counters_);
+  if (!made) return std::unexpected(made.error());
+  distributor->reassembly_ = std::move(*made);
   distributor->rings_.resize(workers);
   distributor->batches_.resize(workers);
   for (uint32_t worker = 0; worker < workers; ++worker) {
@@ -62,6 +71,7 @@ void Distributor::run() {
     moved += send_for_workers();
     rest_.after(moved);
   }
+  reassembly_->clear();
   while (send_for_workers() > 0) {
   }
   drop_undelivered();
@@ -71,15 +81,21 @@ void Distributor::run() {
 uint32_t Distributor::distribute(packet::Side side) {
   std::array<rte_mbuf*, kBurst> burst;
   const uint16_t received = receive_[static_cast<size_t>(side)].receive(burst.data(), kBurst);
-  if (received == 0) return 0;
   for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+  auto whole = reassembly_->reassemble({burst.data(), received}, side, clock_->now());
+  // Fragments that become segments can be more frames than came in.
+  for (; !whole.empty(); whole = whole.subspan(std::min<size_t>(whole.size(), kBurst)))
+    spread(whole.first(std::min<size_t>(whole.size(), kBurst)), side);
+  return received;
+}
 
+// At most a burst.
+void Distributor::spread(std::span<rte_mbuf*> frames, packet::Side side) {
   const auto workers = static_cast<uint32_t>(rings_.size());
-  for (uint16_t i = 0; i < received; ++i) {
-    const std::span<const uint8_t> bytes(rte_pktmbuf_mtod(burst[i], const uint8_t*),
-                                         burst[i]->data_len);
+  for (rte_mbuf* frame : frames) {
+    const std::span<const uint8_t> bytes(rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len);
     Batch& batch = batches_[ports::worker_of(ports::symmetric_flow_hash(bytes), workers)];
-    batch.frames[batch.count++] = burst[i];
+    batch.frames[batch.count++] = frame;
   }
   for (uint32_t worker = 0; worker < workers; ++worker) {
     Batch& batch = batches_[worker];
@@ -93,7 +109,6 @@ uint32_t Distributor::distribute(packet::Side side) {
     }
     batch.count = 0;
   }
-  return received;
 }
 
 // What workers without sending queues of their own have put into their rings.

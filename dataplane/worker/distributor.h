@@ -4,7 +4,7 @@
 // ring, one ring for each side and worker, one producer and one consumer. Frames of a flow thus
 // stay in order and both directions meet. Workers send by queues of their own when the ports have
 // enough; otherwise by rings back to the distributor, which empties them on to the ports' only
-// queue.
+// queue. IP fragments show no ports, so those of mail are put together before frames are spread.
 #pragma once
 
 #include <rte_ring.h>
@@ -14,12 +14,15 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dataplane/counters.h"
 #include "dataplane/packet/frame.h"
+#include "dataplane/ports/clock.h"
 #include "dataplane/ports/lane.h"
+#include "dataplane/ports/reassembly.h"
 #include "dataplane/worker/idle_rest.h"
 
 namespace postern::worker {
@@ -32,10 +35,12 @@ using Ring = std::unique_ptr<rte_ring, RingFree>;
 class Distributor {
  public:
   // On the main thread. `receive` and `transmit` are the ports' lanes by packet::Side;
-  // `send_for_workers`: makes the rings back as well.
+  // `send_for_workers`: makes the rings back as well. `frames` and `clock` outlive it.
   static std::expected<std::unique_ptr<Distributor>, std::string> create(
       uint32_t workers, const std::array<ports::RxLane, 2>& receive,
-      const std::array<ports::TxLane, 2>& transmit, bool send_for_workers, uint32_t idle_sleep_us);
+      const std::array<ports::TxLane, 2>& transmit, bool send_for_workers, uint32_t idle_sleep_us,
+      const ports::ReassemblyConfig& reassembly, ports::MbufFrameSource* frames,
+      const ports::Clock* clock);
 
   // The worker's ends of its rings.
   ports::RxLane to_worker(uint32_t worker, packet::Side side) const;
@@ -55,8 +60,10 @@ class Distributor {
     std::array<Ring, 2> to, from;  // by packet::Side
   };
   Distributor(const std::array<ports::RxLane, 2>& receive,
-              const std::array<ports::TxLane, 2>& transmit, uint32_t idle_sleep_us);
+              const std::array<ports::TxLane, 2>& transmit, uint32_t idle_sleep_us,
+              const ports::Clock* clock);
   uint32_t distribute(packet::Side side);
+  void spread(std::span<rte_mbuf*> frames, packet::Side side);
   uint32_t send_for_workers();
   void drop_undelivered();
 
@@ -69,7 +76,9 @@ class Distributor {
   };
   std::vector<Batch> batches_;  // by worker: of the burst at hand
   IdleRest rest_;
+  const ports::Clock* clock_;
   Counters counters_;
+  std::unique_ptr<ports::Reassembly> reassembly_;
   alignas(64) std::atomic<bool> stopping_{false};
 };
 

@@ -62,11 +62,11 @@ struct alignas(64) Flow : TimerEntry {
   FlowKey key;
   FlowState state = FlowState::kInspected;
   packet::Side client_side = packet::Side::kInside;
-  bool closing = false;      // a RST that counts went by, or the FIN of an unread connection
-  bool server_seen = false;  // the server has spoken since the handshake
-  bool server_gone = false;  // the server answered a RST of ours with its own
-  bool renewal = false;      // a new connection of the same key may be beginning
-  uint8_t resets_left = 0;   // kEnding: how often the server is told yet
+  bool closing = false;           // a RST that counts went by, or the FIN of an unread connection
+  bool server_confirmed = false;  // the server has spoken in these numbers
+  bool server_gone = false;       // the server answered a RST of ours with its own
+  bool renewal = false;           // a new connection of the same key may be beginning
+  uint8_t resets_left = 0;        // kEnding: how often the server is told yet
   uint16_t client_port = 0, server_port = 0;
   uint16_t server_window = 0;  // as on the wire, last seen
   uint16_t refused_tail = 0;   // bytes of the refused message behind the client's frontier

@@ -3,6 +3,7 @@
 #include <rte_prefetch.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "dataplane/verdict/verdict_table.h"
@@ -17,6 +18,12 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::create(
                                    &worker->transmitter_, &worker->counters_);
   if (!pipeline) return std::unexpected(pipeline.error());
   worker->pipeline_ = std::move(*pipeline);
+  if (lanes.reassembly) {
+    auto reassembly = ports::Reassembly::create(*lanes.reassembly, surroundings.frames,
+                                                &worker->counters_, lanes.handover);
+    if (!reassembly) return std::unexpected(reassembly.error());
+    worker->reassembly_ = std::move(*reassembly);
+  }
   return worker;
 }
 
@@ -39,8 +46,7 @@ void Worker::run() {
     const Now now = surroundings_.clock->now();
     const uint32_t inside = receive(packet::Side::kInside, now);
     const uint32_t outside = receive(packet::Side::kOutside, now);
-    pipeline_->set_overloaded(
-        overload_.after(inside == kBurst || outside == kBurst, now.monotonic_us));
+    pipeline_->set_overloaded(overload_.after(inside == kBurst || outside == kBurst));
     pipeline_->expire(now);
     transmitter_.flush();
     read_mailbox();
@@ -48,6 +54,7 @@ void Worker::run() {
     surroundings_.verdicts->quiescent(number_);
     rest_.after(inside + outside);
   }
+  if (reassembly_) reassembly_->clear();
   pipeline_->clear(surroundings_.clock->now());
   transmitter_.flush();
   publish_state();
@@ -60,17 +67,25 @@ uint32_t Worker::receive(packet::Side side, const Now& now) {
   const uint16_t received = lanes_.receive[static_cast<size_t>(side)].receive(burst.data(), kBurst);
   // Headers first: they are what each frame's path touches at once.
   for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+  std::span<rte_mbuf*> whole(burst.data(), received);
+  if (reassembly_) whole = reassembly_->reassemble(whole, side, now);
+  // Fragments that become segments can be more frames than came in.
+  for (size_t at = 0; at < whole.size(); at += kBurst)
+    process(whole.subspan(at, std::min<size_t>(kBurst, whole.size() - at)), side, now);
+  return received;
+}
+
+void Worker::process(std::span<rte_mbuf*> burst, packet::Side side, const Now& now) {
   std::array<packet::Frame*, kBurst> frames;
   size_t count = 0;
-  for (uint16_t i = 0; i < received; ++i) {
-    frames[count] = surroundings_.frames->attach(burst[i]);
+  for (rte_mbuf* mbuf : burst) {
+    frames[count] = surroundings_.frames->attach(mbuf);
     if (frames[count] != nullptr)
       ++count;
     else
       counters_.add(Counter::kDropOversize);
   }
   pipeline_->process({frames.data(), count}, side, now);
-  return received;
 }
 
 void Worker::read_mailbox() {

@@ -13,12 +13,15 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "dataplane/counters.h"
 #include "dataplane/ports/clock.h"
 #include "dataplane/ports/lane.h"
 #include "dataplane/ports/mbuf_frame_source.h"
+#include "dataplane/ports/reassembly.h"
 #include "dataplane/ports/transmitter.h"
 #include "dataplane/scan/scanner.h"
 #include "dataplane/worker/idle_rest.h"
@@ -41,6 +44,9 @@ struct SignatureChange {
 struct WorkerLanes {
   std::array<ports::RxLane, 2> receive;  // by packet::Side
   std::array<ports::LaneTransmitter::Way, 2> transmit;
+  // Frames come straight from ports, fragments among them; a distributor does it for its workers.
+  std::optional<ports::ReassemblyConfig> reassembly;
+  ports::Handover* handover = nullptr;  // where NICs spread flows over several workers
 };
 
 // What all workers share; outlives them.
@@ -83,6 +89,7 @@ class Worker {
   Worker(uint32_t number, const WorkerSurroundings& surroundings, const WorkerLanes& lanes,
          uint32_t idle_sleep_us);
   uint32_t receive(packet::Side side, const Now& now);
+  void process(std::span<rte_mbuf*> burst, packet::Side side, const Now& now);
   void read_mailbox();
   void publish_state();
 
@@ -93,6 +100,7 @@ class Worker {
   Overload overload_;
   Counters counters_;
   ports::LaneTransmitter transmitter_;
+  std::unique_ptr<ports::Reassembly> reassembly_;  // null: nothing to put together
   std::unique_ptr<Pipeline> pipeline_;
 
   SignatureChange mailbox_;  // the main thread's while not full, the worker's while full

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "dataplane/packet/testing/builder.h"
+#include "dataplane/packet/testing/fragments.h"
 #include "dataplane/ports/testing/eal_environment.h"
 #include "dataplane/verdict/verdict_table.h"
 #include "dataplane/worker/distributor.h"
@@ -38,10 +40,10 @@ class Lanes : public ::testing::Test {
   static Ring make_ring(const std::string& name) {
     return Ring(rte_ring_create(name.c_str(), 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
   }
-  void arrive(Side side, const Packet& packet) {
+  void arrive(Side side, const Packet& packet) { arrive_bytes(side, packet.bytes()); }
+  void arrive_bytes(Side side, const packet::testing::Bytes& bytes) {
     packet::Frame* frame = source_->allocate();
     ASSERT_NE(frame, nullptr);
-    const auto bytes = packet.bytes();
     std::ranges::copy(bytes, frame->data());
     frame->length = static_cast<uint32_t>(bytes.size());
     rte_ring_sp_enqueue(in_[static_cast<size_t>(side)].get(),
@@ -63,6 +65,7 @@ class Lanes : public ::testing::Test {
     return {RxLane::from_ring(in_[0].get()), RxLane::from_ring(in_[1].get())};
   }
 
+  ports::Clock clock_;
   std::unique_ptr<MbufFrameSource> source_;
   std::array<Ring, 2> in_, out_;
 };
@@ -83,7 +86,6 @@ class Loop : public Lanes {
     thread_.join();
   }
 
-  ports::Clock clock_;
   std::unique_ptr<verdict::VerdictTable> verdicts_;
   std::unique_ptr<Worker> worker_;
   std::thread thread_;
@@ -152,7 +154,7 @@ class Distribution : public Lanes {
   void create(bool send_for_workers) {
     distributor_ = *Distributor::create(
         kWorkers, in_lanes(), {TxLane::to_ring(out_[0].get()), TxLane::to_ring(out_[1].get())},
-        send_for_workers, 0);
+        send_for_workers, 0, {}, source_.get(), &clock_);
   }
   static Packet from_client(uint32_t flow, uint32_t seq) {
     return {.from = fmt::format("192.0.2.7:{}", 40000 + flow), .to = "198.51.100.1:25", .seq = seq};
@@ -193,6 +195,67 @@ TEST_F(Distribution, BothDirectionsOfAFlowMeetAtOneWorkerInOrder) {
   distributor_->stop();
   thread.join();
   EXPECT_EQ(source_->frames_free(), kFrames);
+}
+
+TEST_F(Distribution, FragmentsOfMailMeetTheirFlow) {
+  constexpr uint32_t kFlows = 30;
+  create(false);
+  std::thread thread([this] { distributor_->run(); });
+  std::map<std::string, std::set<uint32_t>> workers_of_client;
+  for (uint32_t flow = 0; flow < kFlows; ++flow) {
+    arrive(Side::kInside, from_client(flow, 0));
+    const auto whole = packet::testing::fragmentable(from_client(flow, 1).bytes());
+    for (const auto& bytes : packet::testing::fragments(whole, flow, 8))
+      arrive_bytes(Side::kInside, bytes);
+  }
+  for (uint32_t taken = 0; taken < 2 * kFlows;)
+    for (uint32_t worker = 0; worker < kWorkers; ++worker) {
+      rte_mbuf* mbuf = nullptr;
+      if (distributor_->to_worker(worker, Side::kInside).receive(&mbuf, 1) == 0) continue;
+      packet::Frame* frame = source_->attach(mbuf);
+      workers_of_client[packet::testing::read(*frame).from].insert(worker);
+      source_->release(frame);
+      ++taken;
+    }
+  EXPECT_EQ(workers_of_client.size(), kFlows);
+  for (const auto& [client, workers] : workers_of_client) EXPECT_EQ(workers.size(), 1u) << client;
+  distributor_->stop();
+  thread.join();
+  EXPECT_EQ(distributor_->counters().get(Counter::kFragmentsJoined), 3 * kFlows);
+  EXPECT_EQ(source_->frames_free(), kFrames);
+}
+
+// A burst of fragments that make up more frames than a burst is.
+TEST_F(Distribution, ABurstMayBecomeLonger) {
+  source_ = *MbufFrameSource::create("many_frames", 2047, 1522);
+  create(false);
+  constexpr uint32_t kDatagrams = 31, kEach = 5;
+  packet::testing::Bytes first[kDatagrams];
+  const Packet packet{.to = "198.51.100.1:80", .payload = std::string(100, 'x')};
+  const auto whole = packet::testing::fragmentable(packet.bytes());
+  // All but the first fragment of each, then the first of each in one burst.
+  for (uint32_t id = 0; id < kDatagrams; ++id) {
+    auto parts = packet::testing::fragments(whole, id, 24);
+    ASSERT_EQ(parts.size(), kEach);
+    parts.push_back(parts[0]);
+    // Sixteen addresses, for the table holds 16 datagrams of each.
+    for (auto& bytes : parts) bytes[26 + 3] = static_cast<uint8_t>(id % 16);
+    for (uint32_t i = 1; i < kEach; ++i) arrive_bytes(Side::kInside, parts[i]);
+    first[id] = parts[0];
+  }
+  for (const auto& bytes : first) arrive_bytes(Side::kInside, bytes);
+  std::thread thread([this] { distributor_->run(); });
+  uint32_t taken = 0;
+  while (taken < kDatagrams * kEach)
+    for (uint32_t worker = 0; worker < kWorkers; ++worker) {
+      rte_mbuf* mbuf = nullptr;
+      if (distributor_->to_worker(worker, Side::kInside).receive(&mbuf, 1) == 0) continue;
+      rte_pktmbuf_free(mbuf);
+      ++taken;
+    }
+  distributor_->stop();
+  thread.join();
+  EXPECT_EQ(source_->frames_free(), 2047u);
 }
 
 TEST_F(Distribution, SendsForWorkersThatHaveNoQueue) {

@@ -2,7 +2,7 @@
 
 Two things cannot be shown on AF_PACKET ports, because DPDK's driver for them changes them before the
 appliance sees them: it has the kernel reassemble IP fragments, and it gives the outer VLAN tag the type
-0x8100. The packet fixtures cover both.
+0x8100. The packet fixtures cover both; fragments_test.py has other ports.
 """
 
 import os

@@ -37,6 +37,8 @@ void complain_of_what_is_missing(const Counters& counters, uint64_t cut_frames) 
       "host, use --ignore-checksums");
   say(counters.get(Counter::kFramesMidStream),
       "packets left out because they belong to connections whose beginning is not in the capture");
+  say(counters.get(Counter::kDropFragment),
+      "packets left out because they are in IP fragments, which only the data plane puts together");
   say(cut_frames, "packets were captured only in part; capture with a snap length of 0");
 }
 

@@ -357,11 +357,7 @@ void Adversary::release_late() {
 // The old connection is ended in one way or another, or not at all.
 void Adversary::reconnect() {
   // What is late behind us belongs to the old connection: TCP waits for it to die (RFC 9293 3.4.3).
-  // So does the old connection's SYN-ACK, by which the server itself would speak of another one.
   release_late();
-  const auto opens = [](const Segment& segment) { return segment.has(kSyn); };
-  std::erase_if(on_the_way_, opens);
-  std::erase_if(server_log_, opens);
   count(Oddity::kReconnected);
   const uint32_t way = choices_.below(4);
   if (way == 0 && host_.state() != MailHost::State::kListening) {
