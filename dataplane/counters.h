@@ -128,7 +128,11 @@
   X(kDropFragmentTable, "drop_fragment_table",                                                     \
     "IP fragments dropped: newer datagrams took their place (see limits.fragments)")               \
   X(kDropUnconfirmed, "drop_unconfirmed",                                                          \
-    "segments dropped: the client talks before the server has; it sends them again")
+    "segments dropped: the client talks before the server has; it sends them again") \
+  X(kDropAheadOfCommands, "drop_ahead_of_commands",                                                \
+    "segments dropped: ahead of a gap outside message text; the client sends them again")          \
+  X(kDropBadAck, "drop_bad_ack",                                                                   \
+    "segments dropped: no ACK, or one of what the server has not sent")
 
 namespace postern {
 

@@ -112,6 +112,11 @@ class Session {
 
   // Replies that the server still owes to commands forwarded before the refused one.
   uint32_t replies_outstanding() const;
+  // Whether the client's next `octets` will be taken whatever they are, without a wait for a reply:
+  // message text, which nobody sends before the server has asked for it, and the octets of a chunk.
+  bool takes_without_reply(uint32_t octets) const {
+    return state_ == State::kText || (state_ == State::kChunk && octets <= chunk_remaining_);
+  }
   // The client has said something before the server's greeting that was not given to
   // client_bytes().
   void note_early_talker() { note(static_cast<uint32_t>(Anomaly::kEarlyTalker)); }

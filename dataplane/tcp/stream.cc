@@ -56,7 +56,9 @@ Ruling Stream::accept(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters
       return stop_at(limit, frame, tcp, cut_ ? Word::kCut : Word::kWait, counters);
     }
   }
-  if (tcp.seq > frontier_) return accept_ahead(frame, tcp, counters);
+  if (tcp.seq > frontier_) {
+    return accept_ahead(frame, tcp, consumer, counters, keep_waiting_bytes);
+  }
   if (tcp.seq + tcp.payload_length <= frontier_ &&
       !(tcp.has(packet::kFin) && tcp.seq + tcp.payload_length == frontier_)) {
     counters.add(Counter::kSegmentsRetransmitted);
@@ -76,10 +78,7 @@ bool Stream::fits_finish(Frame& frame, TcpPacket& tcp) const {
     if (tcp.payload_length > 0 && end > finish) return false;
     believed = end == finish;
   } else if (tcp.has(packet::kFin)) {
-    believed = end >= frontier_;
-    for (const Held* held = ahead_; held != nullptr; held = held->next) {
-      believed = believed && held->end() <= end;
-    }
+    believed = end >= frontier_ && (ahead_ == nullptr || ahead_last_->end() <= end);
   }
   if (!believed && tcp.has(packet::kFin)) packet::clear_flags(frame, tcp, packet::kFin);
   return true;
@@ -106,7 +105,10 @@ bool Stream::overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) con
   const SeqNum end = tcp.seq + tcp.payload_length;
   uint8_t* payload = packet::payload_bytes(frame, tcp);
   bool changed = false;
-  for (const Held* list : {retained_, ahead_}) {
+  // Mostly there is nothing to look for: new bytes stand behind all that is kept.
+  const Held* const retained = tcp.seq < frontier_ ? retained_ : nullptr;
+  const Held* const ahead = ahead_ != nullptr && tcp.seq < ahead_last_->end() ? ahead_ : nullptr;
+  for (const Held* list : {retained, ahead}) {
     for (const Held* held = list; held != nullptr && held->begin < end; held = held->next) {
       const SeqNum from = later(held->begin, tcp.seq), to = earlier(held->end(), end);
       if (to <= from) continue;
@@ -123,12 +125,18 @@ bool Stream::overwrite_with_first_copies(Frame& frame, const TcpPacket& tcp) con
   return changed;
 }
 
-Ruling Stream::accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters) {
+Ruling Stream::accept_ahead(Frame& frame, TcpPacket& tcp, const Consumer& consumer,
+                            Counters& counters, bool keep_waiting_bytes) {
   const SeqNum end = tcp.seq + tcp.payload_length;
   counters.add(Counter::kSegmentsOutOfOrder);
+  if (!keep_waiting_bytes &&
+      !consumer.takes_without_reply(static_cast<uint32_t>(end - frontier_))) {
+    return {Fate::kDrop, Counter::kDropAheadOfCommands};
+  }
   // Keep the parts that no earlier segment brought.
   SeqNum at = tcp.seq;
-  Held** link = &ahead_;
+  const bool last = ahead_ != nullptr && tcp.seq >= ahead_last_->end();
+  Held** link = last ? &ahead_last_->next : &ahead_;
   while (at < end) {
     while (*link != nullptr && (*link)->end() <= at) link = &(*link)->next;
     const SeqNum stop = *link != nullptr ? earlier(end, later(at, (*link)->begin)) : end;
@@ -176,6 +184,7 @@ Counter Stream::keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t 
   frame.source->retain(&frame);
   *held = {begin, length, bytes, &frame, *link};
   *link = held;
+  if (held->next == nullptr) ahead_last_ = held;
   ahead_bytes_ += frame.capacity;
   pay_for(frame);
   return Counter::kCount;

@@ -8,7 +8,9 @@
 //                 that a retransmission with other bytes is rewritten to what was scanned
 //   new           at the frontier: given to the consumer, which says how far they may pass
 //   ahead         behind a gap: kept, and forwarded early, since a receiver cannot read past a gap.
-//                 The segment that closes the gap waits for the consumer's word on all of it
+//                 The segment that closes the gap waits for the consumer's word on all of it. Not
+//                 so where the consumer may have to wait for the receiver's word on part of it:
+//                 the gap could then never be closed. There the segment is dropped
 //
 // The first copy of a byte wins, whatever comes later and wherever it lies. Kept payload stays in
 // the frame it came in (a reference, not a copy). Everything kept is paid for from three allowances
@@ -70,6 +72,12 @@ class Consumer {
  public:
   virtual ~Consumer() = default;
   virtual Taken take(std::span<uint8_t> bytes) = 0;
+  // Whether all of the next `bytes`, whatever they are, will be taken without waiting for anything
+  // that the receiver has to say about them.
+  virtual bool takes_without_reply(uint32_t bytes) const {
+    (void)bytes;
+    return true;
+  }
 };
 
 // What becomes of the segment. The stream has edited it accordingly.
@@ -112,7 +120,8 @@ class Stream {
                    Counter flow_cap) const;
   void pay_for(const Frame& frame);
   Counter keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t length, Held** list);
-  Ruling accept_ahead(Frame& frame, TcpPacket& tcp, Counters& counters);
+  Ruling accept_ahead(Frame& frame, TcpPacket& tcp, const Consumer& consumer, Counters& counters,
+                      bool keep_waiting_bytes);
   Ruling accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters& counters,
                     bool keep_waiting_bytes);
   Taken offer(Consumer& consumer, std::span<uint8_t> bytes);
@@ -133,7 +142,8 @@ class Stream {
   bool withholding_ = false;
   SeqNum withheld_from_;
   uint32_t ahead_bytes_ = 0, retained_bytes_ = 0;
-  Held* ahead_ = nullptr;     // by sequence, no overlaps
+  Held* ahead_ = nullptr;  // by sequence, no overlaps
+  Held* ahead_last_ = nullptr;
   Held* retained_ = nullptr;  // by sequence, contiguous
   Held* retained_last_ = nullptr;
   const StreamLimits* limits_ = nullptr;

@@ -50,6 +50,9 @@ class ToSession : public tcp::Consumer {
     flow_.refused_tail = withheld_end(bytes.subspan(taken));
     return {taken, Word::kCut};
   }
+  bool takes_without_reply(uint32_t bytes) const override {
+    return flow_.session.takes_without_reply(bytes);
+  }
 
  private:
   Flow& flow_;
@@ -222,6 +225,9 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
   if (old_duplicate(*frame, tcp, flow_.client_clock, flow_.client_stream)) {
     return discard(frame, Counter::kDropOldDuplicate);
   }
+  // RFC 9293 3.10.7.4, fifth: the server would discard these.
+  const bool acceptable = tcp.has(packet::kAck) && tcp.ack <= flow_.server_stream.frontier();
+  if (!acceptable && !s_.config->observe_only) return discard(frame, Counter::kDropBadAck);
   flow_.closing = false;  // who goes on talking has not been reset
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
   if (!flow_.server_confirmed && tcp.payload_length > 0 && !s_.config->observe_only) {

@@ -60,8 +60,8 @@ struct PipelineConfig {
   uint32_t transactions = 16384;
   uint32_t answers = 4096;          // clients that we speak to: refused messages
   uint32_t blocked_answers = 4096;  // and blocked senders
-  uint32_t flow_out_of_order_bytes = 256 * 1024;
-  uint32_t flow_retained_bytes = 1024 * 1024;
+  uint32_t flow_out_of_order_bytes = 2048 * 1024;
+  uint32_t flow_retained_bytes = 4096 * 1024;
   uint64_t worker_held_bytes = 256ull * 1024 * 1024;  // out-of-order and retained, all flows
   uint32_t idle_timeout_s = 600;  // RFC 5321 4.5.3.2 lets a client wait 10 minutes
   // Longer than servers repeat a SYN-ACK that is not acknowledged (RFC 9293 3.8.3: Linux 63 s).
