@@ -218,7 +218,7 @@ void Admission::reset_server(const Arrival& arrival) {
                                 .flags = packet::kRst | packet::kAck,
                                 .window = 0,
                                 .maximum_segment_size = {},
-                                .timestamps = packet::parse_timestamps(*arrival.frame, tcp),
+                                .timestamps = {},
                                 .payload = {}});
   if (frame == nullptr) return counters_->add(Counter::kDropNoBuffer);
   counters_->add(Counter::kFramesForged);

@@ -117,10 +117,12 @@ void Connection::send_answer() {
   s_.transmitter->send(frame, flow_.client_side);
 }
 
-// In the client's name, with the connection's timestamps when it has any.
+// In the client's name, with the connection's timestamps when it has any; but for a RST, which is
+// told apart from an old one by its place alone, whereas Linux in FIN-WAIT-2 and TIME-WAIT discards
+// one whose timestamp is not the newest (RFC 7323 5.2 lets it go without).
 void Connection::send_to_server(SeqNum seq, uint8_t flags) {
   std::optional<packet::Timestamps> timestamps;
-  if (flow_.client_clock.running() && flow_.server_clock.running()) {
+  if ((flags & packet::kRst) == 0 && flow_.client_clock.running() && flow_.server_clock.running()) {
     timestamps = packet::Timestamps{flow_.client_clock.latest(), flow_.server_clock.latest()};
   }
   Frame* frame = packet::forge(*s_.frames, flow_.to_server,
