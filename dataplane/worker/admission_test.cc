@@ -16,23 +16,17 @@ using packet::kPsh;
 using packet::kRst;
 using packet::kSyn;
 using packet::Side;
+using testing::as_sent;
 using testing::Dialogue;
 using ::testing::IsEmpty;
+using testing::kHam;
+using testing::kSpam;
 using testing::Packet;
-using testing::Seen;
 using testing::Sent;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using testing::Wire;
 using verdict::Treatment;
-
-constexpr char kHam[] = "Subject: hi\r\n\r\nordinary text\r\n.\r\n";
-constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
-
-std::vector<Sent> as_sent(const Packet& packet, Side out) {
-  return {{out, Seen{packet.from, packet.to, packet.seq, packet.ack, packet.flags, packet.payload,
-                     true}}};
-}
 
 // A client of its own for each n.
 Dialogue client(Wire& wire, uint32_t n, uint16_t port = 40000) {

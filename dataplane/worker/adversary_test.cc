@@ -18,22 +18,18 @@ using packet::kRst;
 using packet::kSyn;
 using packet::Side;
 using packet::Timestamps;
+using testing::as_sent;
 using testing::Dialogue;
 using ::testing::IsEmpty;
+using testing::kSpam;
 using testing::Packet;
-using testing::Seen;
 using testing::Sent;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using testing::Wire;
 
 constexpr uint8_t kEce = 0x40, kCwr = 0x80;  // RFC 3168 6.1
-constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
 
-std::vector<Sent> as_sent(const Packet& packet, Side out) {
-  return {{out, Seen{packet.from, packet.to, packet.seq, packet.ack, packet.flags, packet.payload,
-                     true}}};
-}
 std::vector<Sent> without_payload(Packet packet, Side out) {
   packet.payload.clear();
   packet.flags &= static_cast<uint8_t>(~(kPsh | kFin));

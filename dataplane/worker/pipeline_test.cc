@@ -15,26 +15,19 @@ using packet::kPsh;
 using packet::kRst;
 using packet::kSyn;
 using packet::Side;
+using testing::as_sent;
 using testing::Dialogue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kHam;
+using testing::kSpam;
 using testing::Packet;
-using testing::Seen;
 using testing::Sent;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using testing::Wire;
 using verdict::Treatment;
-
-constexpr char kHam[] = "Subject: hi\r\n\r\nordinary text\r\n.\r\n";
-constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
-
-// What goes on unchanged.
-std::vector<Sent> as_sent(const Packet& packet, Side out) {
-  return {{out, Seen{packet.from, packet.to, packet.seq, packet.ack, packet.flags, packet.payload,
-                     true}}};
-}
 
 TEST(Gate, HamPassesUnchangedAndIsReported) {
   Wire wire;

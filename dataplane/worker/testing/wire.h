@@ -30,6 +30,18 @@ inline void PrintTo(const Sent& sent, std::ostream* out) {
        << packet::testing::to_text(sent.segment);
 }
 
+// What goes on unchanged.
+inline std::vector<Sent> as_sent(const Packet& packet, Side out) {
+  return {{.out = out,
+           .segment = Seen{packet.from, packet.to, packet.seq, packet.ack, packet.flags,
+                           packet.payload, true},
+           .timestamps = {}}};
+}
+
+// Messages with their end, of which the stand-in scanner refuses one.
+inline constexpr char kHam[] = "Subject: hi\r\n\r\nordinary text\r\n.\r\n";
+inline constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
+
 // Collects events; `capacity` of them may wait.
 class CollectedEvents : public EventSink {
  public:
