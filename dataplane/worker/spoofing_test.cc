@@ -1,0 +1,112 @@
+// What an attacker does with numbers that nobody in the connection said, and with a connection's
+// addresses and ports when it is over.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/worker/testing/wire.h"
+
+namespace postern::worker {
+namespace {
+
+using packet::kAck;
+using packet::kFin;
+using packet::kPsh;
+using packet::kRst;
+using packet::kSyn;
+using packet::Side;
+using packet::Timestamps;
+using testing::Dialogue;
+using ::testing::IsEmpty;
+using testing::Packet;
+using testing::Sent;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+using testing::Wire;
+
+constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
+
+std::string to_server(const std::vector<Sent>& sent) {
+  std::string text;
+  for (const auto& s : sent) {
+    if (s.out == Side::kOutside) text += s.segment.payload;
+  }
+  return text;
+}
+
+void until_tls(Dialogue& d) {
+  d.open();
+  d.server("220 mx\r\n");
+  d.client("EHLO x\r\n");
+  d.server("250-mx\r\n250 STARTTLS\r\n");
+  d.client("STARTTLS\r\n");
+  d.server("220 2.0.0 Ready\r\n");
+}
+
+// SYN and SYN-ACK of a new connection on the same addresses and ports.
+void knock(Wire& wire, Dialogue& d, uint32_t client_initial, uint32_t server_initial) {
+  wire.from_client({.from = d.client_name, .seq = client_initial, .flags = kSyn});
+  wire.from_server({.from = d.server_name,
+                    .to = d.client_name,
+                    .seq = server_initial,
+                    .ack = client_initial + 1,
+                    .flags = kSyn | kAck});
+  d.client_next = client_initial + 1;
+  d.server_next = server_initial + 1;
+}
+
+// A segment that begins before the window and ends inside it is acceptable (RFC 9293 3.4): it
+// completes the handshake at the server.
+Packet early_by_one(const Dialogue& d) {
+  return {.from = d.client_name,
+          .to = d.server_name,
+          .seq = d.client_next - 1,
+          .ack = d.server_next,
+          .flags = kAck | kPsh,
+          .payload = "xEHLO spammer.example\r\n"};
+}
+
+TEST(PortsAgain, AfterTlsAreReadThoughTheFirstAckBeginsBeforeTheWindow) {
+  Wire wire;
+  Dialogue d(wire);
+  until_tls(d);
+  d.client("", kRst);
+  knock(wire, d, 70'000, 80'000);
+  EXPECT_EQ(to_server(wire.from_client(early_by_one(d))), "");
+  d.client_next += 22;
+  d.server("220 mx\r\n");
+  EXPECT_EQ(to_server(d.client(kSpam)), "");
+}
+
+// The server may have said two SYN-ACKs and remember neither (SYN cookies, RFC 4987 3.6): the
+// client answers the one before the last.
+TEST(PortsAgain, AfterTlsAreReadThoughTheClientAnswersAnOlderSynAck) {
+  Wire wire;
+  Dialogue d(wire);
+  until_tls(d);
+  d.client("", kRst);
+  knock(wire, d, 60'000, 65'000);
+  Dialogue other = d;
+  knock(wire, other, 70'000, 80'000);
+  d.client("", kAck);
+  d.server("220 mx\r\n");
+  EXPECT_EQ(to_server(d.client(kSpam)), "");
+}
+
+TEST(PortsAgain, AfterForgottenTlsAreReadToo) {
+  Wire wire;
+  Dialogue d(wire);
+  until_tls(d);
+  wire.wait(610'000);
+  ASSERT_EQ(wire.pipeline->flows(), 0u);
+  d.client("", kRst);
+  knock(wire, d, 60'000, 65'000);
+  Dialogue other = d;
+  knock(wire, other, 70'000, 80'000);
+  EXPECT_EQ(to_server(wire.from_client(early_by_one(other))), "");
+  d.client("", kAck);
+  d.server("220 mx\r\n");
+  EXPECT_EQ(to_server(d.client(kSpam)), "");
+}
+
+}  // namespace
+}  // namespace postern::worker
