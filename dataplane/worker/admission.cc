@@ -95,7 +95,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
   const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
-    if (arrival.flow != nullptr) arrival.flow->renewal = true;
+    connections_->begins_anew(arrival.hash, arrival.flow, now);
     if (in_window(now)) begun_.insert(arrival.hash, now.monotonic_us);
     const bool displaced = handshakes_.remember({.connection = arrival.hash,
                                                  .client_initial = {tcp.ack.value - 1},
@@ -165,7 +165,14 @@ bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
     return false;
   }
   const int32_t offset = tcp.seq - (handshake->client_initial + 1);
-  if (offset < 0 || offset > static_cast<int32_t>(config_.flow_out_of_order_bytes)) return false;
+  if (offset < 0 || offset > static_cast<int32_t>(config_.flow_out_of_order_bytes)) {
+    // One that begins before the server's window and ends inside it completes the handshake there
+    // all the same (RFC 9293 3.4), and then no other segment would have to.
+    const bool read = arrival.flow != nullptr && !unread(arrival.flow->state);
+    if (read || config_.observe_only) return false;
+    discard(arrival.frame, Counter::kDropOutOfWindow);
+    return true;
+  }
   const Connection::Opening opening{handshake->client_initial, handshake->server_initial,
                                     handshake->client_side};
   const bool overloaded = overloaded_ && config_.on_overload == FailMode::kOpen;

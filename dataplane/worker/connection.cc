@@ -134,8 +134,7 @@ void Connection::open(const Frame& frame, const TcpPacket& segment, const Openin
 void Connection::from_client(Frame* frame, TcpPacket& tcp) {
   flow_.last_seen_us = now_.monotonic_us;
   s_.desk->attend(&flow_, now_);
-  const bool unread = flow_.state == FlowState::kUninspected || flow_.state == FlowState::kOpaque;
-  if (!unread && tcp.has(packet::kUrg)) {
+  if (!unread(flow_.state) && tcp.has(packet::kUrg)) {
     s_.counters->add(Counter::kSegmentsUrgent);
     packet::clear_urgent(*frame, tcp);
   }
