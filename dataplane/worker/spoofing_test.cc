@@ -108,5 +108,67 @@ TEST(PortsAgain, AfterForgottenTlsAreReadToo) {
   EXPECT_EQ(to_server(d.client(kSpam)), "");
 }
 
+// Anybody outside may send a segment with the server's address. What the client would discard
+// (RFC 9293 3.10.7.4, RFC 5961 5) must not be believed here.
+struct Spoofed : ::testing::Test {
+  Spoofed() { d.until_data(); }
+  Wire wire;
+  Dialogue d{wire};
+};
+
+TEST_F(Spoofed, AnAckOfWhatWasNotSentReleasesNothing) {
+  const Packet lost = d.client_packet("Subject: hi\r\n");
+  d.client("Subject: hi\r\n");
+  Packet spoofed = d.server_packet("", kAck);
+  spoofed.ack = d.client_next + 1'000'000;
+  EXPECT_THAT(wire.from_server(spoofed), IsEmpty());
+  EXPECT_EQ(to_server(wire.from_client(lost)), "Subject: hi\r\n");
+}
+
+TEST_F(Spoofed, AnAckFromOutsideTheWindowReleasesNothing) {
+  const Packet lost = d.client_packet("Subject: hi\r\n");
+  d.client("Subject: hi\r\n");
+  Packet spoofed = d.server_packet("", kAck);
+  spoofed.seq += 1'000'000'000;
+  EXPECT_THAT(wire.from_server(spoofed), IsEmpty());
+  EXPECT_EQ(to_server(wire.from_client(lost)), "Subject: hi\r\n");
+}
+
+TEST_F(Spoofed, BytesWithAnAckOfWhatWasNotSentAreNoFirstCopy) {
+  Packet spoofed = d.server_packet("250 spoofed.\r\n");
+  spoofed.ack = d.client_next + 1'000'000;
+  EXPECT_THAT(wire.from_server(spoofed), IsEmpty());
+  const auto sent = d.server("250 genuine.\r\n");
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(sent[0].segment.payload, "250 genuine.\r\n");
+}
+
+TEST(SpoofedTimestamps, OfASegmentOutsideTheWindowAreNotBelieved) {
+  for (const bool greeted : {false, true}) {
+    Wire wire;
+    Dialogue d(wire);
+    d.timestamps = Timestamps{1000, 1000};
+    if (greeted) {
+      d.until_data();
+    } else {
+      d.open();
+    }
+    for (int i = 0; i < 2; ++i) {
+      Packet spoofed = d.server_packet("x");
+      spoofed.seq += 1'000'000'000;
+      spoofed.timestamps = Timestamps{1000 + (i + 1) * 0x7fff0000u, 1000};
+      EXPECT_THAT(wire.from_server(spoofed), IsEmpty());
+    }
+    if (!greeted) {
+      EXPECT_THAT(d.server("220 mx\r\n"), SizeIs(1));
+      continue;
+    }
+    const auto refusal = d.client(kSpam);
+    ASSERT_THAT(refusal, SizeIs(3));
+    ASSERT_TRUE(refusal[1].timestamps);
+    EXPECT_EQ(refusal[1].timestamps->value, 1000u);
+  }
+}
+
 }  // namespace
 }  // namespace postern::worker
