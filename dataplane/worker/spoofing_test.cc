@@ -170,5 +170,31 @@ TEST(SpoofedTimestamps, OfASegmentOutsideTheWindowAreNotBelieved) {
   }
 }
 
+// A flood of SYN-ACKs (whose SYNs nobody need have sent) pushes an honest handshake out.
+TEST(Displaced, HandshakesAreMadeAgainByTheServersNextSynAck) {
+  PipelineConfig config = Wire::small();
+  config.handshakes = 8;
+  Wire wire(config);
+  Dialogue d(wire);
+  knock(wire, d, 10, 100);
+  for (int i = 0; i < 8; ++i) {
+    wire.now.monotonic_us += 1000;
+    wire.from_server({.from = "203.0.113.9:25",
+                      .to = "192.0.2.99:" + std::to_string(2000 + i),
+                      .seq = 1,
+                      .ack = 1,
+                      .flags = kSyn | kAck});
+  }
+  ASSERT_EQ(wire.counters.get(Counter::kHandshakesDisplaced), 1u);
+  wire.now.monotonic_us += 1000;
+  // Should the ACK pass, the server would say its SYN-ACK no more.
+  EXPECT_THAT(d.client("", kAck), IsEmpty());
+  knock(wire, d, 10, 100);
+  d.client("", kAck);
+  EXPECT_EQ(wire.pipeline->flows(), 1u);
+  d.server("220 mx\r\n");
+  EXPECT_EQ(to_server(d.client("EHLO x\r\n")), "EHLO x\r\n");
+}
+
 }  // namespace
 }  // namespace postern::worker
