@@ -137,6 +137,12 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
     }
     return pass_on(arrival, Counter::kFramesMidStream);
   }
+  // It may complete a handshake that had to give way: then the server has to say its SYN-ACK again.
+  constexpr uint8_t kMeaning = packet::kFin | packet::kSyn | packet::kRst | packet::kAck;
+  const bool bare_ack = (tcp.flags & kMeaning) == packet::kAck && tcp.payload_length == 0;
+  if (arrival.to_server && bare_ack && handshakes_.crowded(arrival.hash, now.monotonic_us)) {
+    return discard(arrival.frame, Counter::kDropHandshakeCap);
+  }
   if (arrival.to_server && tcp.payload_length > 0) reset_server(arrival);
   if (arrival.to_server) take_data_off(arrival);
   // What carries nothing harms nothing, and the end that has no such connection tells the other.
