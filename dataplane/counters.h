@@ -128,11 +128,13 @@
   X(kDropFragmentTable, "drop_fragment_table",                                                     \
     "IP fragments dropped: newer datagrams took their place (see limits.fragments)")               \
   X(kDropUnconfirmed, "drop_unconfirmed",                                                          \
-    "segments dropped: the client talks before the server has; it sends them again") \
+    "segments dropped: the client talks before the server has; it sends them again")               \
   X(kDropAheadOfCommands, "drop_ahead_of_commands",                                                \
     "segments dropped: ahead of a gap outside message text; the client sends them again")          \
   X(kDropBadAck, "drop_bad_ack",                                                                   \
-    "segments dropped: no ACK, or one of what the server has not sent")
+    "segments dropped: no ACK, or one of what the other end has not sent")                         \
+  X(kDropHandshakeCap, "drop_handshake_cap",                                                       \
+    "ACKs dropped: their handshake may have given way to newer ones; the server begins it again")
 
 namespace postern {
 

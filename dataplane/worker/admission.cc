@@ -95,7 +95,7 @@ void Admission::syn_ack(const Arrival& arrival, const Now& now) {
   const bool repeated = arrival.flow != nullptr && arrival.flow->server_initial == tcp.seq &&
                         arrival.flow->client_initial + 1 == tcp.ack;
   if (!repeated) {
-    if (arrival.flow != nullptr) arrival.flow->renewal = true;
+    connections_->begins_anew(arrival.hash, arrival.flow, now);
     if (in_window(now)) begun_.insert(arrival.hash, now.monotonic_us);
     const bool displaced = handshakes_.remember({.connection = arrival.hash,
                                                  .client_initial = {tcp.ack.value - 1},
@@ -137,6 +137,12 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
     }
     return pass_on(arrival, Counter::kFramesMidStream);
   }
+  // It may complete a handshake that had to give way: then the server has to say its SYN-ACK again.
+  constexpr uint8_t kMeaning = packet::kFin | packet::kSyn | packet::kRst | packet::kAck;
+  const bool bare_ack = (tcp.flags & kMeaning) == packet::kAck && tcp.payload_length == 0;
+  if (arrival.to_server && bare_ack && handshakes_.crowded(arrival.hash, now.monotonic_us)) {
+    return discard(arrival.frame, Counter::kDropHandshakeCap);
+  }
   if (arrival.to_server && tcp.payload_length > 0) reset_server(arrival);
   if (arrival.to_server) take_data_off(arrival);
   // What carries nothing harms nothing, and the end that has no such connection tells the other.
@@ -165,7 +171,14 @@ bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
     return false;
   }
   const int32_t offset = tcp.seq - (handshake->client_initial + 1);
-  if (offset < 0 || offset > static_cast<int32_t>(config_.flow_out_of_order_bytes)) return false;
+  if (offset < 0 || offset > static_cast<int32_t>(config_.flow_out_of_order_bytes)) {
+    // One that begins before the server's window and ends inside it completes the handshake there
+    // all the same (RFC 9293 3.4), and then no other segment would have to.
+    const bool read = arrival.flow != nullptr && !unread(arrival.flow->state);
+    if (read || config_.observe_only) return false;
+    discard(arrival.frame, Counter::kDropOutOfWindow);
+    return true;
+  }
   const Connection::Opening opening{handshake->client_initial, handshake->server_initial,
                                     handshake->client_side};
   const bool overloaded = overloaded_ && config_.on_overload == FailMode::kOpen;

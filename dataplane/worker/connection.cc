@@ -134,8 +134,7 @@ void Connection::open(const Frame& frame, const TcpPacket& segment, const Openin
 void Connection::from_client(Frame* frame, TcpPacket& tcp) {
   flow_.last_seen_us = now_.monotonic_us;
   s_.desk->attend(&flow_, now_);
-  const bool unread = flow_.state == FlowState::kUninspected || flow_.state == FlowState::kOpaque;
-  if (!unread && tcp.has(packet::kUrg)) {
+  if (!unread(flow_.state) && tcp.has(packet::kUrg)) {
     s_.counters->add(Counter::kSegmentsUrgent);
     packet::clear_urgent(*frame, tcp);
   }
@@ -222,12 +221,13 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
     if (reset_counts(frame, tcp, flow_.client_stream)) flow_.closing = true;
     return;
   }
+  // The server would discard these (RFC 9293 3.10.7.4, first and fifth).
+  if (!flow_.client_stream.plausible(tcp.seq)) return discard(frame, Counter::kDropOutOfWindow);
+  const bool acceptable = tcp.has(packet::kAck) && tcp.ack <= flow_.server_stream.frontier();
+  if (!acceptable && !s_.config->observe_only) return discard(frame, Counter::kDropBadAck);
   if (old_duplicate(*frame, tcp, flow_.client_clock, flow_.client_stream)) {
     return discard(frame, Counter::kDropOldDuplicate);
   }
-  // RFC 9293 3.10.7.4, fifth: the server would discard these.
-  const bool acceptable = tcp.has(packet::kAck) && tcp.ack <= flow_.server_stream.frontier();
-  if (!acceptable && !s_.config->observe_only) return discard(frame, Counter::kDropBadAck);
   flow_.closing = false;  // who goes on talking has not been reset
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
   if (!flow_.server_confirmed && tcp.payload_length > 0 && !s_.config->observe_only) {
@@ -248,7 +248,6 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
 }
 
 void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
-  flow_.server_window = tcp.window;
   const packet::Side side = packet::opposite(flow_.client_side);
   if (tcp.has(packet::kRst)) {
     if (flow_.state == FlowState::kRefusing) {
@@ -262,6 +261,12 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
     if (reset_counts(frame, tcp, flow_.server_stream)) flow_.closing = true;
     return;
   }
+  // Anybody may send these: the client would discard them (RFC 9293 3.10.7.4, RFC 5961 5), so
+  // nothing of them may be believed here.
+  if (!flow_.server_stream.plausible(tcp.seq)) return discard(frame, Counter::kDropOutOfWindow);
+  const bool acceptable = tcp.has(packet::kAck) && tcp.ack <= flow_.client_stream.frontier();
+  if (!acceptable && !s_.config->observe_only) return discard(frame, Counter::kDropBadAck);
+  flow_.server_window = tcp.window;
   if (old_duplicate(*frame, tcp, flow_.server_clock, flow_.server_stream)) {
     return discard(frame, Counter::kDropOldDuplicate);
   }

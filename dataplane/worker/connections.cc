@@ -46,7 +46,8 @@ Connections::Connections(const PipelineConfig& config, packet::FrameSource* fram
               .blocked_answers = &blocked_answers_},
       flows_(config.flows, hash_key),
       hosts_(config.flows, ~hash_key),
-      unread_(std::bit_ceil(config.flows * kUnreadBitsEach), kUnreadForUs) {}
+      unread_(std::bit_ceil(config.flows * kUnreadBitsEach), kUnreadForUs),
+      renewed_(std::bit_ceil(config.flows * kUnreadBitsEach), 2 * kUnreadForUs) {}
 
 std::expected<Flow*, Counter> Connections::make(const TcpPacket& tcp, uint64_t hash,
                                                 const Now& now) {
@@ -152,14 +153,22 @@ void Connections::expire(Flow& flow, const Now& now) {
 
 void Connections::forget(Flow& flow, const Now& now) {
   // One that was closed has nothing more to say.
-  const bool unread = flow.state == FlowState::kUninspected || flow.state == FlowState::kOpaque;
-  if (unread && !flow.closing) leave_unread(flows_.hash(flow.key), now);
+  if (worker::unread(flow.state) && !flow.closing) leave_unread(flows_.hash(flow.key), now);
   Connection(shared_, flow, now).close();
   timers_.cancel(&flow);
   hosts_.leave(flow.host);
   flow.host = nullptr;
   counters_->add(Counter::kFlowsClosed);
   flows_.erase(&flow);
+}
+
+// What the server says in a live connection is never a SYN-ACK with other numbers.
+void Connections::begins_anew(uint64_t hash, Flow* flow, const Now& now) {
+  if (unread_.contains(hash, now.monotonic_us)) renewed_.insert(hash, now.monotonic_us);
+  if (flow == nullptr) return;
+  flow->renewal = true;
+  // One that is not closing is told from a SYN-ACK in the server's name by the client's answer.
+  if (worker::unread(flow->state) && flow->closing) forget(*flow, now);
 }
 
 void Connections::clear(const Now& now) {

@@ -47,7 +47,13 @@ class Connections {
   void clear(const Now& now);
 
   // Connections that are forgotten but whose segments pass unread: they were not inspected.
-  bool unread(uint64_t hash, const Now& now) { return unread_.contains(hash, now.monotonic_us); }
+  // Not those of the same key that have begun since.
+  bool unread(uint64_t hash, const Now& now) {
+    return unread_.contains(hash, now.monotonic_us) && !renewed_.contains(hash, now.monotonic_us);
+  }
+  // The server has agreed to a new connection of this key; `flow`: the former one's, or null. May
+  // forget it.
+  void begins_anew(uint64_t hash, Flow* flow, const Now& now);
   void leave_unread(uint64_t hash, const Now& now) { unread_.insert(hash, now.monotonic_us); }
 
  private:
@@ -70,7 +76,8 @@ class Connections {
   Hosts hosts_;
   TimerWheel timers_;
   ConnectionFilter unread_;
-  uint32_t hand_ = 0;  // where make_room() looks next
+  ConnectionFilter renewed_;  // of unread_'s: they live longer than those
+  uint32_t hand_ = 0;         // where make_room() looks next
 };
 
 }  // namespace postern::worker

@@ -48,6 +48,10 @@ enum class FlowState : uint8_t {
   kOpaque,     // TLS: forwarded, unread
 };
 
+constexpr bool unread(FlowState state) {
+  return state == FlowState::kUninspected || state == FlowState::kOpaque;
+}
+
 // What is needed only while we answer a client ourselves; pooled.
 struct Answer {
   tcp::Endpoint endpoint;

@@ -39,6 +39,11 @@ const Handshake* Handshakes::find(uint64_t connection, uint64_t now_us) const {
   return nullptr;
 }
 
+bool Handshakes::crowded(uint64_t connection, uint64_t now_us) const {
+  return std::ranges::none_of(buckets_[connection & (buckets_.size() - 1)].places,
+                              [&](const Handshake& place) { return expired(place, now_us); });
+}
+
 void Handshakes::forget(uint64_t connection) {
   for (Handshake& place : buckets_[connection & (buckets_.size() - 1)].places) {
     if (place.connection == connection) place = {};

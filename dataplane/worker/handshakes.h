@@ -34,6 +34,8 @@ class Handshakes {
   // Null: unknown or expired. Valid until the next call.
   const Handshake* find(uint64_t connection, uint64_t now_us) const;
   void forget(uint64_t connection);
+  // This connection may have been here and given way: all places that it could have are taken.
+  bool crowded(uint64_t connection, uint64_t now_us) const;
 
  private:
   struct Bucket {
