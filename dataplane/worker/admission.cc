@@ -131,8 +131,10 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
   }
   const bool before_us = open_before_us(arrival, now);
   if (before_us || config_.observe_only) {
-    // The server's word proves the connection: it passes from now on.
-    if (before_us && !arrival.to_server && !tcp.has(packet::kRst)) {
+    // The server's word proves the connection: it passes from now on. Anybody can send such words,
+    // so that not more of them are remembered than can be told apart.
+    if (before_us && !arrival.to_server && !tcp.has(packet::kRst) && proven_ < config_.flows / 2) {
+      ++proven_;
       connections_->leave_unread(arrival.hash, now);
     }
     return pass_on(arrival, Counter::kFramesMidStream);

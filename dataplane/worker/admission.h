@@ -74,6 +74,7 @@ class Admission {
   SynAnswers syn_answers_;
   ConnectionFilter begun_;  // connections whose SYN-ACK we saw in the window
   uint64_t started_us_ = 0;
+  uint32_t proven_ = 0;  // connections older than us that their server has spoken in
   bool overloaded_ = false;
 };
 

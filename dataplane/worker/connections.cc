@@ -18,9 +18,13 @@ constexpr uint64_t kBufferBytes = 2048;
 // How many flows make_room() looks at, and how long one must have been silent to go.
 constexpr uint32_t kCandidates = 16;
 constexpr uint64_t kSilentUs = 5'000'000;
-// Unread connections are remembered for an hour or two: three for each flow that there can be.
-constexpr uint64_t kUnreadBitsEach = 128;
+// Unread connections are remembered for an hour or two, nearly as many as there can be flows.
+constexpr uint64_t kUnreadBitsEach = 32, kUnreadBitsLeast = 4096;
 constexpr uint64_t kUnreadForUs = 3'600'000'000;
+
+uint64_t unread_bits(uint32_t flows) {
+  return std::bit_ceil(std::max(flows * kUnreadBitsEach, kUnreadBitsLeast));
+}
 
 }  // namespace
 
@@ -46,8 +50,8 @@ Connections::Connections(const PipelineConfig& config, packet::FrameSource* fram
               .blocked_answers = &blocked_answers_},
       flows_(config.flows, hash_key),
       hosts_(config.flows, ~hash_key),
-      unread_(std::bit_ceil(config.flows * kUnreadBitsEach), kUnreadForUs),
-      renewed_(std::bit_ceil(config.flows * kUnreadBitsEach), 2 * kUnreadForUs) {}
+      unread_(unread_bits(config.flows), kUnreadForUs),
+      renewed_(unread_bits(config.flows), 2 * kUnreadForUs) {}
 
 std::expected<Flow*, Counter> Connections::make(const TcpPacket& tcp, uint64_t hash,
                                                 const Now& now) {

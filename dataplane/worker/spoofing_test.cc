@@ -17,13 +17,12 @@ using packet::Side;
 using packet::Timestamps;
 using testing::Dialogue;
 using ::testing::IsEmpty;
+using testing::kSpam;
 using testing::Packet;
 using testing::Sent;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using testing::Wire;
-
-constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
 
 std::string to_server(const std::vector<Sent>& sent) {
   std::string text;
