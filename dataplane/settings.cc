@@ -149,9 +149,10 @@ std::vector<ConfigKey> own_keys() {
       {.name = "fail.memory",
        .type = kChoice,
        .default_value = "closed",
-       .help = "A connection that finds a worker's memory used up (flows, held bytes, transactions, "
-               "messages): closed lets it wait, open forwards it unread. A host's own share used "
-               "up is always waited for.",
+       .help =
+           "A connection that finds a worker's memory used up (flows, held bytes, transactions, "
+           "messages): closed lets it wait, open forwards it unread. A host's own share used "
+           "up is always waited for.",
        .choices = {"open", "closed"}},
       {.name = "fail.overload",
        .type = kChoice,
@@ -164,7 +165,8 @@ std::vector<ConfigKey> own_keys() {
        .type = kInteger,
        .default_value = "65536",
        .help = "Mail connections under inspection at once, for each worker. One host gets at most "
-               "half of this and of each limit below, and less the more others there are.",
+               "half of this, as of transactions, messages, answers and held bytes, and less the "
+               "more others there are.",
        .minimum = 16,
        .maximum = 16777216},
       {.name = "limits.handshakes",

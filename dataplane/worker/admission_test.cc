@@ -268,6 +268,22 @@ TEST_F(Greedy, WithFlows) {
   EXPECT_THAT(other.client(kSpam), SizeIs(3));
 }
 
+// Ports used again take no place from anybody.
+TEST_F(Greedy, MayRenewWhatItHas) {
+  std::vector<Dialogue> greedy;
+  for (uint16_t i = 0; i < 8; ++i) {
+    greedy.push_back(client(wire, 1, static_cast<uint16_t>(50000 + i)));
+    greedy.back().open();
+  }
+  Dialogue again = client(wire, 1, 50000);
+  again.client_next = 700'000;
+  again.server_next = 800'000;
+  again.open();
+  EXPECT_EQ(wire.pipeline->flows(), 8u);
+  EXPECT_EQ(wire.counters.get(Counter::kFlowsReplaced), 1u);
+  EXPECT_EQ(wire.counters.get(Counter::kDropHostShare), 0u);
+}
+
 TEST_F(Greedy, WithMessages) {
   std::vector<Dialogue> greedy;
   for (uint16_t i = 0; i < 4; ++i) {

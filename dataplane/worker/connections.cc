@@ -56,12 +56,12 @@ Connections::Connections(const PipelineConfig& config, packet::FrameSource* fram
 std::expected<Flow*, Counter> Connections::make(const TcpPacket& tcp, uint64_t hash,
                                                 const Now& now) {
   const FlowKey key = FlowKey::of(tcp);
+  const uint32_t flows_of_host = hosts_.flows_of(tcp.source);
   if (Flow* former = flows_.find(key, hash)) {
+    // Its place is the new one's: the host has no more than before.
     counters_->add(Counter::kFlowsReplaced);
     forget(*former, now);
-  }
-  const uint32_t flows_of_host = hosts_.flows_of(tcp.source);
-  if (!within_fair_share(flows_of_host, flows_.free()) && !make_room(flows_of_host, now)) {
+  } else if (!within_fair_share(flows_of_host, flows_.free()) && !make_room(flows_of_host, now)) {
     return std::unexpected(flows_.free() == 0 ? Counter::kDropFlowCap : Counter::kDropHostShare);
   }
   Flow* flow = flows_.insert(key, hash);
