@@ -239,6 +239,17 @@ TEST_F(Adversary, AResetConnectionIsSoonForgotten) {
   EXPECT_EQ(wire.pipeline->flows(), 0u);
 }
 
+// What the client had under way when the server reset it does not make the server live on.
+TEST_F(Adversary, AConnectionThatTheServerResetIsSoonForgottenThoughTheClientTalksOn) {
+  d.server("", kRst);
+  d.client("text\r\n");
+  const auto sent = wire.wait(11'000);
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].segment.flags, kRst | kAck);
+  wire.from_server(d.server_packet("", kRst));
+  EXPECT_EQ(wire.pipeline->flows(), 0u);
+}
+
 TEST_F(Adversary, FinsOutsideTheWindowAreDropped) {
   Packet fin = d.client_packet("", kAck | kFin);
   fin.seq += 1 << 20;

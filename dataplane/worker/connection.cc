@@ -108,7 +108,7 @@ void Connection::begin(const Frame& frame, const TcpPacket& segment, const Openi
   flow_.server = segment.destination;
   flow_.client_port = segment.source_port;
   flow_.server_port = segment.destination_port;
-  flow_.closing = flow_.server_gone = flow_.renewal = false;
+  flow_.closing = flow_.reset_by_server = flow_.server_gone = flow_.renewal = false;
   flow_.refused_tail = 0;
   flow_.server_window = UINT16_MAX;
   // The way back, until the server shows its own.
@@ -228,7 +228,8 @@ void Connection::inspected_from_client(Frame* frame, TcpPacket& tcp) {
   if (old_duplicate(*frame, tcp, flow_.client_clock, flow_.client_stream)) {
     return discard(frame, Counter::kDropOldDuplicate);
   }
-  flow_.closing = false;  // who goes on talking has not been reset
+  // Who goes on talking after a RST of its own is not gone; the other may not have heard of it yet.
+  if (!flow_.reset_by_server) flow_.closing = false;
   if (tcp.has(packet::kAck)) flow_.server_stream.acknowledge(tcp.ack);
   if (!flow_.server_confirmed && tcp.payload_length > 0 && !s_.config->observe_only) {
     flow_.session.note_early_talker();
@@ -258,7 +259,7 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
       if (counts) try_answer(true);
       return;
     }
-    if (reset_counts(frame, tcp, flow_.server_stream)) flow_.closing = true;
+    if (reset_counts(frame, tcp, flow_.server_stream)) flow_.closing = flow_.reset_by_server = true;
     return;
   }
   // Anybody may send these: the client would discard them (RFC 9293 3.10.7.4, RFC 5961 5), so
@@ -270,6 +271,7 @@ void Connection::inspected_from_server(Frame* frame, TcpPacket& tcp) {
   if (old_duplicate(*frame, tcp, flow_.server_clock, flow_.server_stream)) {
     return discard(frame, Counter::kDropOldDuplicate);
   }
+  if (flow_.reset_by_server) flow_.closing = flow_.reset_by_server = false;
   flow_.server_clock_seen_us = now_.monotonic_us;
   if (!flow_.server_confirmed && tcp.seq == flow_.server_initial + 1 &&
       tcp.ack == flow_.client_initial + 1) {

@@ -68,8 +68,8 @@ class Connection {
   bool over() const;
   // Gives back all that the flow holds; reports a message under way as abandoned.
   void close();
-  // The same to make room; the server is told, once.
-  void evict();
+  // The flow is to be forgotten to make room: its server is told, once.
+  void tell_server_of_eviction();
   // How little is lost when the flow is forgotten: 0 nothing, 1 a little; 2: it must stay.
   int worth() const;
   uint64_t deadline_us() const;

@@ -352,9 +352,8 @@ int Connection::worth() const {
   return flow_.session.message_under_way() ? 2 : 1;
 }
 
-void Connection::evict() {
+void Connection::tell_server_of_eviction() {
   if (flow_.state == FlowState::kInspected && !s_.config->observe_only) reset_server();
-  close();
 }
 
 void Connection::close() {

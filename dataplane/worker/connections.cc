@@ -56,16 +56,18 @@ Connections::Connections(const PipelineConfig& config, packet::FrameSource* fram
 std::expected<Flow*, Counter> Connections::make(const TcpPacket& tcp, uint64_t hash,
                                                 const Now& now) {
   const FlowKey key = FlowKey::of(tcp);
-  const uint32_t flows_of_host = hosts_.flows_of(tcp.source);
+  Host* host = hosts_.enter(tcp.source);
+  const uint32_t others = host->flows - 1;
   if (Flow* former = flows_.find(key, hash)) {
     // Its place is the new one's: the host has no more than before.
     counters_->add(Counter::kFlowsReplaced);
     forget(*former, now);
-  } else if (!within_fair_share(flows_of_host, flows_.free()) && !make_room(flows_of_host, now)) {
+  } else if (!within_fair_share(others, flows_.free()) && !make_room(others, now)) {
+    hosts_.leave(host);
     return std::unexpected(flows_.free() == 0 ? Counter::kDropFlowCap : Counter::kDropHostShare);
   }
   Flow* flow = flows_.insert(key, hash);
-  flow->host = hosts_.enter(tcp.source);
+  flow->host = host;
   return flow;
 }
 
@@ -112,7 +114,7 @@ bool Connections::make_room(uint32_t flows_of_host, const Now& now) {
   }
   if (victim == nullptr) return false;
   counters_->add(Counter::kFlowsEvicted);
-  Connection(shared_, *victim, now).evict();
+  Connection(shared_, *victim, now).tell_server_of_eviction();
   forget(*victim, now);
   return true;
 }

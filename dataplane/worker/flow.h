@@ -67,6 +67,7 @@ struct alignas(64) Flow : TimerEntry {
   FlowState state = FlowState::kInspected;
   packet::Side client_side = packet::Side::kInside;
   bool closing = false;           // a RST that counts went by, or the FIN of an unread connection
+  bool reset_by_server = false;   // the RST was the server\'s
   bool server_confirmed = false;  // the server has spoken in these numbers
   bool server_gone = false;       // the server answered a RST of ours with its own
   bool renewal = false;           // a new connection of the same key may be beginning

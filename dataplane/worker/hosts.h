@@ -32,14 +32,9 @@ struct Host {
 // likes there (RFC 4291 2.5.4).
 class Hosts {
  public:
-  // One host a flow at most.
-  Hosts(uint32_t flows, uint64_t hash_key) : table_(flows, hash_key) {}
+  // One host a flow at most, and one that has none yet.
+  Hosts(uint32_t flows, uint64_t hash_key) : table_(flows + 1, hash_key) {}
 
-  // How many flows the host of this address has.
-  uint32_t flows_of(const IpAddress& address) {
-    const Host* host = table_.find(host_of(address));
-    return host != nullptr ? host->flows : 0;
-  }
   // The host has one flow more. Never null.
   Host* enter(const IpAddress& address) {
     const IpAddress key = host_of(address);
