@@ -242,16 +242,6 @@ TEST_F(Blocked, AnAnsweredOneIsNotAndTimestampsGoOn) {
 
 // One host takes all that it can get of something; another still gets its turn.
 struct Greedy : ::testing::Test {
-  static void until_recipient(Dialogue& d) {
-    d.open();
-    d.server("220 mx\r\n");
-    d.client("HELO x\r\n");
-    d.server("250 mx\r\n");
-    d.client("MAIL FROM:<a@b.example>\r\n");
-    d.server("250 ok\r\n");
-    d.client("RCPT TO:<a@b.example>\r\n");
-    d.server("250 ok\r\n");
-  }
   Wire wire;
 };
 
@@ -288,7 +278,7 @@ TEST_F(Greedy, WithMessages) {
   std::vector<Dialogue> greedy;
   for (uint16_t i = 0; i < 4; ++i) {
     greedy.push_back(client(wire, 1, static_cast<uint16_t>(50000 + i)));
-    until_recipient(greedy.back());
+    greedy.back().until_recipient();
     greedy.back().client("DATA\r\n");
   }
   EXPECT_EQ(wire.pipeline->messages_in_flight(), 2u);  // of 4
@@ -373,12 +363,7 @@ TEST(FailMode, MemoryOpenLetsThroughWhatFindsNone) {
       Wire wire(config);
       Dialogue first = client(wire, 1), second = client(wire, 2);
       first.until_data();
-      second.open();
-      second.server("220 mx\r\n");
-      second.client("HELO x\r\n");
-      second.server("250 mx\r\n");
-      second.client("MAIL FROM:<a@b.example>\r\n");
-      second.server("250 ok\r\n");
+      second.until_recipient();
       const Packet data = second.client_packet("DATA\r\n");
       wire.from_client(data);
       EXPECT_EQ(wire.from_client(data) == as_sent(data, Side::kOutside), open);
@@ -392,10 +377,7 @@ TEST(FailMode, MemoryOpenLetsThroughWhatFindsNone) {
       Wire wire(config);
       Dialogue first = client(wire, 1), second = client(wire, 2);
       first.until_data();
-      second.open();
-      second.server("220 mx\r\n");
-      second.client("HELO x\r\n");
-      second.server("250 mx\r\n");
+      second.until_mail();
       const Packet mail = second.client_packet("MAIL FROM:<a@b.example>\r\n");
       wire.from_client(mail);
       EXPECT_EQ(wire.from_client(mail) == as_sent(mail, Side::kOutside), open);

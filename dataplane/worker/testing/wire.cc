@@ -117,6 +117,21 @@ void Dialogue::open() {
   client("", kAck);
 }
 
+void Dialogue::until_mail() {
+  open();
+  server("220 mx.example\r\n");
+  client("HELO client.example\r\n");
+  server("250 mx.example\r\n");
+}
+
+void Dialogue::until_recipient() {
+  until_mail();
+  client("MAIL FROM:<a@client.example>\r\n");
+  server("250 Ok\r\n");
+  client("RCPT TO:<b@mx.example>\r\n");
+  server("250 Ok\r\n");
+}
+
 void Dialogue::until_data() {
   open();
   server("220 mx.example ESMTP\r\n");

@@ -98,8 +98,11 @@ class Dialogue {
  public:
   explicit Dialogue(Wire& wire, uint16_t client_port = 40000, uint32_t client_initial = 1000,
                     uint32_t server_initial = 5000);
-  // Handshake, greeting, EHLO, MAIL, RCPT, DATA up to the 354.
+  // The handshake; and after it greeting and HELO; and MAIL and RCPT.
   void open();
+  void until_mail();
+  void until_recipient();
+  // Handshake, greeting, EHLO, MAIL, RCPT, DATA up to the 354, pipelined.
   void until_data();
   // Packets as each end would send them now; client() and server() also send them.
   Packet client_packet(std::string payload, uint8_t flags = packet::kAck | packet::kPsh);
