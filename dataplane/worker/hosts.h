@@ -38,9 +38,10 @@ class Hosts {
   // The host has one flow more. Never null.
   Host* enter(const IpAddress& address) {
     const IpAddress key = host_of(address);
-    Host* host = table_.find(key);
+    const uint64_t hash = table_.hash(key);
+    Host* host = table_.find(key, hash);
     if (host == nullptr) {
-      host = table_.insert(key);
+      host = table_.insert(key, hash);
       *host = Host{.key = key};
     }
     ++host->flows;
