@@ -6,6 +6,9 @@
 
 #include "dataplane/worker/hosts.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace postern::worker {
 namespace {
 
