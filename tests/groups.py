@@ -138,6 +138,11 @@ class Tree:
                 counts.skipped += 1
             else:
                 counts.passed += 1
+        # A program that crashed, or did not end, has left no report of its cases.
+        for line in (self.path / "meson-logs/testlog.json").read_text().splitlines():
+            test = json.loads(line)
+            if test["result"] in ("TIMEOUT", "ERROR", "INTERRUPT"):
+                counts.fail(f"{test['name']}: {test['result']}: see {self.path.name}/{kept}")
         if status and not counts.failed:
             counts.fail(f"meson test failed outside a case: see {self.path.name}/{kept}")
         return counts
