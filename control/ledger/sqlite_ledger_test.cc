@@ -104,7 +104,8 @@ TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
                          .reason = "newsletters",
                          .author = "anna",
                          .set_unix_s = 1'700'000'001,
-                         .expires_unix_s = 1'800'000'000};
+                         .expires_unix_s = 1'800'000'000,
+                         .starttls = channel::v1::START_TLS_MASK};
   std::string epoch;
   {
     const auto ledger = open();
@@ -331,6 +332,8 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
 TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
   ask("ALTER TABLE events DROP COLUMN content_hash");
+  ask("ALTER TABLE verdicts DROP COLUMN starttls");
+  ask("ALTER TABLE verdict_history DROP COLUMN starttls");
   ask("PRAGMA user_version = 1");
   const auto ledger = open();
   const auto found = *ledger->events({});
