@@ -55,7 +55,7 @@ BodyText::Rendering rendering_of(std::string_view type, std::string_view file_na
 struct Reader::State final : StructureSink {
   explicit State(const ReaderLimits& given);
 
-  void begin(RenderSink* to);
+  void begin(RenderSink* to, Renderings asked);
   void feed(std::span<const uint8_t> bytes);
   void finish();
 
@@ -91,6 +91,7 @@ struct Reader::State final : StructureSink {
 
   const ReaderLimits limits;
   RenderSink* sink = nullptr;
+  Renderings wanted;
   uint32_t anomalies = 0;
 
   ConverterCache converters;
@@ -121,8 +122,9 @@ Reader::State::State(const ReaderLimits& given)
   windows_1252();  // makes the tables of charsets
 }
 
-void Reader::State::begin(RenderSink* to) {
+void Reader::State::begin(RenderSink* to, Renderings asked) {
   sink = to;
+  wanted = asked;
   anomalies = 0;
   top = true;
   subject.clear();
@@ -291,7 +293,7 @@ void Reader::State::leaf_end(MessageStream& stream) {
 Reader::Reader(const ReaderLimits& limits) : state_(std::make_unique<State>(limits)) {}
 Reader::~Reader() = default;
 
-void Reader::begin(RenderSink* sink) { state_->begin(sink); }
+void Reader::begin(RenderSink* sink, Renderings wanted) { state_->begin(sink, wanted); }
 void Reader::feed(std::span<const uint8_t> bytes) { state_->feed(bytes); }
 void Reader::finish() { state_->finish(); }
 uint32_t Reader::anomalies() const { return state_->anomalies; }

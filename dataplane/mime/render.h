@@ -34,6 +34,26 @@ inline constexpr std::array<std::string_view, 9> kAnomalyNames{
     "bad_quoted_printable", "unknown_transfer_encoding", "unknown_charset",
     "long_header",          "too_many_headers",          "header_syntax"};
 
+// Where a URI of the message leads. Views live until the call returns.
+struct Link {
+  std::string_view uri;     // canonical
+  std::string_view host;    // lower case
+  std::string_view domain;  // the registrable one; empty when there is none
+};
+
+// The renderings that go beyond SpamAssassin's, each told only when it is asked for: a message that
+// no rule looks at in this way pays nothing for it.
+struct Renderings {
+  bool hidden = false;  // also of what is no text part; what HTML hides is always told
+  bool skeleton = false;
+  bool links = false;
+
+  static constexpr Renderings all() { return {true, true, true}; }
+  constexpr Renderings operator|(Renderings other) const {
+    return {hidden || other.hidden, skeleton || other.skeleton, links || other.links};
+  }
+};
+
 // Receives the renderings, in message order. Views live until the call returns. What each holds
 // follows SpamAssassin's documentation of its rule types (Mail::SpamAssassin::Conf).
 class RenderSink {
@@ -50,6 +70,10 @@ class RenderSink {
   // Text that HTML hides from its reader (display:none, no font size …), in the same form. It is no
   // part of body() unless ReaderLimits say so; the hidden text of a message is one text.
   virtual void hidden(std::string_view paragraph) { static_cast<void>(paragraph); }
+  // body(), folded to what a human eye takes it for.
+  virtual void skeleton(std::string_view paragraph) { static_cast<void>(paragraph); }
+  // One for each uri() that leads to a host.
+  virtual void link(const Link& link) { static_cast<void>(link); }
   // Text of text parts after the transfer encoding, mark-up and line ends kept ("\n"); one line, or
   // at most 2,048 bytes of one, a call: a call whose text has no "\n" at its end is continued by
   // the next, or ends the part.

@@ -40,6 +40,18 @@ void Collector::body(std::string_view paragraph) {
   if (observer_ != nullptr) observer_->body(paragraph);
 }
 
+void Collector::hidden(std::string_view paragraph) {
+  if (observer_ != nullptr) observer_->hidden(paragraph);
+}
+
+void Collector::skeleton(std::string_view paragraph) {
+  if (observer_ != nullptr) observer_->skeleton(paragraph);
+}
+
+void Collector::link(const mime::Link& link) {
+  if (observer_ != nullptr) observer_->link(link);
+}
+
 void Collector::rawbody(std::string_view line) {
   if (!set_->plan(Target::kRawBody).empty()) {
     for (std::string_view rest = line; !rest.empty();) {

@@ -39,6 +39,9 @@ class Collector : public mime::RenderSink {
 
   void header(std::string_view name, std::string_view raw, std::string_view decoded) override;
   void body(std::string_view paragraph) override;
+  void hidden(std::string_view paragraph) override;
+  void skeleton(std::string_view paragraph) override;
+  void link(const mime::Link& link) override;
   void rawbody(std::string_view line) override;
   void uri(std::string_view uri) override;
   void part(const mime::Part& part) override;

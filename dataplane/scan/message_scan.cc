@@ -27,6 +27,7 @@ struct MessageScan::State {
   const SignatureSet::Compiled& rules() const { return set ? set->compiled() : no_rules(); }
 
   mime::Reader reader;
+  mime::Renderings observed;
   Collector collector;
   Matcher matcher;
   FullText full;
@@ -47,10 +48,13 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   state.matcher.begin(&compiled, memory, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
-  state.reader.begin(&state.collector);
+  state.reader.begin(&state.collector, state.observed);
 }
 
-void MessageScan::observe(mime::RenderSink* observer) { state_->collector.observe(observer); }
+void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
+  state_->collector.observe(observer);
+  state_->observed = wanted;
+}
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
   state_->full.feed(bytes);

@@ -64,8 +64,8 @@ class MessageScan {
   class Scratch;
   void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
   // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
-  // and URLs.
-  void observe(mime::RenderSink* observer);
+  // and URLs. `wanted`: which of the optional renderings it wants, whatever the set asks for.
+  void observe(mime::RenderSink* observer, mime::Renderings wanted = {});
   // Message octets, dots unstuffed, any segmentation.
   void feed(std::span<const uint8_t> bytes);
   // Matches what is left and scores. Once per message.
