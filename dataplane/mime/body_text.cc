@@ -9,12 +9,18 @@ namespace postern::mime {
 void BodyText::Told::paragraph(std::string_view text) {
   hidden ? sink->hidden(text) : sink->body(text);
   uris.begin(text);
-  for (std::string_view uri = uris.next(); !uri.empty(); uri = uris.next()) sink->uri(uri);
+  for (std::string_view uri = uris.next(); !uri.empty(); uri = uris.next()) this->uri(uri);
 }
 
-void BodyText::begin(RenderSink* sink, bool unseen_in_body) {
+void BodyText::Told::uri(std::string_view uri) {
+  sink->uri(uri);
+  if (links != nullptr) links->read(uri, sink);
+}
+
+void BodyText::begin(RenderSink* sink, bool unseen_in_body, Renderings wanted) {
   unseen_in_body_ = unseen_in_body;
   visible_sink_.sink = hidden_sink_.sink = sink;
+  visible_sink_.links = hidden_sink_.links = wanted.links ? &links_ : nullptr;
   hidden_sink_.hidden = true;
   visible_.begin(unseen_in_body);
   hidden_.begin(unseen_in_body);

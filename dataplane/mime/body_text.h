@@ -17,6 +17,7 @@
 #include "dataplane/mime/paragraphs.h"
 #include "dataplane/mime/render.h"
 #include "dataplane/mime/uri_finder.h"
+#include "dataplane/mime/uri_link.h"
 
 namespace postern::mime {
 
@@ -34,7 +35,7 @@ class BodyText final : private HtmlSink {
   explicit BodyText(ConverterCache* converters)
       : converters_(converters), html_(this), visible_(&visible_sink_), hidden_(&hidden_sink_) {}
 
-  void begin(RenderSink* sink, bool unseen_in_body);
+  void begin(RenderSink* sink, bool unseen_in_body, Renderings wanted);
   void subject(std::string_view decoded) { visible_.heading(decoded); }
   // A leaf begins, whether or not it has text. False when its charset is not known.
   bool begin_part(Rendering rendering, std::string_view charset_label);
@@ -48,7 +49,9 @@ class BodyText final : private HtmlSink {
   // Paragraphs to body() or hidden(), and the URIs in them to uri().
   struct Told final : ParagraphSink {
     void paragraph(std::string_view text) override;
+    void uri(std::string_view uri);
     RenderSink* sink = nullptr;
+    LinkReader* links = nullptr;  // null when they are not wanted
     bool hidden = false;
     UriFinder uris;
   };
@@ -65,7 +68,7 @@ class BodyText final : private HtmlSink {
   void html_text_end() override;
   void html_line_ends(int count) override;
   void html_blank() override;
-  void html_uri(std::string_view uri) override { visible_sink_.sink->uri(uri); }
+  void html_uri(std::string_view uri) override { visible_sink_.uri(uri); }
 
   ConverterCache* converters_;
   bool unseen_in_body_ = false;
@@ -75,6 +78,7 @@ class BodyText final : private HtmlSink {
   Charset charset_;
   TextDecoder decoder_;
   HtmlText html_;
+  LinkReader links_;
   Told visible_sink_;
   Told hidden_sink_;
   Paragraphs visible_;

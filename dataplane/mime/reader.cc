@@ -128,7 +128,7 @@ void Reader::State::begin(RenderSink* to, Renderings asked) {
   anomalies = 0;
   top = true;
   subject.clear();
-  body.begin(sink, limits.unseen_in_body);
+  body.begin(sink, limits.unseen_in_body, wanted);
   levels[0]->stream.begin(0);
 }
 

@@ -358,7 +358,7 @@ TEST(Reader, IsNewForEachMessage) {
             ? "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n"
               "Content-Transfer-Encoding: quoted-printable\n\n<div style=3D'display:none'>&eacut=C"
             : kMixed;
-    reader.begin(&sink);
+    reader.begin(&sink, Renderings::all());
     reader.feed({reinterpret_cast<const uint8_t*>(message.data()), message.size()});
     reader.finish();
   }
@@ -479,7 +479,7 @@ TEST(ReaderSegments, RandomMessagesGiveTheSameCalls) {
     const RecordingSink whole = read_message(message);
     Reader reader({});
     RecordingSink sink;
-    reader.begin(&sink);
+    reader.begin(&sink, Renderings::all());
     for (size_t at = 0; at < message.size();) {
       const size_t size = std::min<size_t>(1 + random() % 40, message.size() - at);
       reader.feed({reinterpret_cast<const uint8_t*>(message.data()) + at, size});
