@@ -134,7 +134,9 @@
   X(kDropBadAck, "drop_bad_ack",                                                                   \
     "segments dropped: no ACK, or one of what the other end has not sent")                         \
   X(kDropHandshakeCap, "drop_handshake_cap",                                                       \
-    "ACKs dropped: their handshake may have given way to newer ones; the server begins it again")
+    "ACKs dropped: their handshake may have given way to newer ones; the server begins it again")  \
+  X(kSessionsReported, "sessions_reported",                                                        \
+    "connections without a message that an event tells of: TLS, failed logins, early talkers")
 
 namespace postern {
 

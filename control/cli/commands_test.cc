@@ -80,13 +80,14 @@ class CommandsTest : public testing::Test {
 };
 
 TEST_F(CommandsTest, SetWithoutADataPlaneIsRecordedButNowhereInForce) {
-  const Outcome set =
-      run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam", "--for", "1h"});
+  const Outcome set = run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam",
+                           "--for", "1h", "--starttls", "mask"});
   EXPECT_EQ(set.code, 1);
-  EXPECT_THAT(set.out, AllOf(HasSubstr("192.0.2.7: refuse, case "), HasSubstr("until "),
-                             HasSubstr("no data plane is attached")));
+  EXPECT_THAT(set.out, AllOf(HasSubstr("192.0.2.7: refuse, mask STARTTLS, case "),
+                             HasSubstr("until "), HasSubstr("no data plane is attached")));
   const ledger::Verdict verdict = verdict_on("192.0.2.7");
   EXPECT_EQ(verdict.treatment, channel::v1::TREATMENT_REFUSE);
+  EXPECT_EQ(verdict.starttls, channel::v1::START_TLS_MASK);
   EXPECT_EQ(verdict.author, "anna");
   EXPECT_EQ(verdict.reason, "relays spam");
   EXPECT_THAT(set.out, HasSubstr(verdict.case_reference.to_string()));
@@ -174,13 +175,36 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
   event.set_subject("You \x1b[31mwon");
   event.set_message_bytes(12);
   event.set_content_hash("2d06800538d394c2");
+  event.mutable_session()->set_dialect("EHLO");
+  event.mutable_session()->set_auth_mechanism("LOGIN");
+  event.mutable_session()->set_auth_result("refused");
+  event.mutable_session()->set_failed_logins(3);
+  event.mutable_session()->set_client_bytes(900);
+  event.mutable_session()->set_server_bytes(300);
+  event.mutable_session()->set_duration_ms(1500);
+  event.mutable_origin()->set_ip("203.0.113.9");
+  event.mutable_origin()->set_auth("yes");
+  event.mutable_origin()->set_user("bob");
+  event.mutable_origin()->set_confidence("high");
+  event.mutable_origin()->set_why("Received");
+  event.add_link_domains("example.com");
   ASSERT_TRUE(ledger_->store_events("edge-1", batch, 1));
   const Outcome events = run({"events", "--case", "7f3aookxim"});  // as it is read over a telephone
   EXPECT_EQ(events.code, 0) << events.err;
   EXPECT_THAT(events.out, AllOf(HasSubstr("7F3A00KX1M"), HasSubstr("You \\x1b[31mwon"),
-                                HasSubstr("12 octets, content hash 2d06800538d394c2")));
+                                HasSubstr("12 octets, content hash 2d06800538d394c2"),
+                                HasSubstr("dialect EHLO, AUTH LOGIN refused, 3 failed logins, "
+                                          "900 octets in and 300 out, 1.5 s"),
+                                HasSubstr("origin: 203.0.113.9, logged in as bob (high "
+                                          "confidence: Received)"),
+                                HasSubstr("links to: example.com")));
   EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["content_hash"],
             "2d06800538d394c2");
+  const json shown = json::parse(run({"events", "--json"}).out)["events"][0];
+  EXPECT_EQ(shown["session"]["failed_logins"], 3);
+  EXPECT_EQ(shown["session"]["tls_started"], false);
+  EXPECT_EQ(shown["origin"]["user"], "bob");
+  EXPECT_EQ(shown["link_domains"], json({"example.com"}));
   EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["timestamp"],
             "2023-11-14T22:13:20.123456Z");
   EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);

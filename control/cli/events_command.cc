@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/case_reference.h"
+#include "control/channel/event_json.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/table.h"
@@ -57,7 +58,62 @@ ordered_json to_json(const Event& e) {
           {"score", e.score()},
           {"rules", list(e.rules())},
           {"signature_set", or_null(e.signature_set())},
-          {"anomalies", list(e.anomalies())}};
+          {"anomalies", list(e.anomalies())},
+          {"session", e.has_session() ? channel::to_json(e.session()) : ordered_json()},
+          {"origin", e.has_origin() ? channel::to_json(e.origin()) : ordered_json()},
+          {"link_domains", list(e.link_domains())}};
+}
+
+// What the connection showed, on one line.
+std::string session_text(const channel::v1::SessionFacts& s) {
+  std::string out = fmt::format("dialect {}", s.dialect().empty() ? "-" : printable(s.dialect()));
+  if (s.pipelined()) out += ", pipelined";
+  if (s.chunked()) out += ", chunked";
+  if (!s.auth_result().empty()) {
+    out += fmt::format(", AUTH {} {}", printable(s.auth_mechanism()), printable(s.auth_result()));
+  }
+  if (s.failed_logins() > 0) out += fmt::format(", {} failed logins", s.failed_logins());
+  if (s.recipients_rejected() > 0) {
+    out += fmt::format(", {} of {} recipients rejected", s.recipients_rejected(),
+                       s.recipients_count());
+  }
+  if (s.tls_started()) {
+    out += ", TLS";
+  } else if (s.tls_offered()) {
+    out += ", TLS offered";
+  }
+  return out + fmt::format(", {} octets in and {} out, {:.1f} s", s.client_bytes(),
+                           s.server_bytes(), static_cast<double>(s.duration_ms()) / 1000);
+}
+
+// Where the message came from; empty: not known.
+std::string origin_text(const channel::v1::Origin& o) {
+  if (o.confidence().empty()) return {};
+  std::string out = o.ip().empty() ? "unknown address" : printable(o.ip());
+  if (o.auth() == "yes") {
+    out += o.user().empty() ? ", logged in" : fmt::format(", logged in as {}", printable(o.user()));
+  } else if (o.auth() == "no") {
+    out += ", not logged in";
+  }
+  if (!o.script().empty()) out += fmt::format(", script {}", printable(o.script()));
+  return out + fmt::format(" ({} confidence: {})", printable(o.confidence()), printable(o.why()));
+}
+
+void show_details(const Event& event) {
+  const std::string when = local_time(event.wall_us() / 1'000'000);
+  if (!event.content_hash().empty()) {
+    fmt::print("{}: {} octets, content hash {}\n", when, event.message_bytes(),
+               printable(event.content_hash()));
+  }
+  if (event.has_session()) fmt::print("{}: session: {}\n", when, session_text(event.session()));
+  if (const std::string origin = origin_text(event.origin()); !origin.empty()) {
+    fmt::print("{}: origin: {}\n", when, origin);
+  }
+  if (event.link_domains_size() > 0) {
+    std::string domains;
+    for (const std::string& domain : event.link_domains()) domains += " " + printable(domain);
+    fmt::print("{}: links to:{}\n", when, domains);
+  }
 }
 
 std::string recipients_text(const Event& event) {
@@ -97,19 +153,16 @@ int show_events(const EventsOptions& options) {
   Table table({"TIME", "CLIENT", "OUTCOME", "SCORE", "CASE", "FROM", "TO", "SUBJECT"});
   for (const Event& event : reply.events()) {
     table.add({local_time(event.wall_us() / 1'000'000), printable(event.client()),
-               printable(event.outcome()), fmt::format("{:.1f}", event.score()),
+               printable(event.kind() == "session" ? event.kind() : event.outcome()),
+               fmt::format("{:.1f}", event.score()),
                event.case_reference() == 0 ? "" : CaseReference{event.case_reference()}.to_string(),
                event.null_sender() ? "<>" : printable(event.mail_from(), 40),
                recipients_text(event), printable(event.subject(), 40)});
   }
   fmt::print("{}", table.to_string());
   if (options.case_reference.empty()) return kOk;
-  // Of one case: which message it was, for whoever has it.
-  for (const Event& event : reply.events()) {
-    if (event.content_hash().empty()) continue;
-    fmt::print("{}: {} octets, content hash {}\n", local_time(event.wall_us() / 1'000'000),
-               event.message_bytes(), printable(event.content_hash()));
-  }
+  // Of one case: which message it was, for whoever has it, and how it came.
+  for (const Event& event : reply.events()) show_details(event);
   return kOk;
 }
 

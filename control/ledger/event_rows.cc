@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ip.h"
+#include "control/channel/event_json.h"
 
 namespace postern::ledger {
 namespace {
@@ -24,6 +25,18 @@ void from_json(const std::string& text, Texts* texts) {
   }
 }
 
+template <typename Part>
+std::string to_text(bool present, const Part& part) {
+  if (!present) return {};
+  return channel::to_json(part).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+template <typename Part>
+void from_text(const std::string& text, Part* part) {
+  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (object.is_object()) channel::from_json(object, part);
+}
+
 }  // namespace
 
 void insert_event(Statement& insert, const std::string& gate, uint64_t received_unix_s,
@@ -36,7 +49,9 @@ void insert_event(Statement& insert, const std::string& gate, uint64_t received_
             e.helo(), e.auth_user(), e.mail_from(), e.null_sender(), e.recipients_count(),
             e.recipients_rejected(), to_json(e.recipients()), e.subject(),
             uint64_t{e.message_bytes()}, e.server_reply(), e.score(), to_json(e.rules()),
-            e.signature_set(), to_json(e.anomalies()), e.content_hash())
+            e.signature_set(), to_json(e.anomalies()), e.content_hash(),
+            to_text(e.has_session(), e.session()), to_text(e.has_origin(), e.origin()),
+            to_json(e.link_domains()))
       .run();
 }
 
@@ -69,6 +84,11 @@ channel::v1::Event read_event(const Statement& row) {
   event.set_signature_set(row.text(column++));
   from_json(row.text(column++), event.mutable_anomalies());
   event.set_content_hash(row.text(column++));
+  const std::string session = row.text(column++);
+  if (!session.empty()) from_text(session, event.mutable_session());
+  const std::string origin = row.text(column++);
+  if (!origin.empty()) from_text(origin, event.mutable_origin());
+  from_json(row.text(column++), event.mutable_link_domains());
   return event;
 }
 

@@ -10,16 +10,17 @@
 
 namespace postern::ledger {
 
-// Lists (recipients, rules, anomalies) stand as JSON arrays in one column each.
+// Lists (recipients, rules, anomalies, link_domains) stand as JSON arrays in one column each, the
+// session's facts and the origin as JSON objects.
 #define EVENT_COLUMNS                                                                             \
   "kind, outcome, case_reference, wall_us, client_address, client, client_port, server, "         \
   "server_port, helo, auth_user, mail_from, null_sender, recipients_count, recipients_rejected, " \
   "recipients, subject, message_bytes, server_reply, score, rules, signature_set, anomalies, "    \
-  "content_hash"
+  "content_hash, session, origin, link_domains"
 
 inline constexpr std::string_view kInsertEvent =
     "INSERT INTO events (gate, received_at, " EVENT_COLUMNS
-    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view kSelectEvents =
     "SELECT " EVENT_COLUMNS " FROM events ORDER BY id DESC";
 inline constexpr std::string_view kSelectEventsOfClient =

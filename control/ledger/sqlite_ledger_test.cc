@@ -104,7 +104,8 @@ TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
                          .reason = "newsletters",
                          .author = "anna",
                          .set_unix_s = 1'700'000'001,
-                         .expires_unix_s = 1'800'000'000};
+                         .expires_unix_s = 1'800'000'000,
+                         .starttls = channel::v1::START_TLS_MASK};
   std::string epoch;
   {
     const auto ledger = open();
@@ -244,6 +245,32 @@ TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
   event->set_signature_set("abcd");
   event->add_anomalies("bare_lf");
   event->set_content_hash("2d06800538d394c2");
+  channel::v1::SessionFacts& session = *event->mutable_session();
+  session.set_dialect("EHLO \xc3\xbc");
+  session.set_pipelined(true);
+  session.set_chunked(true);
+  session.set_auth_mechanism("LOGIN");
+  session.set_auth_result("refused");
+  session.set_failed_logins(2);
+  session.set_tls_offered(true);
+  session.set_tls_started(true);
+  session.set_client_bytes(1ULL << 40);
+  session.set_server_bytes(11);
+  session.set_duration_ms(12);
+  session.set_message_ms(13);
+  session.set_messages(14);
+  session.set_null_senders(15);
+  session.set_recipients_count(16);
+  session.set_recipients_rejected(17);
+  channel::v1::Origin& origin = *event->mutable_origin();
+  origin.set_ip("203.0.113.9");
+  origin.set_auth("yes");
+  origin.set_user("bob");
+  origin.set_script("33:\"form\".php");
+  origin.set_confidence("medium");
+  origin.set_why("Received");
+  event->add_link_domains("example.com");
+  event->add_link_domains("example.co.uk");
 
   const auto ledger = open();
   ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
@@ -327,16 +354,23 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
   EXPECT_THAT(ledger.error(), AllOf(HasSubstr("schema 99"), HasSubstr("newer Postern")));
 }
 
-// Before schema 2 an event had no content hash.
+// Before schema 2 an event had no content hash, before schema 4 nothing of its session and origin.
 TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
-  ask("ALTER TABLE events DROP COLUMN content_hash");
+  ask("ALTER TABLE verdicts DROP COLUMN starttls");
+  ask("ALTER TABLE verdict_history DROP COLUMN starttls");
+  for (const char* column : {"content_hash", "session", "origin", "link_domains"}) {
+    ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
+  }
   ask("PRAGMA user_version = 1");
   const auto ledger = open();
   const auto found = *ledger->events({});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].message_bytes(), 1000u);
   EXPECT_EQ(found[0].content_hash(), "");
+  EXPECT_FALSE(found[0].has_session());
+  EXPECT_FALSE(found[0].has_origin());
+  EXPECT_EQ(found[0].link_domains_size(), 0);
   EXPECT_EQ(ledger->store_events("edge-1", batch(2, 1), 0), true);
 }
 

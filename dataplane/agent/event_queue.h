@@ -16,7 +16,7 @@ namespace postern::agent {
 
 class EventQueue final : public worker::EventSink {
  public:
-  // `capacity` is rounded up to a power of two. An event is about 3 KiB.
+  // `capacity` is rounded up to a power of two. An event is about 5 KiB.
   explicit EventQueue(uint32_t capacity);
 
   // The worker's thread.

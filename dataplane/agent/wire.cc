@@ -12,6 +12,7 @@ namespace postern::agent {
 namespace {
 
 using verdict::PrefixVerdict;
+using verdict::StartTls;
 using verdict::Treatment;
 
 std::expected<IpPrefix, std::string> prefix_from(std::string_view octets, uint32_t length) {
@@ -46,6 +47,35 @@ void name_bits(uint32_t bits, const std::array<std::string_view, N>& names, Add 
   }
 }
 
+void write_session(const worker::SessionFacts& facts, channel::v1::SessionFacts* out) {
+  out->set_dialect(valid_utf8(facts.dialect.view()));
+  out->set_pipelined(facts.pipelined);
+  out->set_chunked(facts.chunked);
+  out->set_auth_mechanism(valid_utf8(facts.auth_mechanism.view()));
+  out->set_auth_result(std::string(smtp::kAuthResultNames[static_cast<size_t>(facts.auth_result)]));
+  out->set_failed_logins(facts.failed_logins);
+  out->set_tls_offered(facts.tls_offered);
+  out->set_tls_started(facts.tls_started);
+  out->set_client_bytes(facts.client_bytes);
+  out->set_server_bytes(facts.server_bytes);
+  out->set_duration_ms(facts.duration_ms);
+  out->set_message_ms(facts.message_ms);
+  out->set_messages(facts.messages);
+  out->set_null_senders(facts.null_senders);
+  out->set_recipients_count(facts.recipients_count);
+  out->set_recipients_rejected(facts.recipients_rejected);
+}
+
+void write_origin(const worker::Origin& origin, channel::v1::Origin* out) {
+  out->set_ip(valid_utf8(origin.ip.view()));
+  out->set_auth(std::string(worker::kOriginAuthNames[static_cast<size_t>(origin.auth)]));
+  out->set_user(valid_utf8(origin.user.view()));
+  out->set_script(valid_utf8(origin.script.view()));
+  out->set_confidence(
+      std::string(worker::kConfidenceNames[static_cast<size_t>(origin.confidence)]));
+  out->set_why(valid_utf8(origin.why.view()));
+}
+
 }  // namespace
 
 std::expected<IpPrefix, std::string> from_wire(const channel::v1::Prefix& prefix) {
@@ -62,9 +92,17 @@ std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& 
     return std::unexpected(fmt::format("{}: treatment {} is not known here", prefix->to_string(),
                                        static_cast<int>(verdict.treatment())));
   }
-  return PrefixVerdict{*prefix, static_cast<Treatment>(verdict.treatment() - 1),
-                       verdict.messages_per_minute(), CaseReference{verdict.case_reference()},
-                       verdict.expires_unix_s()};
+  static_assert(static_cast<int>(StartTls::kMask) == channel::v1::START_TLS_MASK);
+  if (!channel::v1::StartTls_IsValid(verdict.starttls())) {
+    return std::unexpected(fmt::format("{}: starttls {} is not known here", prefix->to_string(),
+                                       static_cast<int>(verdict.starttls())));
+  }
+  return PrefixVerdict{*prefix,
+                       static_cast<Treatment>(verdict.treatment() - 1),
+                       verdict.messages_per_minute(),
+                       CaseReference{verdict.case_reference()},
+                       verdict.expires_unix_s(),
+                       static_cast<StartTls>(verdict.starttls())};
 }
 
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta) {
@@ -95,7 +133,7 @@ std::string valid_utf8(std::string_view text) {
 
 channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* names) {
   channel::v1::Event out;
-  out.set_kind(event.kind == worker::EventKind::kMessage ? "message" : "connection_refused");
+  out.set_kind(std::string(worker::kEventKindNames[static_cast<size_t>(event.kind)]));
   out.set_outcome(std::string(worker::kOutcomeNames[static_cast<size_t>(event.outcome)]));
   out.set_case_reference(event.case_reference.number);
   out.set_wall_us(event.wall_us);
@@ -130,6 +168,15 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   const auto add_anomaly = [&](std::string_view name) { out.add_anomalies(std::string(name)); };
   name_bits(event.smtp_anomalies, smtp::kAnomalyNames, add_anomaly);
   name_bits(event.mime_anomalies, mime::kAnomalyNames, add_anomaly);
+  // A connection that we answered ourselves from the start has shown nothing.
+  if (event.kind != worker::EventKind::kConnectionRefused) {
+    write_session(event.session, out.mutable_session());
+  }
+  if (event.kind == worker::EventKind::kMessage) write_origin(event.origin, out.mutable_origin());
+  const size_t domains = std::min<size_t>(event.link_domains_stored, worker::Event::kLinkDomains);
+  for (size_t i = 0; i < domains; ++i) {
+    out.add_link_domains(valid_utf8(event.link_domains[i].view()));
+  }
   return out;
 }
 

@@ -30,9 +30,10 @@ TEST(Wire, ReadsVerdicts) {
   v.set_messages_per_minute(30);
   v.set_case_reference(77);
   v.set_expires_unix_s(99);
+  v.set_starttls(channel::v1::START_TLS_MASK);
   EXPECT_EQ(*from_wire(v),
             (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
-                                    30, CaseReference{77}, 99}));
+                                    30, CaseReference{77}, 99, verdict::StartTls::kMask}));
   EXPECT_EQ(from_wire(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS))->prefix.to_string(),
             "2001:db8::/32");
   EXPECT_EQ(from_wire(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP))->treatment,
@@ -46,6 +47,9 @@ TEST(Wire, SaysWhatIsWrongWithAVerdict) {
   EXPECT_THAT(from_wire(wire_verdict(kV6, 129, TREATMENT_DROP)).error(), HasSubstr("0 to 128"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 24, TREATMENT_DROP)).error(),
               HasSubstr("bits are set"));
+  channel::v1::Verdict strange = wire_verdict(kHost, 32, TREATMENT_PASS);
+  strange.set_starttls(static_cast<StartTls>(7));
+  EXPECT_THAT(from_wire(strange).error(), HasSubstr("starttls 7"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, TREATMENT_UNSPECIFIED)).error(),
               HasSubstr("treatment 0"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, static_cast<Treatment>(7))).error(),
@@ -76,6 +80,29 @@ TEST(Wire, WritesEvents) {
   event.score = 7.5;
   event.smtp_anomalies = static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed);
   event.mime_anomalies = static_cast<uint32_t>(mime::Anomaly::kBadBase64);
+  event.session.dialect.assign("EHLO MAIL");
+  event.session.pipelined = event.session.chunked = true;
+  event.session.auth_mechanism.assign("LOGIN");
+  event.session.auth_result = smtp::AuthResult::kRefused;
+  event.session.failed_logins = 2;
+  event.session.tls_offered = event.session.tls_started = true;
+  event.session.client_bytes = 5'000'000'000;
+  event.session.server_bytes = 11;
+  event.session.duration_ms = 12;
+  event.session.message_ms = 13;
+  event.session.messages = 14;
+  event.session.null_senders = 15;
+  event.session.recipients_count = 16;
+  event.session.recipients_rejected = 17;
+  event.origin.ip.assign("203.0.113.9");
+  event.origin.auth = worker::OriginAuth::kYes;
+  event.origin.user.assign("bob");
+  event.origin.script.assign("33:form.php");
+  event.origin.confidence = worker::Confidence::kMedium;
+  event.origin.why.assign("Received");
+  event.link_domains_stored = 2;
+  event.link_domains[0].assign("example.com");
+  event.link_domains[1].assign("example.co.uk");
   const SignatureNames names{3, "abcd", "set.psig", {"ZERO", "ONE"}};
   const channel::v1::Event out = to_wire(event, &names);
   EXPECT_EQ(out.kind(), "message");
@@ -95,6 +122,29 @@ TEST(Wire, WritesEvents) {
   EXPECT_THAT(out.rules(), ElementsAre("ONE", "ZERO", "rule 9"));
   EXPECT_EQ(out.signature_set(), "abcd");
   EXPECT_THAT(out.anomalies(), ElementsAre("dot_lf", "bad_base64"));
+  EXPECT_EQ(out.session().dialect(), "EHLO MAIL");
+  EXPECT_TRUE(out.session().pipelined());
+  EXPECT_TRUE(out.session().chunked());
+  EXPECT_EQ(out.session().auth_mechanism(), "LOGIN");
+  EXPECT_EQ(out.session().auth_result(), "refused");
+  EXPECT_EQ(out.session().failed_logins(), 2u);
+  EXPECT_TRUE(out.session().tls_offered());
+  EXPECT_TRUE(out.session().tls_started());
+  EXPECT_EQ(out.session().client_bytes(), 5'000'000'000u);
+  EXPECT_EQ(out.session().server_bytes(), 11u);
+  EXPECT_EQ(out.session().duration_ms(), 12u);
+  EXPECT_EQ(out.session().message_ms(), 13u);
+  EXPECT_EQ(out.session().messages(), 14u);
+  EXPECT_EQ(out.session().null_senders(), 15u);
+  EXPECT_EQ(out.session().recipients_count(), 16u);
+  EXPECT_EQ(out.session().recipients_rejected(), 17u);
+  EXPECT_EQ(out.origin().ip(), "203.0.113.9");
+  EXPECT_EQ(out.origin().auth(), "yes");
+  EXPECT_EQ(out.origin().user(), "bob");
+  EXPECT_EQ(out.origin().script(), "33:form.php");
+  EXPECT_EQ(out.origin().confidence(), "medium");
+  EXPECT_EQ(out.origin().why(), "Received");
+  EXPECT_THAT(out.link_domains(), ElementsAre("example.com", "example.co.uk"));
   // What protobuf would not take back is not sent.
   channel::v1::Event back;
   EXPECT_TRUE(back.ParseFromString(out.SerializeAsString()));
@@ -102,6 +152,8 @@ TEST(Wire, WritesEvents) {
   event.kind = worker::EventKind::kConnectionRefused;
   EXPECT_EQ(to_wire(event, nullptr).kind(), "connection_refused");
   EXPECT_EQ(to_wire(event, nullptr).content_hash(), "");
+  EXPECT_FALSE(to_wire(event, nullptr).has_session());
+  EXPECT_FALSE(to_wire(event, nullptr).has_origin());
   EXPECT_THAT(to_wire(event, nullptr).rules(), ElementsAre("rule 1", "rule 0", "rule 9"));
 }
 
@@ -111,9 +163,11 @@ TEST(Wire, ListsNoMoreThanAnEventHolds) {
   event.rules_count = 1000;
   event.rules.fill(0);
   event.recipients_stored = 1000;
+  event.link_domains_stored = 1000;
   const channel::v1::Event out = to_wire(event, nullptr);
   EXPECT_EQ(out.rules_size(), static_cast<int>(worker::Event::kRules));
   EXPECT_EQ(out.recipients_size(), static_cast<int>(worker::Event::kRecipients));
+  EXPECT_EQ(out.link_domains_size(), static_cast<int>(worker::Event::kLinkDomains));
 }
 
 // The Unicode Standard, 3.9, table 3-8: one U+FFFD for each maximal subpart of an ill-formed

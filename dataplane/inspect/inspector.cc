@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dataplane/worker/flow.h"
+#include "dataplane/worker/session_facts.h"
 
 namespace postern::inspect {
 
@@ -78,6 +79,42 @@ ordered_json describe_envelope(const worker::Event& event, const smtp::Transacti
                      {"data", reply(transaction.data_reply_code)},
                      {"message", reply(transaction.final_reply_code)}};
   return smtp;
+}
+
+ordered_json describe_facts(const worker::SessionFacts& facts) {
+  return {{"dialect", facts.dialect.view()},
+          {"pipelined", facts.pipelined},
+          {"chunked", facts.chunked},
+          {"auth_mechanism", facts.auth_mechanism.view()},
+          {"auth_result", smtp::kAuthResultNames[static_cast<size_t>(facts.auth_result)]},
+          {"failed_logins", facts.failed_logins},
+          {"tls_offered", facts.tls_offered},
+          {"tls_started", facts.tls_started},
+          {"client_bytes", facts.client_bytes},
+          {"server_bytes", facts.server_bytes},
+          {"duration_ms", facts.duration_ms},
+          {"message_ms", facts.message_ms},
+          {"messages", facts.messages},
+          {"null_senders", facts.null_senders},
+          {"recipients_count", facts.recipients_count},
+          {"recipients_rejected", facts.recipients_rejected}};
+}
+
+ordered_json describe_origin(const worker::Origin& origin) {
+  return {{"ip", origin.ip.view()},
+          {"auth", worker::kOriginAuthNames[static_cast<size_t>(origin.auth)]},
+          {"user", origin.user.view()},
+          {"script", origin.script.view()},
+          {"confidence", worker::kConfidenceNames[static_cast<size_t>(origin.confidence)]},
+          {"why", origin.why.view()}};
+}
+
+ordered_json list_domains(const worker::Event& event) {
+  ordered_json list = ordered_json::array();
+  for (uint32_t i = 0; i < event.link_domains_stored; ++i) {
+    list.push_back(event.link_domains[i].view());
+  }
+  return list;
 }
 
 void add_score(ordered_json& json, const worker::Event& event, const scan::SignatureSet& set) {
@@ -211,10 +248,13 @@ void Inspector::transaction_over(const worker::Event& event, const smtp::Transac
     if (!abandoned || transaction.message_bytes > 0) {
       json["email"] = message->second->describe(transaction.message_bytes);
       json["email"]["complete"] = !abandoned;
+      json["origin"] = describe_origin(event.origin);
+      json["link_domains"] = list_domains(event);
     }
     if (options_.signatures && !abandoned) add_score(json, event, *options_.signatures);
     messages_.erase(message);
   }
+  json["session"] = describe_facts(event.session);
   json["anomalies"] = ordered_json::array();
   add_names(json["anomalies"], event.smtp_anomalies, smtp::kAnomalyNames);
   add_names(json["anomalies"], event.mime_anomalies, mime::kAnomalyNames);
@@ -226,10 +266,11 @@ void Inspector::session_over(const worker::Flow& flow, const Now& now) {
                                  flow.server_port);
   json["helo"] = flow.session.helo();
   if (!flow.session.auth_user().empty()) json["auth_user"] = flow.session.auth_user();
-  json["messages"] = flow.session.messages();
-  const uint8_t offered = flow.session.extensions();
-  json["starttls_offered"] = (offered & static_cast<uint8_t>(smtp::Extension::kStartTls)) != 0;
-  json["tls"] = flow.state == worker::FlowState::kOpaque;
+  const worker::SessionFacts facts = worker::session_facts(flow);
+  json["messages"] = facts.messages;
+  json["starttls_offered"] = facts.tls_offered;
+  json["tls"] = facts.tls_started;
+  json["session"] = describe_facts(facts);
   // Segments that the capture lacks: nothing behind the gap could be read.
   json["gap"] = flow.client_stream.has_gap() || flow.server_stream.has_gap();
   json["anomalies"] = ordered_json::array();

@@ -114,6 +114,7 @@ std::vector<Packet> one_message() {
 TEST(Inspector, tells_of_a_transaction_and_its_connection) {
   Read read = inspect(one_message());
   ASSERT_EQ(read.events.size(), 2u);
+  // The octets are those before the segment that made the event: the server's last reply.
   const ordered_json expected = ordered_json::parse(R"({
     "timestamp": "2023-11-14T22:13:20.123465Z", "event_type": "smtp",
     "src_ip": "192.0.2.7", "src_port": 40000, "dest_ip": "198.51.100.1", "dest_port": 25,
@@ -129,6 +130,14 @@ TEST(Inspector, tells_of_a_transaction_and_its_connection) {
       "parts": [{"content_type": "text/plain", "decoded_bytes": 32, "sha256": ")" +
                                                     std::string(kBodySha256) + R"("}],
       "urls": ["http://example.com/a"], "complete": true},
+    "origin": {"ip": "", "auth": "unknown", "user": "", "script": "", "confidence": "", "why": ""},
+    "link_domains": [],
+    "session": {
+      "dialect": "", "pipelined": false, "chunked": false,
+      "auth_mechanism": "", "auth_result": "", "failed_logins": 0,
+      "tls_offered": true, "tls_started": false, "client_bytes": 124, "server_bytes": 76,
+      "duration_ms": 0, "message_ms": 0, "messages": 1, "null_senders": 0,
+      "recipients_count": 0, "recipients_rejected": 0},
     "anomalies": []})");
   EXPECT_EQ(read.events[0], expected) << read.events[0].dump(2);
   ordered_json& session = read.events[1];
@@ -315,6 +324,9 @@ TEST(Inspector, says_when_TLS_began) {
   ASSERT_EQ(read.events.size(), 1u);
   EXPECT_EQ(read.events[0]["event_type"], "session");
   EXPECT_EQ(read.events[0]["tls"], true);
+  // What is said under TLS is counted, not read.
+  EXPECT_EQ(read.events[0]["session"]["client_bytes"], 8 + 10 + 3);
+  EXPECT_EQ(read.events[0]["session"]["server_bytes"], 8 + 8 + 14 + 8 + 3);
   EXPECT_EQ(read.events[0]["starttls_offered"], true);
 }
 

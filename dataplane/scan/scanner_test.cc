@@ -66,6 +66,36 @@ constexpr std::string_view kSpam =
     "PGI+T25lPC9iPiBtaWxsaW9uIGRvbGxhcnMgPGEgaHJlZj0iaHR0cDovL2V2aWwuZXhhbXBsZS94\r\n"
     "Ij5nbzwvYT4=\r\n";
 
+TEST(EnvelopeScan, CountsTheEnvelopesOwnRulesAlone) {
+  const auto set = testing::compile_rules(R"(
+helo      LOCAL    /^localhost$/
+score     LOCAL    1.5
+mail_from __BANK   /@bank\.example$/
+rcpt_to   TRAP     /^trap@/
+score     TRAP     4
+meta      BOTH     __BANK && TRAP
+score     BOTH     10
+body      TEXT     /x/
+)");
+  EXPECT_TRUE(set->has_envelope_rules());
+  MessageScan::Scratch scratch;
+  ASSERT_TRUE(scratch.prepare(*set));
+  EnvelopeScan scan;
+  using enum language::Target;
+  scan.begin(*set, &scratch);
+  scan.add(kHelo, "localhost");
+  scan.add(kMailFrom, "a@bank.example");
+  EXPECT_EQ(scan.finish().score, 1.5);
+  scan.begin(*set, &scratch);
+  scan.add(kHelo, "localhost");
+  scan.add(kMailFrom, "a@bank.example");
+  scan.add(kRcptTo, "trap@x.example");
+  const ScanResult result = scan.finish();
+  EXPECT_EQ(result.score, 5.5);
+  EXPECT_EQ(result.rules.size(), 2u);
+  EXPECT_FALSE(testing::compile_rules("body B /b/\n")->has_envelope_rules());
+}
+
 TEST_F(Scanner, scores_a_message) {
   const ScanResult result = scan(kSpam);
   EXPECT_THAT(names(result), ElementsAre("SUBJECT", "BODY", "LINK", "WIRE", "BOTH"));

@@ -7,6 +7,17 @@
 
 namespace postern::smtp {
 
+// How the last AUTH exchange of a connection went.
+enum class AuthResult : uint8_t {
+  kNone,        // there was none
+  kUnanswered,  // under way, or the connection ended in it
+  kAccepted,    // 235
+  kRefused,     // 4yz or 5yz
+  kCancelled,   // the client gave up with "*" (RFC 4954 4)
+};
+inline constexpr std::string_view kAuthResultNames[] = {"", "unanswered", "accepted", "refused",
+                                                        "cancelled"};
+
 // The name is decoded as far as the password's first octet and no further: the password never
 // exists in our memory in the clear.
 class AuthUser {

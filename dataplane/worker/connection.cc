@@ -116,7 +116,10 @@ void Connection::begin(const Frame& frame, const TcpPacket& segment, const Openi
   flow_.to_client = flow_.to_server.reversed();
   flow_.server_confirmed = false;
   flow_.client_clock = flow_.server_clock = {};
-  flow_.last_seen_us = now_.monotonic_us;
+  flow_.last_seen_us = flow_.opened_us = now_.monotonic_us;
+  flow_.client_traffic.begin(opening.client_initial + 1);
+  flow_.server_traffic.begin(opening.server_initial + 1);
+  flow_.reported = false;
   flow_.answer = nullptr;
   flow_.client_stream.begin(opening.client_initial + 1, &s_.stream_limits, s_.storage,
                             &flow_.host->held_bytes);
@@ -133,6 +136,7 @@ void Connection::open(const Frame& frame, const TcpPacket& segment, const Openin
 
 void Connection::from_client(Frame* frame, TcpPacket& tcp) {
   flow_.last_seen_us = now_.monotonic_us;
+  note_traffic(flow_.client_traffic, flow_.client_stream, tcp);
   s_.desk->attend(&flow_, now_);
   if (!unread(flow_.state) && tcp.has(packet::kUrg)) {
     s_.counters->add(Counter::kSegmentsUrgent);
@@ -157,6 +161,7 @@ void Connection::from_client(Frame* frame, TcpPacket& tcp) {
 
 void Connection::from_server(Frame* frame, TcpPacket& tcp) {
   flow_.last_seen_us = now_.monotonic_us;
+  note_traffic(flow_.server_traffic, flow_.server_stream, tcp);
   s_.desk->attend(&flow_, now_);
   switch (flow_.state) {
     case FlowState::kUninspected:
@@ -173,6 +178,12 @@ void Connection::from_server(Frame* frame, TcpPacket& tcp) {
       ended_from_server(frame, tcp);
       return;
   }
+}
+
+// Of what is read, the octets taken so far; of what is not, those that go by.
+void Connection::note_traffic(Traffic& traffic, const tcp::Stream& stream, const TcpPacket& tcp) {
+  if (!unread(flow_.state)) return traffic.note(stream.frontier());
+  if (tcp.payload_length > 0) traffic.note(tcp.seq + tcp.payload_length);
 }
 
 // Once a side says that it ends, the flow is soon forgotten: what comes after passes all the same.
@@ -322,7 +333,7 @@ void Connection::become_unread(FlowState state, Counter counted_as) {
   s_.counters->add(counted_as);
   flow_.state = state;
   flow_.session.close();
-  s_.desk->session_over(flow_, now_);
+  if (state == FlowState::kUninspected) s_.desk->session_over(flow_, now_);
   flow_.client_stream.clear();
   flow_.server_stream.clear();
 }

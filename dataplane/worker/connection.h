@@ -99,6 +99,7 @@ class Connection {
   bool answer_expired();
   void begin_ending();
   void tell_server_again();
+  void note_traffic(Traffic& traffic, const tcp::Stream& stream, const packet::TcpPacket& tcp);
   void pass_unread(packet::Frame* frame, const packet::TcpPacket& tcp, packet::Side from);
   void become_unread(FlowState state, Counter counted_as);
   void forward(packet::Frame* frame, packet::Side from);

@@ -363,7 +363,10 @@ void Connection::close() {
   if (flow_.state == FlowState::kInspected || flow_.state == FlowState::kRefusing) {
     flow_.session.close();
     s_.desk->session_over(flow_, now_);
+  } else if (flow_.state == FlowState::kOpaque) {
+    s_.desk->session_over(flow_, now_);
   }
+  s_.desk->connection_over(flow_, now_);
   give_back_answer();
   flow_.client_stream.clear();
   flow_.server_stream.clear();

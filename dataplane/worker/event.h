@@ -8,13 +8,16 @@
 
 #include "base/case_reference.h"
 #include "base/ip.h"
+#include "dataplane/smtp/auth_user.h"
 
 namespace postern::worker {
 
 enum class EventKind : uint8_t {
   kMessage,            // a message was decided on
   kConnectionRefused,  // a connection was answered by us
+  kSession,            // a connection without a message showed something worth telling
 };
+inline constexpr std::string_view kEventKindNames[] = {"message", "connection_refused", "session"};
 
 enum class Outcome : uint8_t {
   kForwarded,  // let through; server_reply says what the server made of it
@@ -43,9 +46,48 @@ struct FixedText {
   std::string_view view() const { return {characters.data(), length}; }
 };
 
+// What the connection has shown so far: all of it, not only this message.
+struct SessionFacts {
+  FixedText<64> dialect;  // smtp::Dialect: how the client writes its commands
+  bool pipelined = false;
+  bool chunked = false;  // BDAT
+  FixedText<24> auth_mechanism;
+  smtp::AuthResult auth_result = smtp::AuthResult::kNone;  // of the last AUTH
+  uint32_t failed_logins = 0;
+  bool tls_offered = false;
+  bool tls_started = false;
+  // Of TCP payload before the segment that made the event; what was sent twice counts once.
+  uint64_t client_bytes = 0;
+  uint64_t server_bytes = 0;
+  uint64_t duration_ms = 0;  // since the handshake
+  uint64_t message_ms = 0;   // from the message's DATA or first BDAT to its report
+  uint32_t messages = 0;     // ends of data
+  uint32_t null_senders = 0;
+  uint32_t recipients_count = 0;
+  uint32_t recipients_rejected = 0;
+};
+
+// Whether the client that injected the message had logged in.
+enum class OriginAuth : uint8_t { kUnknown, kYes, kNo };
+inline constexpr std::string_view kOriginAuthNames[] = {"unknown", "yes", "no"};
+enum class Confidence : uint8_t { kNone, kLow, kMedium, kHigh };
+inline constexpr std::string_view kConfidenceNames[] = {"", "low", "medium", "high"};
+
+// Where the message came from before it reached the sending server, as far as the headers that this
+// server itself wrote tell.
+struct Origin {
+  FixedText<46> ip;  // empty: not known
+  OriginAuth auth = OriginAuth::kUnknown;
+  FixedText<64> user;
+  FixedText<128> script;
+  Confidence confidence = Confidence::kNone;
+  FixedText<128> why;  // which header says so
+};
+
 struct Event {
   static constexpr size_t kRules = 64;
   static constexpr size_t kRecipients = 16;
+  static constexpr size_t kLinkDomains = 8;
 
   EventKind kind = EventKind::kMessage;
   Outcome outcome = Outcome::kForwarded;
@@ -71,6 +113,10 @@ struct Event {
   uint64_t set_generation = 0;  // which signature set the rule numbers belong to
   uint32_t smtp_anomalies = 0;  // bits of smtp::Anomaly
   uint32_t mime_anomalies = 0;  // bits of mime::Anomaly
+  SessionFacts session;
+  Origin origin;
+  uint32_t link_domains_stored = 0;
+  std::array<FixedText<128>, kLinkDomains> link_domains;  // registrable, distinct, the first ones
 };
 
 // Where a worker puts events.

@@ -61,6 +61,20 @@ struct Answer {
   bool closing_said = false;  // the idle client has been told that we close
 };
 
+// Octets of one direction's payload; those that were sent twice count once.
+struct Traffic {
+  uint64_t octets = 0;
+  packet::SeqNum end;  // behind the last one counted
+
+  void begin(packet::SeqNum first) { *this = {0, first}; }
+  void note(packet::SeqNum seen_to) {
+    const int32_t fresh = seen_to - end;
+    if (fresh <= 0) return;
+    octets += static_cast<uint32_t>(fresh);
+    end = seen_to;
+  }
+};
+
 // The first cache line is what a look-up reads; the second begins with what every segment needs.
 struct alignas(64) Flow : TimerEntry {
   FlowKey key;
@@ -84,6 +98,9 @@ struct alignas(64) Flow : TimerEntry {
   uint64_t state_since_us = 0;  // kRefusing: when it began; kEnding: when the server was last told
   packet::SeqNum client_initial, server_initial;
   packet::LinkHeader to_client, to_server;  // as last seen on frames of that direction
+  uint64_t opened_us = 0;
+  Traffic client_traffic, server_traffic;
+  bool reported = false;  // an event told of it
   Answer* answer = nullptr;
   smtp::Session session;
 };

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "dataplane/worker/hosts.h"
+#include "dataplane/worker/session_facts.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -71,6 +72,7 @@ struct MessageDesk::Slot : mime::RenderSink {
   mime::RenderSink* chained = nullptr;
   FixedText<128> subject;
   uint64_t generation = 0;
+  uint64_t begun_us = 0;
   Outcome outcome = Outcome::kForwarded;
   CaseReference case_reference;
 };
@@ -143,6 +145,7 @@ bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transac
   slot->result = {};
   slot->subject.length = 0;
   slot->generation = generation_;
+  slot->begun_us = now_.monotonic_us;
   slot->outcome = Outcome::kForwarded;
   slot->case_reference = {};
   slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
@@ -228,77 +231,101 @@ void MessageDesk::release(smtp::Transaction& transaction) {
   transaction.message = nullptr;
 }
 
-void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
-                         Slot* slot) {
-  Event scratch_event;
-  // Control wants messages; a transaction that never had one is only for the observer.
-  Event* event = slot != nullptr ? events_->reserve() : nullptr;
-  if (slot != nullptr && event == nullptr) counters_->add(Counter::kEventsLost);
-  if (event == nullptr) {
-    if (observer_ == nullptr) return;
-    event = &scratch_event;
-  }
-  event->kind = EventKind::kMessage;
-  event->outcome = slot != nullptr ? slot->outcome : Outcome::kForwarded;
-  event->case_reference = slot != nullptr ? slot->case_reference : CaseReference{};
-  event->wall_us = now_.wall_us;
-  event->client = flow_->client;
-  event->server = flow_->server;
-  event->client_port = flow_->client_port;
-  event->server_port = flow_->server_port;
-  event->helo.assign(session.helo());
-  event->auth_user.assign(session.auth_user());
-  event->mail_from.assign(transaction.mail_from());
-  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
-  event->recipients_count = transaction.recipients_count;
-  event->recipients_rejected = 0;
-  event->recipients_stored = 0;
-  for (uint32_t i = 0; i < transaction.recipients_stored; ++i) {
-    if (transaction.recipients[i].reply_code >= 400) ++event->recipients_rejected;
-    if (i < Event::kRecipients) {
-      event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
-    }
-  }
-  event->subject.length = 0;
-  event->message_bytes = transaction.message_bytes;
-  event->server_reply = transaction.final_reply_code;
-  event->smtp_anomalies = transaction.anomalies;
-  event->mime_anomalies = 0;
-  event->content_hash = slot != nullptr ? XXH3_64bits_digest(&slot->digest) : 0;
-  event->score = 0;
-  event->rules_count = 0;
-  event->set_generation = 0;
-  if (slot != nullptr) {
-    event->subject.assign(slot->subject.view());
-    event->mime_anomalies = slot->scan.mime_anomalies();
-    event->score = slot->result.score;
-    event->rules_count = static_cast<uint32_t>(slot->result.rules.size());
-    std::copy_n(slot->result.rules.begin(), std::min<size_t>(event->rules_count, Event::kRules),
-                event->rules.begin());
-    event->set_generation = slot->generation;
-  }
-  counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
-                                                            std::popcount(event->mime_anomalies)));
-  if (observer_ != nullptr) observer_->transaction_over(*event, transaction);
-  if (event != &scratch_event) events_->publish(event);
+// Null when the queue is full.
+Event* MessageDesk::reserve_event() {
+  Event* event = events_->reserve();
+  if (event == nullptr) counters_->add(Counter::kEventsLost);
+  return event;
 }
 
-void MessageDesk::report_blocked_connection(const Flow& flow, CaseReference case_reference,
-                                            const Now& now) {
-  Event* event = events_->reserve();
-  if (event == nullptr) {
-    counters_->add(Counter::kEventsLost);
-    return;
-  }
-  *event = Event{};
-  event->kind = EventKind::kConnectionRefused;
-  event->outcome = Outcome::kRefusedVerdict;
-  event->case_reference = case_reference;
+namespace {
+
+// Makes a used event new, of that connection.
+void begin_event(Event* event, EventKind kind, const Flow& flow, const Now& now) {
+  new (event) Event;  // leaves the characters of its texts alone
+  event->kind = kind;
   event->wall_us = now.wall_us;
   event->client = flow.client;
   event->server = flow.server;
   event->client_port = flow.client_port;
   event->server_port = flow.server_port;
+}
+
+void tell_envelope(Event* event, const smtp::Transaction& transaction) {
+  event->mail_from.assign(transaction.mail_from());
+  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
+  event->recipients_count = transaction.recipients_count;
+  event->recipients_rejected = transaction.recipients_rejected;
+  for (uint32_t i = 0; i < std::min<size_t>(transaction.recipients_stored, Event::kRecipients);
+       ++i) {
+    event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
+  }
+  event->message_bytes = transaction.message_bytes;
+  event->server_reply = transaction.final_reply_code;
+  event->smtp_anomalies = transaction.anomalies;
+}
+
+}  // namespace
+
+void MessageDesk::tell_message(Event* event, const Slot& slot) const {
+  event->outcome = slot.outcome;
+  event->case_reference = slot.case_reference;
+  event->content_hash = XXH3_64bits_digest(&slot.digest);
+  event->subject.assign(slot.subject.view());
+  event->mime_anomalies = slot.scan.mime_anomalies();
+  event->score = slot.result.score;
+  event->rules_count = static_cast<uint32_t>(slot.result.rules.size());
+  std::copy_n(slot.result.rules.begin(), std::min<size_t>(event->rules_count, Event::kRules),
+              event->rules.begin());
+  event->set_generation = slot.generation;
+  event->session.message_ms = (now_.monotonic_us - slot.begun_us) / 1000;
+}
+
+void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
+                         const Slot* slot) {
+  Event scratch_event;
+  // Control wants messages; a transaction that never had one is only for the observer.
+  Event* event = slot != nullptr ? reserve_event() : nullptr;
+  if (event == nullptr) {
+    if (observer_ == nullptr) return;
+    event = &scratch_event;
+  }
+  begin_event(event, EventKind::kMessage, *flow_, now_);
+  event->helo.assign(session.helo());
+  event->auth_user.assign(session.auth_user());
+  event->session = session_facts(*flow_);
+  tell_envelope(event, transaction);
+  if (slot != nullptr) tell_message(event, *slot);
+  counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
+                                                            std::popcount(event->mime_anomalies)));
+  if (observer_ != nullptr) observer_->transaction_over(*event, transaction);
+  if (event == &scratch_event) return;
+  events_->publish(event);
+  flow_->reported = true;
+}
+
+void MessageDesk::connection_over(const Flow& flow, const Now& now) {
+  if (!noteworthy(flow)) return;
+  Event* event = reserve_event();
+  if (event == nullptr) return;
+  begin_event(event, EventKind::kSession, flow, now);
+  event->helo.assign(flow.session.helo());
+  event->auth_user.assign(flow.session.auth_user());
+  event->smtp_anomalies = flow.session.anomalies();
+  event->session = session_facts(flow);
+  event->recipients_count = event->session.recipients_count;
+  event->recipients_rejected = event->session.recipients_rejected;
+  events_->publish(event);
+  counters_->add(Counter::kSessionsReported);
+}
+
+void MessageDesk::report_blocked_connection(const Flow& flow, CaseReference case_reference,
+                                            const Now& now) {
+  Event* event = reserve_event();
+  if (event == nullptr) return;
+  begin_event(event, EventKind::kConnectionRefused, flow, now);
+  event->outcome = Outcome::kRefusedVerdict;
+  event->case_reference = case_reference;
   events_->publish(event);
 }
 

@@ -47,6 +47,9 @@ class MessageDesk : public smtp::SessionHandler {
   void session_over(const Flow& flow, const Now& now) {
     if (observer_ != nullptr) observer_->session_over(flow, now);
   }
+  // The flow, its session closed, is to be forgotten: an event tells of it if there is something
+  // to tell that no event told.
+  void connection_over(const Flow& flow, const Now& now);
   CaseReference new_case_reference();
   uint64_t messages_in_flight() const { return slots_.size() - free_slots_.size(); }
 
@@ -63,7 +66,10 @@ class MessageDesk : public smtp::SessionHandler {
   struct Slot;
   bool may_take(uint32_t used_by_host, size_t free, Counter cap);
   void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
-  void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
+  void report(const smtp::Session& session, const smtp::Transaction& transaction, const Slot* slot);
+  // What the scan of the message found: subject, score, rules, and where it came from.
+  void tell_message(Event* event, const Slot& slot) const;
+  Event* reserve_event();
   void release(smtp::Transaction& transaction);
 
   const PipelineConfig& config_;

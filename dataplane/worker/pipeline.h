@@ -91,7 +91,7 @@ class Observer {
   virtual void message_bytes(const smtp::Transaction& transaction,
                              std::span<const uint8_t> bytes) = 0;
   virtual void transaction_over(const Event& event, const smtp::Transaction& transaction) = 0;
-  // A connection that was inspected is over, or goes on under TLS (its state says which).
+  // A connection that was inspected is over; its state says whether it went on under TLS.
   virtual void session_over(const Flow& flow, const Now& now) { (void)flow, (void)now; }
 };
 
