@@ -40,6 +40,7 @@ struct Verdict {
   uint32_t messages_per_minute = 0;   // throttle only
   CaseReference case_reference = {};  // 0: none
   ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
+  bool mask_starttls = false;        // STARTTLS is hidden from the sender on its new connections
 };
 
 // A verdict as it is pushed, stored and counted: with the prefix that it covers.
