@@ -81,7 +81,7 @@ struct Origin {
   FixedText<64> user;
   FixedText<128> script;
   Confidence confidence = Confidence::kNone;
-  FixedText<128> why;  // which header says so
+  FixedText<240> why;  // a sentence: which header says so
 };
 
 struct Event {

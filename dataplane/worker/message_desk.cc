@@ -5,6 +5,7 @@
 #include <random>
 
 #include "dataplane/worker/hosts.h"
+#include "dataplane/worker/message_facts.h"
 #include "dataplane/worker/session_facts.h"
 
 #define XXH_INLINE_ALL
@@ -45,12 +46,13 @@ OutcomeRow row_of(Outcome outcome) {
 
 }  // namespace
 
-// A message under way. Listens to its own renderings for the subject.
+// A message under way. Listens to its own renderings for what its event tells.
 struct MessageDesk::Slot : mime::RenderSink {
   explicit Slot(const mime::ReaderLimits& limits) : scan(limits) {}
 
   void header(std::string_view name, std::string_view raw, std::string_view decoded) override {
     if (subject.length == 0 && equals_ignoring_case(name, "subject")) subject.assign(decoded);
+    facts.header(name, raw);
     if (chained != nullptr) chained->header(name, raw, decoded);
   }
   void body(std::string_view paragraph) override {
@@ -62,6 +64,10 @@ struct MessageDesk::Slot : mime::RenderSink {
   void uri(std::string_view uri) override {
     if (chained != nullptr) chained->uri(uri);
   }
+  void link(const mime::Link& link) override {
+    facts.link(link);
+    if (chained != nullptr) chained->link(link);
+  }
   void part(const mime::Part& part) override {
     if (chained != nullptr) chained->part(part);
   }
@@ -71,6 +77,7 @@ struct MessageDesk::Slot : mime::RenderSink {
   scan::ScanResult result;
   mime::RenderSink* chained = nullptr;
   FixedText<128> subject;
+  MessageFacts facts;
   uint64_t generation = 0;
   uint64_t begun_us = 0;
   Outcome outcome = Outcome::kForwarded;
@@ -135,7 +142,7 @@ void MessageDesk::give_transaction(smtp::Transaction* transaction) {
   transactions_.give(transaction);
 }
 
-bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transaction) {
+bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction& transaction) {
   uint32_t& used = flow_->host->messages;
   if (!may_take(used, free_slots_.size(), Counter::kDropMessageCap)) return false;
   ++used;
@@ -144,14 +151,15 @@ bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transac
   transaction.message = slot;
   slot->result = {};
   slot->subject.length = 0;
+  slot->facts.begin(session.helo(), flow_->client);
   slot->generation = generation_;
   slot->begun_us = now_.monotonic_us;
   slot->outcome = Outcome::kForwarded;
   slot->case_reference = {};
   slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
   XXH3_64bits_reset(&slot->digest);
+  slot->scan.observe(slot, MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
-  slot->scan.observe(slot);
   return true;
 }
 
@@ -267,11 +275,12 @@ void tell_envelope(Event* event, const smtp::Transaction& transaction) {
 
 }  // namespace
 
-void MessageDesk::tell_message(Event* event, const Slot& slot) const {
+void MessageDesk::tell_message(Event* event, Slot& slot) const {
   event->outcome = slot.outcome;
   event->case_reference = slot.case_reference;
   event->content_hash = XXH3_64bits_digest(&slot.digest);
   event->subject.assign(slot.subject.view());
+  slot.facts.fill(*event);
   event->mime_anomalies = slot.scan.mime_anomalies();
   event->score = slot.result.score;
   event->rules_count = static_cast<uint32_t>(slot.result.rules.size());
@@ -282,7 +291,7 @@ void MessageDesk::tell_message(Event* event, const Slot& slot) const {
 }
 
 void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
-                         const Slot* slot) {
+                         Slot* slot) {
   Event scratch_event;
   // Control wants messages; a transaction that never had one is only for the observer.
   Event* event = slot != nullptr ? reserve_event() : nullptr;

@@ -66,9 +66,9 @@ class MessageDesk : public smtp::SessionHandler {
   struct Slot;
   bool may_take(uint32_t used_by_host, size_t free, Counter cap);
   void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
-  void report(const smtp::Session& session, const smtp::Transaction& transaction, const Slot* slot);
+  void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   // What the scan of the message found: subject, score, rules, and where it came from.
-  void tell_message(Event* event, const Slot& slot) const;
+  void tell_message(Event* event, Slot& slot) const;
   Event* reserve_event();
   void release(smtp::Transaction& transaction);
 
