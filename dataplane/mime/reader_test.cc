@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -402,6 +403,11 @@ Texts awkward_messages() {
   return messages;
 }
 
+Texts sorted(Texts texts) {
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
 void expect_same(const RecordingSink& whole, const RecordingSink& pieces, std::string_view what) {
   const size_t calls = std::min(whole.calls.size(), pieces.calls.size());
   for (size_t i = 0; i < calls; ++i) {
@@ -412,6 +418,7 @@ void expect_same(const RecordingSink& whole, const RecordingSink& pieces, std::s
   EXPECT_EQ(whole.headers, pieces.headers) << what;
   EXPECT_EQ(whole.parts, pieces.parts) << what;
   EXPECT_EQ(whole.anomalies, pieces.anomalies) << what;
+  EXPECT_EQ(sorted(whole.hiddens), sorted(pieces.hiddens)) << what;
 }
 
 TEST(ReaderSegments, EverySizeGivesTheSameCalls) {

@@ -32,7 +32,6 @@ struct RecordingSink : RenderSink {
   }
   void hidden(std::string_view paragraph) override {
     hiddens.emplace_back(paragraph);
-    log("hidden", paragraph, "");
   }
   void skeleton(std::string_view paragraph) override {
     skeletons.emplace_back(paragraph);
@@ -66,7 +65,7 @@ struct RecordingSink : RenderSink {
     calls.push_back(std::string(call) + "|" + std::string(first) + "|" + std::string(second));
   }
 
-  std::vector<std::string> calls;  // all of them, in order
+  std::vector<std::string> calls;  // in order, all but hidden(), whose order is not promised
   std::vector<Header> headers;
   std::vector<std::string> bodies, hiddens, skeletons, raws, uris, links;
   std::vector<Leaf> parts;
