@@ -1,4 +1,4 @@
-// Treatments by the names that people write and read.
+// Treatments, and what is done about STARTTLS, by the names that people write and read.
 #pragma once
 
 #include <array>
@@ -33,6 +33,31 @@ inline std::string_view treatment_name(v1::Treatment treatment) {
 inline std::optional<v1::Treatment> parse_treatment(std::string_view name) {
   for (const TreatmentName& row : kTreatments) {
     if (row.name == name) return row.treatment;
+  }
+  return std::nullopt;
+}
+
+struct StartTlsName {
+  v1::StartTls starttls;
+  std::string_view name;
+  std::string_view help;
+};
+inline constexpr std::array<StartTlsName, 3> kStartTls{{
+    {v1::START_TLS_AS_POLICY, "policy", "as policy.starttls of the data plane says"},
+    {v1::START_TLS_ALLOW, "allow", "the server's offer stands; what is encrypted is not scanned"},
+    {v1::START_TLS_MASK, "mask", "the offer is overwritten, so that mail comes in the clear"},
+}};
+
+inline std::string_view starttls_name(v1::StartTls starttls) {
+  for (const StartTlsName& row : kStartTls) {
+    if (row.starttls == starttls) return row.name;
+  }
+  return kStartTls[0].name;
+}
+
+inline std::optional<v1::StartTls> parse_starttls(std::string_view name) {
+  for (const StartTlsName& row : kStartTls) {
+    if (row.name == name) return row.starttls;
   }
   return std::nullopt;
 }

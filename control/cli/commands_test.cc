@@ -80,13 +80,14 @@ class CommandsTest : public testing::Test {
 };
 
 TEST_F(CommandsTest, SetWithoutADataPlaneIsRecordedButNowhereInForce) {
-  const Outcome set =
-      run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam", "--for", "1h"});
+  const Outcome set = run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam",
+                           "--for", "1h", "--starttls", "mask"});
   EXPECT_EQ(set.code, 1);
-  EXPECT_THAT(set.out, AllOf(HasSubstr("192.0.2.7: refuse, case "), HasSubstr("until "),
-                             HasSubstr("no data plane is attached")));
+  EXPECT_THAT(set.out, AllOf(HasSubstr("192.0.2.7: refuse, mask STARTTLS, case "),
+                             HasSubstr("until "), HasSubstr("no data plane is attached")));
   const ledger::Verdict verdict = verdict_on("192.0.2.7");
   EXPECT_EQ(verdict.treatment, channel::v1::TREATMENT_REFUSE);
+  EXPECT_EQ(verdict.starttls, channel::v1::START_TLS_MASK);
   EXPECT_EQ(verdict.author, "anna");
   EXPECT_EQ(verdict.reason, "relays spam");
   EXPECT_THAT(set.out, HasSubstr(verdict.case_reference.to_string()));

@@ -24,6 +24,7 @@ struct VerdictOptions : ControlOptions {
   std::string reason;
   std::string case_reference;
   std::string duration;
+  std::string starttls = "policy";
   uint32_t rate = 0;
 };
 
@@ -31,11 +32,14 @@ std::string case_text(uint64_t number) {
   return number == 0 ? "" : CaseReference{number}.to_string();
 }
 
-// "throttle 30/min".
+// "throttle 30/min, mask STARTTLS".
 std::string treatment_text(const VerdictEntry& entry) {
-  const std::string name(channel::treatment_name(entry.treatment()));
-  if (entry.treatment() != TREATMENT_THROTTLE) return name;
-  return fmt::format("{} {}/min", name, entry.messages_per_minute());
+  std::string text(channel::treatment_name(entry.treatment()));
+  if (entry.treatment() == TREATMENT_THROTTLE)
+    text += fmt::format(" {}/min", entry.messages_per_minute());
+  if (entry.starttls() != START_TLS_AS_POLICY)
+    text += fmt::format(", {} STARTTLS", channel::starttls_name(entry.starttls()));
+  return text;
 }
 
 std::string expiry_text(const VerdictEntry& entry) {
@@ -54,6 +58,7 @@ ordered_json to_json(const VerdictEntry& entry) {
       entry.messages_per_minute() == 0 ? ordered_json() : ordered_json(entry.messages_per_minute());
   out["case"] = entry.case_reference() == 0 ? ordered_json()
                                             : ordered_json(case_text(entry.case_reference()));
+  out["starttls"] = channel::starttls_name(entry.starttls());
   out["reason"] = entry.reason();
   out["author"] = entry.author();
   out["set"] = utc_time(entry.set_unix_s());
@@ -97,6 +102,7 @@ int set_verdict(const VerdictOptions& options) {
   request.set_prefix(options.prefix);
   request.set_treatment(*channel::parse_treatment(options.treatment));
   request.set_messages_per_minute(options.rate);
+  request.set_starttls(*channel::parse_starttls(options.starttls));
   request.set_reason(options.reason);
   request.set_author(user_name());
   if (options.treatment == "throttle" && options.rate == 0) {
@@ -317,6 +323,16 @@ void add_verdict_command(CLI::App& app, int* exit_code) {
   set->add_option("--for", set_options->duration,
                   "How long: 30m, 1h, 7d; without it, until it is cleared")
       ->type_name("TIME");
+  std::string starttls = "What becomes of a server's offer of STARTTLS:";
+  std::vector<std::string> starttls_names;
+  for (const auto& row : channel::kStartTls) {
+    starttls += fmt::format("\n  {}: {}", row.name, row.help);
+    starttls_names.emplace_back(row.name);
+  }
+  set->add_option("--starttls", set_options->starttls, starttls)
+      ->type_name("POLICY")
+      ->check(CLI::IsMember(starttls_names))
+      ->capture_default_str();
   set->add_option("--case", set_options->case_reference,
                   "Case that it belongs to; a restriction without gets a new one")
       ->type_name("CASE");

@@ -27,6 +27,7 @@
 
 namespace postern::ledger {
 
+using channel::v1::StartTls;
 using channel::v1::Treatment;
 
 struct Verdict {
@@ -38,6 +39,7 @@ struct Verdict {
   std::string author = {};
   uint64_t set_unix_s = 0;
   uint64_t expires_unix_s = 0;  // 0: never
+  StartTls starttls = StartTls::START_TLS_AS_POLICY;
 
   bool operator==(const Verdict&) const = default;
 };

@@ -105,7 +105,12 @@ CREATE INDEX events_by_case ON events (case_reference, id) WHERE case_reference 
     R"(
 ALTER TABLE events ADD COLUMN content_hash TEXT NOT NULL DEFAULT '';
 )",
-    // 3. What the connection showed, where the message came from, what it links to. JSON: objects
+    // 3. What a verdict says of STARTTLS.
+    R"(
+ALTER TABLE verdicts ADD COLUMN starttls TEXT NOT NULL DEFAULT 'policy';
+ALTER TABLE verdict_history ADD COLUMN starttls TEXT NOT NULL DEFAULT 'policy';
+)",
+    // 4. What the connection showed, where the message came from, what it links to. JSON: objects
     // (empty text: there is none) and a list.
     R"(
 ALTER TABLE events ADD COLUMN session TEXT NOT NULL DEFAULT '';

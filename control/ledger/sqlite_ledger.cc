@@ -16,7 +16,7 @@ namespace {
 
 #define VERDICT_COLUMNS                                                                       \
   "address, length, treatment, messages_per_minute, case_reference, reason, author, set_at, " \
-  "expires_at"
+  "expires_at, starttls"
 
 Verdict read_verdict(const Statement& row, int column = 0) {
   Verdict verdict;
@@ -30,6 +30,8 @@ Verdict read_verdict(const Statement& row, int column = 0) {
   verdict.author = row.text(column + 6);
   verdict.set_unix_s = static_cast<uint64_t>(row.number(column + 7));
   verdict.expires_unix_s = static_cast<uint64_t>(row.number(column + 8));
+  verdict.starttls =
+      channel::parse_starttls(row.text(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
   return verdict;
 }
 
@@ -45,13 +47,14 @@ struct Writer {
       : upsert(
             database,
             "INSERT INTO verdicts (prefix, " VERDICT_COLUMNS
-            ") VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length) DO UPDATE SET "
+            ") VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length) DO UPDATE SET "
             "treatment = excluded.treatment, messages_per_minute = excluded.messages_per_minute, "
             "case_reference = excluded.case_reference, reason = excluded.reason, "
-            "author = excluded.author, set_at = excluded.set_at, expires_at = excluded.expires_at"),
+            "author = excluded.author, set_at = excluded.set_at, "
+            "expires_at = excluded.expires_at, starttls = excluded.starttls"),
         remove(database, "DELETE FROM verdicts WHERE address = ? AND length = ?"),
         record(database, "INSERT INTO verdict_history (version, action, prefix, " VERDICT_COLUMNS
-                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"),
+                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"),
         set_version(database, "UPDATE meta SET version = ?"),
         expired(
             database,
@@ -325,7 +328,7 @@ class SqliteLedger : public Ledger {
         w.upsert
             .with(prefix, v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                   v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                  v.expires_unix_s)
+                  v.expires_unix_s, channel::starttls_name(v.starttls))
             .run();
       } else {
         w.remove.with(v.prefix.address.bytes(), uint32_t{v.prefix.length}).run();
@@ -334,7 +337,7 @@ class SqliteLedger : public Ledger {
           .with(next, kActionNames[static_cast<size_t>(change.action)], prefix,
                 v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                 v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                v.expires_unix_s)
+                v.expires_unix_s, channel::starttls_name(v.starttls))
           .run();
     }
     w.set_version.with(next).run();

@@ -104,7 +104,8 @@ TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
                          .reason = "newsletters",
                          .author = "anna",
                          .set_unix_s = 1'700'000'001,
-                         .expires_unix_s = 1'800'000'000};
+                         .expires_unix_s = 1'800'000'000,
+                         .starttls = channel::v1::START_TLS_MASK};
   std::string epoch;
   {
     const auto ledger = open();
@@ -353,9 +354,11 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
   EXPECT_THAT(ledger.error(), AllOf(HasSubstr("schema 99"), HasSubstr("newer Postern")));
 }
 
-// Before schema 2 an event had no content hash, before schema 3 nothing of its session and origin.
+// Before schema 2 an event had no content hash, before schema 4 nothing of its session and origin.
 TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
+  ask("ALTER TABLE verdicts DROP COLUMN starttls");
+  ask("ALTER TABLE verdict_history DROP COLUMN starttls");
   for (const char* column : {"content_hash", "session", "origin", "link_domains"}) {
     ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
   }

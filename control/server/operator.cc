@@ -86,6 +86,8 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
     return std::unexpected("a verdict can hold for a hundred years at most");
   if (request.case_reference() > CaseReference::kMask)
     return std::unexpected("a case reference has 50 bits");
+  if (!channel::v1::StartTls_IsValid(request.starttls()))
+    return std::unexpected("starttls is policy, allow or mask");
   // Rounded up: a verdict holds no shorter than was asked.
   const uint64_t expires =
       request.for_seconds() == 0 ? 0 : (unix_ms() + 999) / 1000 + request.for_seconds();
@@ -96,7 +98,8 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
                          .reason = request.reason(),
                          .author = request.author(),
                          .set_unix_s = unix_s(),
-                         .expires_unix_s = expires};
+                         .expires_unix_s = expires,
+                         .starttls = request.starttls()};
 }
 
 }  // namespace

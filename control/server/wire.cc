@@ -31,6 +31,7 @@ channel::v1::Verdict to_wire(const ledger::Verdict& verdict) {
   wire.set_messages_per_minute(verdict.messages_per_minute);
   wire.set_case_reference(verdict.case_reference.number);
   wire.set_expires_unix_s(verdict.expires_unix_s);
+  wire.set_starttls(verdict.starttls);
   return wire;
 }
 
@@ -44,6 +45,7 @@ channel::v1::VerdictEntry to_entry(const ledger::Verdict& verdict) {
   entry.set_author(verdict.author);
   entry.set_set_unix_s(verdict.set_unix_s);
   entry.set_expires_unix_s(verdict.expires_unix_s);
+  entry.set_starttls(verdict.starttls);
   return entry;
 }
 

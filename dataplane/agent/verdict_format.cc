@@ -13,6 +13,7 @@ namespace postern::agent {
 namespace {
 
 using verdict::PrefixVerdict;
+using verdict::StartTls;
 using verdict::Treatment;
 
 constexpr std::string_view kSnapshotMagic = "PSTNVER1";
@@ -62,14 +63,19 @@ class Cursor {
   }
   std::optional<PrefixVerdict> verdict() {
     const auto covered = prefix();
-    const auto treatment = integer<uint8_t>();
+    const auto treatment_and_starttls = integer<uint8_t>();
+    const uint8_t treatment = treatment_and_starttls & 0xf;
+    const uint8_t starttls = treatment_and_starttls >> 4;
     PrefixVerdict verdict;
     verdict.messages_per_minute = integer<uint32_t>();
     verdict.case_reference.number = integer<uint64_t>();
     verdict.expires_unix_s = integer<uint64_t>();
-    if (!covered || treatment > static_cast<uint8_t>(Treatment::kDrop)) return std::nullopt;
+    if (!covered || treatment > static_cast<uint8_t>(Treatment::kDrop) ||
+        starttls > static_cast<uint8_t>(StartTls::kMask))
+      return std::nullopt;
     verdict.prefix = *covered;
     verdict.treatment = static_cast<Treatment>(treatment);
+    verdict.starttls = static_cast<StartTls>(starttls);
     return verdict;
   }
 
@@ -178,7 +184,8 @@ void write_snapshot_head(std::string& out, std::string_view epoch, uint64_t vers
 
 void write_verdict(std::string& out, const PrefixVerdict& verdict) {
   put_prefix(out, verdict.prefix);
-  out.push_back(static_cast<char>(verdict.treatment));
+  out.push_back(static_cast<char>(static_cast<uint8_t>(verdict.treatment) |
+                                  static_cast<uint8_t>(verdict.starttls) << 4));
   put(out, verdict.messages_per_minute);
   put(out, verdict.case_reference.number);
   put(out, verdict.expires_unix_s);

@@ -68,6 +68,25 @@ TEST(VerdictFormat, WritesWhatItReads) {
   EXPECT_EQ(log, kLog);
 }
 
+// The treatment is in the low half of its octet, what is said of STARTTLS in the high one, where
+// files written before had 0.
+TEST(VerdictFormat, KeepsWhatIsSaidOfStartTls) {
+  PrefixVerdict masked = blocked_range();
+  masked.starttls = verdict::StartTls::kMask;
+  std::string plain, with_mask;
+  write_verdict(plain, blocked_range());
+  write_verdict(with_mask, masked);
+  plain[17] = static_cast<char>(plain[17] | 0x20);
+  EXPECT_EQ(with_mask, plain);
+
+  std::string file;
+  write_snapshot_head(file, "e1", 7);
+  file += with_mask;
+  write_snapshot_count(file, 1);
+  write_digest(file, Sha256().update(as_bytes(file)).finish());
+  EXPECT_EQ(read_snapshot(as_bytes(file))->held.verdicts, std::vector{masked});
+}
+
 TEST(VerdictFormat, NoTruncatedOrAlteredSnapshotIsBelieved) {
   for (size_t n = 0; n < kSnapshot.size(); ++n) {
     EXPECT_FALSE(read_snapshot(as_bytes(kSnapshot).first(n)).has_value()) << n;

@@ -12,6 +12,7 @@ namespace postern::agent {
 namespace {
 
 using verdict::PrefixVerdict;
+using verdict::StartTls;
 using verdict::Treatment;
 
 std::expected<IpPrefix, std::string> prefix_from(std::string_view octets, uint32_t length) {
@@ -91,9 +92,17 @@ std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& 
     return std::unexpected(fmt::format("{}: treatment {} is not known here", prefix->to_string(),
                                        static_cast<int>(verdict.treatment())));
   }
-  return PrefixVerdict{*prefix, static_cast<Treatment>(verdict.treatment() - 1),
-                       verdict.messages_per_minute(), CaseReference{verdict.case_reference()},
-                       verdict.expires_unix_s()};
+  static_assert(static_cast<int>(StartTls::kMask) == channel::v1::START_TLS_MASK);
+  if (!channel::v1::StartTls_IsValid(verdict.starttls())) {
+    return std::unexpected(fmt::format("{}: starttls {} is not known here", prefix->to_string(),
+                                       static_cast<int>(verdict.starttls())));
+  }
+  return PrefixVerdict{*prefix,
+                       static_cast<Treatment>(verdict.treatment() - 1),
+                       verdict.messages_per_minute(),
+                       CaseReference{verdict.case_reference()},
+                       verdict.expires_unix_s(),
+                       static_cast<StartTls>(verdict.starttls())};
 }
 
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta) {

@@ -30,9 +30,10 @@ TEST(Wire, ReadsVerdicts) {
   v.set_messages_per_minute(30);
   v.set_case_reference(77);
   v.set_expires_unix_s(99);
+  v.set_starttls(channel::v1::START_TLS_MASK);
   EXPECT_EQ(*from_wire(v),
             (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
-                                    30, CaseReference{77}, 99}));
+                                    30, CaseReference{77}, 99, verdict::StartTls::kMask}));
   EXPECT_EQ(from_wire(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS))->prefix.to_string(),
             "2001:db8::/32");
   EXPECT_EQ(from_wire(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP))->treatment,
@@ -46,6 +47,9 @@ TEST(Wire, SaysWhatIsWrongWithAVerdict) {
   EXPECT_THAT(from_wire(wire_verdict(kV6, 129, TREATMENT_DROP)).error(), HasSubstr("0 to 128"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 24, TREATMENT_DROP)).error(),
               HasSubstr("bits are set"));
+  channel::v1::Verdict strange = wire_verdict(kHost, 32, TREATMENT_PASS);
+  strange.set_starttls(static_cast<StartTls>(7));
+  EXPECT_THAT(from_wire(strange).error(), HasSubstr("starttls 7"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, TREATMENT_UNSPECIFIED)).error(),
               HasSubstr("treatment 0"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, static_cast<Treatment>(7))).error(),

@@ -171,6 +171,10 @@ void ContentFields::begin() {
   type_name_.clear();
   disposition_name_.clear();
   encoding_ = TransferEncoding::kIdentity;
+  other_boundary_.clear();
+  named_ = 0;
+  html_ = false;
+  type_fields_ = encoding_fields_ = 0;
 }
 
 void ContentFields::field(std::string_view name, std::string_view value) {
@@ -187,6 +191,7 @@ void ContentFields::field(std::string_view name, std::string_view value) {
 }
 
 void ContentFields::content_type(std::string_view value) {
+  ++type_fields_;
   value = skip_space_and_comments(value);
   const size_t end = std::min(value.find_first_of("; \t\r\n("), value.size());
   type_.clear();
@@ -204,14 +209,54 @@ void ContentFields::content_type(std::string_view value) {
   }
   lower(label);
   charset_ = label;
+  html_ = html_ || type_.view() == "text/html";
+  read_boundaries(parameters);
+  file_name(parameters, "name", type_name_);
+}
+
+void ContentFields::read_boundaries(std::string_view parameters) {
+  const FixedText<decltype(boundary_)::kCapacity> former = boundary_;
+  std::string_view ignored;
   find_parameter(parameters, "boundary", boundary_, ignored);
   while (!boundary_.empty() && is_space(boundary_.view().back())) {
     boundary_.resize(boundary_.size() - 1);  // added by a gateway, says RFC 2046
   }
-  file_name(parameters, "name", type_name_);
+  if (!former.empty() && former.view() != boundary_.view()) other_boundary_ = former;
+  while (!parameters.empty()) {
+    const Parameter parameter = next_parameter(parameters);
+    if (parameter.name.empty()) break;
+    // Of one in sections, or extended, there are no two.
+    if (!equals_ignoring_case(parameter.name, "boundary") || parameter.section >= 0 ||
+        parameter.extended) {
+      continue;
+    }
+    FixedText<decltype(boundary_)::kCapacity> named;
+    append_unquoted(parameter, named);
+    while (!named.empty() && is_space(named.view().back())) named.resize(named.size() - 1);
+    if (!named.empty() && named.view() != boundary_.view()) other_boundary_ = named;
+  }
+}
+
+// The encodings that `words` name, rightly or nearly.
+void ContentFields::name_encodings(std::string_view words) {
+  const auto name = [this](TransferEncoding encoding) {
+    named_ = static_cast<uint8_t>(named_ | 1u << static_cast<unsigned>(encoding));
+  };
+  if (encoding_ == TransferEncoding::kIdentity) name(TransferEncoding::kIdentity);
+  for (size_t at = 0; at < words.size(); ++at) {
+    const std::string_view rest = words.substr(at);
+    if (starts_ignoring_case(rest, "base") || starts_ignoring_case(rest, "64")) {
+      name(TransferEncoding::kBase64);
+    }
+    if (starts_ignoring_case(rest, "quot") || starts_ignoring_case(rest, "printable")) {
+      name(TransferEncoding::kQuotedPrintable);
+    }
+  }
 }
 
 void ContentFields::transfer_encoding(std::string_view value) {
+  ++encoding_fields_;
+  const std::string_view words = value;
   value = trim(skip_space_and_comments(value));
   value = value.substr(0, value.find_first_of(" \t\r\n;("));
   if (value.size() > 1 && value[0] == '"' && value.back() == '"') {
@@ -227,6 +272,7 @@ void ContentFields::transfer_encoding(std::string_view value) {
       if (equals_ignoring_case(value, plain)) encoding_ = TransferEncoding::kIdentity;
     }
   }
+  name_encodings(words);
 }
 
 void ContentFields::file_name(std::string_view parameters, std::string_view key, Name& name) {

@@ -33,11 +33,26 @@ class ContentFields {
   }
   TransferEncoding encoding() const { return encoding_; }
 
+  // Other readings. Encodings that fields or words named beside the one that counts, or that a
+  // misspelt one may mean; never kUnknown.
+  bool may_be(TransferEncoding encoding) const {
+    return encoding != encoding_ && (named_ >> static_cast<unsigned>(encoding) & 1) != 0;
+  }
+  // Another field said "text/html" when the one that counts does not.
+  bool may_be_html() const { return html_ && type_.view() != "text/html"; }
+  // A boundary that was named and does not count; empty when none.
+  std::string_view other_boundary() const { return other_boundary_.view(); }
+  // Fields of one name.
+  uint32_t type_fields() const { return type_fields_; }
+  uint32_t encoding_fields() const { return encoding_fields_; }
+
  private:
   using Name = FixedText<512>;
 
   void content_type(std::string_view value);
   void transfer_encoding(std::string_view value);
+  void read_boundaries(std::string_view parameters);
+  void name_encodings(std::string_view words);
   void file_name(std::string_view parameters, std::string_view key, Name& name);
 
   ConverterCache* converters_;
@@ -45,9 +60,14 @@ class ContentFields {
   FixedText<128> type_;
   FixedText<ConverterCache::kLabelBytes> charset_;
   FixedText<BoundaryStack::kBoundaryBytes + 1> boundary_;
+  FixedText<BoundaryStack::kBoundaryBytes + 1> other_boundary_;
   Name type_name_;
   Name disposition_name_;
   TransferEncoding encoding_ = TransferEncoding::kIdentity;
+  uint8_t named_ = 0;  // bits of TransferEncoding
+  bool html_ = false;
+  uint32_t type_fields_ = 0;
+  uint32_t encoding_fields_ = 0;
 };
 
 }  // namespace postern::mime

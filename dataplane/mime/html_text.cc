@@ -36,6 +36,15 @@ bool leads_somewhere(uint32_t tag, std::string_view name) {
   }
 }
 
+// Texts that a mail program shows only in place of something or when pointed at.
+bool describes(std::string_view name) {
+  for (std::string_view attribute :
+       {"alt", "title", "value", "placeholder", "label", "summary", "aria-label"}) {
+    if (equals_ignoring_case(name, attribute)) return true;
+  }
+  return false;
+}
+
 uint32_t hash_name(std::string_view name) {
   char lower[16];
   if (name.size() > sizeof lower) return 0;
@@ -51,7 +60,8 @@ size_t name_length(std::string_view tag) {
 
 }  // namespace
 
-void HtmlText::begin() {
+void HtmlText::begin(bool asides) {
+  asides_ = asides;
   state_ = State::kText;
   open_.begin();
   token_.clear();
@@ -75,9 +85,13 @@ void HtmlText::feed(std::string_view utf8) {
       case State::kTag:
         p = in_tag(p, end);
         break;
-      case State::kComment:
+      case State::kComment: {
+        const char* const start = p;
         p = in_comment(p, end);
+        if (asides_) sink_->html_aside(between(start, p));
+        if (asides_ && state_ != State::kComment) sink_->html_aside_end();
         break;
+      }
       case State::kDeclaration: {
         const void* close = std::memchr(p, '>', static_cast<size_t>(end - p));
         if (close == nullptr) return;
@@ -354,6 +368,9 @@ void HtmlText::attribute(uint32_t tag, std::string_view name, std::string_view v
     style = read_style(decode_attribute(value), style);
   } else if (equals_ignoring_case(name, "hidden")) {
     style.none = true;
+  } else if (asides_ && describes(name)) {
+    sink_->html_aside(decode_attribute(value));
+    sink_->html_aside_end();
   } else if (leads_somewhere(tag, name)) {
     uri(value);
   } else if (tag == element("meta") && equals_ignoring_case(name, "content")) {

@@ -26,6 +26,10 @@ class HtmlSink {
   virtual void html_line_ends(int count) = 0;
   virtual void html_blank() = 0;
   virtual void html_uri(std::string_view uri) = 0;
+  // When asked for: what stands in comments and in attributes that describe. Each ends with
+  // html_aside_end().
+  virtual void html_aside(std::string_view utf8) { static_cast<void>(utf8); }
+  virtual void html_aside_end() {}
 };
 
 class HtmlText {
@@ -35,7 +39,7 @@ class HtmlText {
 
   explicit HtmlText(HtmlSink* sink) : sink_(sink) {}
 
-  void begin();
+  void begin(bool asides = false);
   void feed(std::string_view utf8);
   void finish();
 
@@ -80,6 +84,7 @@ class HtmlText {
   std::string_view decode_attribute(std::string_view value);
 
   HtmlSink* sink_;
+  bool asides_ = false;
   State state_ = State::kText;
   TagState tag_state_ = TagState::kName;
   uint8_t dashes_ = 0;        // at the end of the comment so far

@@ -46,6 +46,7 @@ void MessageStream::begin(uint32_t outer) {
   line_end_.clear();
   collecting_ = false;
   candidate_.clear();
+  passes_on_ = false;
   begin_entity(false, false);
 }
 
@@ -64,7 +65,13 @@ void MessageStream::begin_entity(bool part, bool in_digest) {
 
 void MessageStream::feed(std::string_view in) {
   while (!in.empty()) {
-    in = state_ == State::kHeaders ? take_headers(in) : take_body(in);
+    const bool pass = passes_on_ && !std::exchange(passing_, passes_on_);
+    const std::string_view rest = state_ == State::kHeaders ? take_headers(in) : take_body(in);
+    if (pass) {
+      passing_ = false;
+      sink_->passed(in.substr(0, in.size() - rest.size()));
+    }
+    in = rest;
   }
 }
 
@@ -324,6 +331,7 @@ bool MessageStream::take_delimiter(std::string_view line) {
     boundaries_.pop_to(match.depth);
     state_ = State::kEpilogue;
     at_line_start_ = true;
+    sink_->epilogue_begin(*this);
     return true;
   }
   boundaries_.pop_to(match.depth + 1);
@@ -343,6 +351,8 @@ void MessageStream::deliver(std::string_view octets) {
     sink_->octets(*this, octets);
   } else if (state_ == State::kPreamble) {
     sink_->preamble(*this, octets);
+  } else if (state_ == State::kEpilogue) {
+    sink_->epilogue(*this, octets);
   }
 }
 

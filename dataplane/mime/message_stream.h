@@ -35,8 +35,13 @@ class StructureSink {
   // may decide for a leaf before, with the stream's preamble_is_leaf().
   virtual void preamble(MessageStream& stream, std::string_view octets) = 0;
   virtual void preamble_end(MessageStream& stream, bool parts_follow) = 0;
+  // Behind the last part.
+  virtual void epilogue_begin(MessageStream& stream) = 0;
+  virtual void epilogue(MessageStream& stream, std::string_view octets) = 0;
   virtual void leaf_end(MessageStream& stream) = 0;
   virtual void anomaly(Anomaly anomaly) = 0;
+  // Between the stream's pass_on() and its end: all octets, after they were read.
+  virtual void passed(std::string_view octets) { static_cast<void>(octets); }
 };
 
 class MessageStream {
@@ -54,6 +59,8 @@ class MessageStream {
   bool open_message();
   void open_leaf();
   void preamble_is_leaf() { state_ = State::kLeaf; }
+  // What comes behind the headers that end now is told as it stands, too.
+  void pass_on() { passes_on_ = true; }
 
   // Multiparts and messages around what is read now.
   uint32_t nesting() const { return nesting_; }
@@ -83,6 +90,8 @@ class MessageStream {
   uint32_t field_limit_;
   BoundaryStack boundaries_;
   State state_ = State::kHeaders;
+  bool passes_on_ = false;
+  bool passing_ = false;  // feed() is at it: not what it feeds itself
   uint32_t nesting_ = 0;
 
   // headers

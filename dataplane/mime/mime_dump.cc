@@ -26,6 +26,12 @@ class Recorder : public RenderSink {
   }
   void body(std::string_view text) override { out["body"].push_back(std::string(text)); }
   void hidden(std::string_view text) override { out["hidden"].push_back(std::string(text)); }
+  void skeleton(std::string_view text) override { out["skeleton"].push_back(std::string(text)); }
+  void link(const Link& link) override {
+    out["links"].push_back({{"uri", std::string(link.uri)},
+                            {"host", std::string(link.host)},
+                            {"domain", std::string(link.domain)}});
+  }
   void rawbody(std::string_view line) override { raw.append(line); }
   void uri(std::string_view uri) override { out["uris"].push_back(std::string(uri)); }
   void part(const Part& part) override {
@@ -42,10 +48,8 @@ class Recorder : public RenderSink {
                             {"sha256", digest}});
   }
 
-  json out = {{"headers", json::array()},
-              {"body", json::array()},
-              {"hidden", json::array()},
-              {"uris", json::array()},
+  json out = {{"headers", json::array()},  {"body", json::array()}, {"hidden", json::array()},
+              {"skeleton", json::array()}, {"uris", json::array()}, {"links", json::array()},
               {"parts", json::array()}};
   std::string raw;
 };
@@ -54,7 +58,7 @@ void dump(Reader& reader, const char* path, size_t segment) {
   std::ifstream file(path, std::ios::binary);
   const std::string message{std::istreambuf_iterator<char>(file), {}};
   Recorder recorder;
-  reader.begin(&recorder);
+  reader.begin(&recorder, Renderings::all());
   for (size_t at = 0; at < message.size(); at += segment) {
     const size_t size = std::min(segment, message.size() - at);
     reader.feed({reinterpret_cast<const uint8_t*>(message.data()) + at, size});

@@ -8,22 +8,19 @@
 #include <vector>
 
 #include "dataplane/mime/ascii.h"
-#include "dataplane/mime/base64.h"
 #include "dataplane/mime/body_text.h"
 #include "dataplane/mime/charset.h"
 #include "dataplane/mime/content_type.h"
 #include "dataplane/mime/header_decoder.h"
 #include "dataplane/mime/message_stream.h"
 #include "dataplane/mime/part_digest.h"
-#include "dataplane/mime/quoted_printable.h"
+#include "dataplane/mime/transfer_decoder.h"
+#include "dataplane/mime/unshown_parts.h"
 
 namespace postern::mime {
 namespace {
 
 constexpr size_t kSubjectBytes = 8192;  // SpamAssassin cuts fields there
-constexpr size_t kSliceBytes = 4096;    // decoded at a time
-constexpr size_t kDecodedBytes = std::max(Base64Decoder::decoded_bound(kSliceBytes),
-                                          QuotedPrintableDecoder::decoded_bound(kSliceBytes));
 // Streams within each other: the message, and a message that came encoded as its part.
 constexpr size_t kStreams = 2;
 
@@ -55,7 +52,7 @@ BodyText::Rendering rendering_of(std::string_view type, std::string_view file_na
 struct Reader::State final : StructureSink {
   explicit State(const ReaderLimits& given);
 
-  void begin(RenderSink* to);
+  void begin(RenderSink* to, Renderings asked);
   void feed(std::span<const uint8_t> bytes);
   void finish();
 
@@ -65,7 +62,10 @@ struct Reader::State final : StructureSink {
   void octets(MessageStream& stream, std::string_view encoded) override;
   void preamble(MessageStream& stream, std::string_view octets) override;
   void preamble_end(MessageStream& stream, bool parts_follow) override;
+  void epilogue_begin(MessageStream&) override { unshown.epilogue_begin(); }
+  void epilogue(MessageStream&, std::string_view octets) override { unshown.epilogue(octets); }
   void leaf_end(MessageStream& stream) override;
+  void passed(std::string_view octets) override { unshown.passed(octets); }
   void anomaly(Anomaly found) override { anomalies |= static_cast<uint32_t>(found); }
 
   // A stream and how the octets of its leaf are decoded.
@@ -74,11 +74,8 @@ struct Reader::State final : StructureSink {
         : stream(sink, field, limits.nesting, limits.headers) {}
 
     MessageStream stream;
-    TransferEncoding encoding = TransferEncoding::kIdentity;
+    TransferDecoder decoder;
     bool holds_message = false;  // the leaf is a message for the next level
-    Base64Decoder base64;
-    QuotedPrintableDecoder quoted_printable;
-    std::array<uint8_t, kDecodedBytes> decoded;
   };
 
   size_t level_of(const MessageStream& stream) const {
@@ -91,12 +88,14 @@ struct Reader::State final : StructureSink {
 
   const ReaderLimits limits;
   RenderSink* sink = nullptr;
+  Renderings wanted;
   uint32_t anomalies = 0;
 
   ConverterCache converters;
   HeaderDecoder header_decoder{&converters};
   ContentFields content{&converters};
   BodyText body{&converters};
+  UnshownParts unshown{&converters};
   std::unique_ptr<PartDigest> digest;  // when asked for
   std::vector<char> field_room;        // one field, as it came
   std::vector<char> decoded_room;      // and decoded; or the beginning of a preamble
@@ -121,12 +120,14 @@ Reader::State::State(const ReaderLimits& given)
   windows_1252();  // makes the tables of charsets
 }
 
-void Reader::State::begin(RenderSink* to) {
+void Reader::State::begin(RenderSink* to, Renderings asked) {
   sink = to;
+  wanted = asked;
   anomalies = 0;
   top = true;
   subject.clear();
-  body.begin(sink, limits.unseen_in_body);
+  body.begin(sink, limits.unseen_in_body, wanted);
+  unshown.begin(sink, wanted.hidden);
   levels[0]->stream.begin(0);
 }
 
@@ -137,6 +138,7 @@ void Reader::State::feed(std::span<const uint8_t> bytes) {
 void Reader::State::finish() {
   levels[0]->stream.finish();
   body.finish();
+  unshown.finish();
 }
 
 // --- structure ---
@@ -148,12 +150,22 @@ void Reader::State::entity_begin(MessageStream&, bool part, bool in_digest) {
 
 void Reader::State::field(MessageStream&, std::string_view name, std::string_view value) {
   content.field(name, value);
-  if (!top) return;
-  const auto words =
-      holds_encoded_words(name) ? HeaderDecoder::Words::kDecode : HeaderDecoder::Words::kKeep;
+  using Words = HeaderDecoder::Words;
+  if (!top) {
+    // What a mail program shows of a part or of a message within.
+    if (wanted.hidden && (equals_ignoring_case(name, "subject") ||
+                          equals_ignoring_case(name, "content-description"))) {
+      unshown.value(header_decoder.decode(value, Words::kDecode, decoded_room));
+    }
+    return;
+  }
+  const auto words = holds_encoded_words(name) ? Words::kDecode : Words::kKeep;
   const std::string_view decoded = header_decoder.decode(value, words, decoded_room);
   if (header_decoder.cut()) anomaly(Anomaly::kLongHeader);
   sink->header(name, value, decoded);
+  if (wanted.hidden && words == Words::kKeep && value.find("=?") != value.npos) {
+    unshown.value(header_decoder.decode(value, Words::kDecode, decoded_room));
+  }
   // Of several subjects the last counts, as SpamAssassin has it.
   if (equals_ignoring_case(name, "subject")) subject.assign(decoded);
 }
@@ -165,6 +177,13 @@ void Reader::State::headers_end(MessageStream& stream) {
   type.assign(name);
   if (content.encoding() == TransferEncoding::kUnknown) {
     anomaly(Anomaly::kUnknownTransferEncoding);
+  }
+  if (content.type_fields() > 1) anomaly(Anomaly::kDuplicateContentType);
+  if (content.encoding_fields() > 1) anomaly(Anomaly::kDuplicateTransferEncoding);
+  if (is_of(name, "multipart")) {
+    if (!content.other_boundary().empty()) anomaly(Anomaly::kDuplicateBoundary);
+    if (content.boundary().empty()) anomaly(Anomaly::kMissingBoundary);
+    unshown.multipart(stream, content);
   }
   if (is_of(name, "multipart") && !content.boundary().empty()) {
     preamble_size = 0;
@@ -184,10 +203,8 @@ bool Reader::State::open_encoded_message(MessageStream& stream) {
   const size_t level = level_of(stream);
   if (level + 1 == kStreams || stream.nesting() >= limits.nesting) return false;
   Level& outer = *levels[level];
-  outer.encoding = content.encoding();
+  outer.decoder.begin(content.encoding());
   outer.holds_message = true;
-  outer.base64.begin();
-  outer.quoted_printable.begin();
   stream.open_leaf();
   levels[level + 1]->stream.begin(stream.nesting() + 1);
   return true;
@@ -195,17 +212,15 @@ bool Reader::State::open_encoded_message(MessageStream& stream) {
 
 // Makes ready for the octets of a leaf of `type` and `content`.
 void Reader::State::begin_leaf(Level& level) {
-  level.encoding = content.encoding();
   // A multipart has no encoding of its own; one that is read as text is read as it stands.
-  if (is_of(type.view(), "multipart")) level.encoding = TransferEncoding::kIdentity;
+  const bool multipart = is_of(type.view(), "multipart");
+  level.decoder.begin(multipart ? TransferEncoding::kIdentity : content.encoding());
   level.holds_message = false;
-  level.base64.begin();
-  level.quoted_printable.begin();
   decoded_bytes = 0;
   if (digest != nullptr) digest->begin();
-  if (!body.begin_part(rendering_of(type.view(), content.file_name()), content.charset())) {
-    anomaly(Anomaly::kUnknownCharset);
-  }
+  const BodyText::Rendering rendering = rendering_of(type.view(), content.file_name());
+  if (!body.begin_part(rendering, content.charset())) anomaly(Anomaly::kUnknownCharset);
+  unshown.leaf_begin(content, rendering);
 }
 
 // --- octets ---
@@ -213,19 +228,8 @@ void Reader::State::begin_leaf(Level& level) {
 void Reader::State::octets(MessageStream& stream, std::string_view encoded) {
   const size_t index = level_of(stream);
   Level& level = *levels[index];
-  const bool base64 = level.encoding == TransferEncoding::kBase64;
-  if (!base64 && level.encoding != TransferEncoding::kQuotedPrintable) {
-    decoded(index, encoded);
-    return;
-  }
-  while (!encoded.empty()) {
-    const size_t taken = std::min(encoded.size(), kSliceBytes);
-    const std::span<const uint8_t> slice(reinterpret_cast<const uint8_t*>(encoded.data()), taken);
-    const size_t made = base64 ? level.base64.decode(slice, level.decoded.data())
-                               : level.quoted_printable.decode(slice, level.decoded.data());
-    decoded(index, as_text(level.decoded.data(), made));
-    encoded.remove_prefix(taken);
-  }
+  level.decoder.decode(encoded, [&](std::string_view octets) { decoded(index, octets); });
+  if (!level.holds_message) unshown.encoded(encoded);
 }
 
 // Kept until a part begins. More than a preamble ever is must be text that no boundary parts.
@@ -240,7 +244,11 @@ void Reader::State::preamble(MessageStream& stream, std::string_view text) {
 }
 
 void Reader::State::preamble_end(MessageStream& stream, bool parts_follow) {
-  if (!parts_follow) preamble_as_text(stream);
+  if (parts_follow) {
+    unshown.preamble({decoded_room.data(), preamble_size});
+  } else {
+    preamble_as_text(stream);
+  }
 }
 
 void Reader::State::preamble_as_text(MessageStream& stream) {
@@ -257,25 +265,22 @@ void Reader::State::decoded(size_t level, std::string_view octets) {
   decoded_bytes += octets.size();
   if (digest != nullptr) digest->update(octets);
   body.feed(octets);
+  unshown.decoded(octets);
 }
 
 void Reader::State::leaf_end(MessageStream& stream) {
   const size_t index = level_of(stream);
   Level& level = *levels[index];
-  if (level.encoding == TransferEncoding::kBase64) {
-    decoded(index, as_text(level.decoded.data(), level.base64.finish(level.decoded.data())));
-    if (level.base64.damaged()) anomaly(Anomaly::kBadBase64);
-  } else if (level.encoding == TransferEncoding::kQuotedPrintable) {
-    decoded(index,
-            as_text(level.decoded.data(), level.quoted_printable.finish(level.decoded.data())));
-    if (level.quoted_printable.damaged()) anomaly(Anomaly::kBadQuotedPrintable);
-  }
+  level.decoder.finish([&](std::string_view octets) { decoded(index, octets); });
+  if (level.decoder.bad_base64()) anomaly(Anomaly::kBadBase64);
+  if (level.decoder.bad_quoted_printable()) anomaly(Anomaly::kBadQuotedPrintable);
   if (level.holds_message) {
     level.holds_message = false;
     levels[index + 1]->stream.finish();
     return;
   }
   body.end_part();
+  unshown.leaf_end(content.file_name());
   Part part;
   part.content_type = type.view();
   part.charset = content.charset();
@@ -291,7 +296,7 @@ void Reader::State::leaf_end(MessageStream& stream) {
 Reader::Reader(const ReaderLimits& limits) : state_(std::make_unique<State>(limits)) {}
 Reader::~Reader() = default;
 
-void Reader::begin(RenderSink* sink) { state_->begin(sink); }
+void Reader::begin(RenderSink* sink, Renderings wanted) { state_->begin(sink, wanted); }
 void Reader::feed(std::span<const uint8_t> bytes) { state_->feed(bytes); }
 void Reader::finish() { state_->finish(); }
 uint32_t Reader::anomalies() const { return state_->anomalies; }

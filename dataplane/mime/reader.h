@@ -33,7 +33,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  void begin(RenderSink* sink);
+  void begin(RenderSink* sink, Renderings wanted = {});
   // `bytes`: the next bytes of the message, line ends CRLF or LF.
   void feed(std::span<const uint8_t> bytes);
   // The message has ended: flushes the last part. No feed() before the next begin().

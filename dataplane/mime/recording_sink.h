@@ -32,7 +32,14 @@ struct RecordingSink : RenderSink {
   }
   void hidden(std::string_view paragraph) override {
     hiddens.emplace_back(paragraph);
-    log("hidden", paragraph, "");
+  }
+  void skeleton(std::string_view paragraph) override {
+    skeletons.emplace_back(paragraph);
+    log("skeleton", paragraph, "");
+  }
+  void link(const Link& link) override {
+    links.emplace_back(link.uri);
+    log("link", link.uri, link.domain);
   }
   void rawbody(std::string_view line) override {
     raws.emplace_back(line);
@@ -58,19 +65,20 @@ struct RecordingSink : RenderSink {
     calls.push_back(std::string(call) + "|" + std::string(first) + "|" + std::string(second));
   }
 
-  std::vector<std::string> calls;  // all of them, in order
+  std::vector<std::string> calls;  // in order, all but hidden(), whose order is not promised
   std::vector<Header> headers;
-  std::vector<std::string> bodies, hiddens, raws, uris;
+  std::vector<std::string> bodies, hiddens, skeletons, raws, uris, links;
   std::vector<Leaf> parts;
   uint32_t anomalies = 0;
 };
 
 // Reads `message`, fed in pieces of `segment` bytes.
 inline RecordingSink read_message(std::string_view message, const ReaderLimits& limits = {},
-                                  size_t segment = SIZE_MAX) {
+                                  size_t segment = SIZE_MAX,
+                                  Renderings wanted = Renderings::all()) {
   Reader reader(limits);
   RecordingSink sink;
-  reader.begin(&sink);
+  reader.begin(&sink, wanted);
   while (!message.empty()) {
     const std::string_view piece = message.substr(0, segment);
     reader.feed({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});

@@ -28,11 +28,44 @@ enum class Anomaly : uint32_t {
   kLongHeader = 1 << 6,  // cut at the limit for matching; never on the wire
   kTooManyHeaders = 1 << 7,
   kHeaderSyntax = 1 << 8,  // a line among the headers that is none
+  kDuplicateContentType = 1 << 9,
+  kDuplicateTransferEncoding = 1 << 10,
+  kDuplicateBoundary = 1 << 11,  // different ones, in one field or in several
+  kMissingBoundary = 1 << 12,    // of a multipart
 };
-inline constexpr std::array<std::string_view, 9> kAnomalyNames{
-    "nesting_limit",        "missing_end_boundary",      "bad_base64",
-    "bad_quoted_printable", "unknown_transfer_encoding", "unknown_charset",
-    "long_header",          "too_many_headers",          "header_syntax"};
+inline constexpr std::array<std::string_view, 13> kAnomalyNames{"nesting_limit",
+                                                                "missing_end_boundary",
+                                                                "bad_base64",
+                                                                "bad_quoted_printable",
+                                                                "unknown_transfer_encoding",
+                                                                "unknown_charset",
+                                                                "long_header",
+                                                                "too_many_headers",
+                                                                "header_syntax",
+                                                                "duplicate_content_type",
+                                                                "duplicate_transfer_encoding",
+                                                                "duplicate_boundary",
+                                                                "missing_boundary"};
+
+// Where a URI of the message leads. Views live until the call returns.
+struct Link {
+  std::string_view uri;     // canonical
+  std::string_view host;    // lower case
+  std::string_view domain;  // the registrable one; empty when there is none
+};
+
+// The renderings that go beyond SpamAssassin's, each told only when it is asked for: a message that
+// no rule looks at in this way pays nothing for it.
+struct Renderings {
+  bool hidden = false;  // also of what is no text part; what HTML hides is always told
+  bool skeleton = false;
+  bool links = false;
+
+  static constexpr Renderings all() { return {true, true, true}; }
+  constexpr Renderings operator|(Renderings other) const {
+    return {hidden || other.hidden, skeleton || other.skeleton, links || other.links};
+  }
+};
 
 // Receives the renderings, in message order. Views live until the call returns. What each holds
 // follows SpamAssassin's documentation of its rule types (Mail::SpamAssassin::Conf).
@@ -47,9 +80,15 @@ class RenderSink {
   // line end, that SpamAssassin matches body rules against. The subject comes first, always, even
   // when it is empty or absent.
   virtual void body(std::string_view paragraph) = 0;
-  // Text that HTML hides from its reader (display:none, no font size …), in the same form. It is no
-  // part of body() unless ReaderLimits say so; the hidden text of a message is one text.
+  // Text that a mail program does not show as the message's, in the same form: what HTML hides from
+  // its reader (display:none, no font size …), which is no part of body() unless ReaderLimits say
+  // so; and, when asked for, what comments and descriptions in HTML hold, and all that
+  // unshown_parts.h lists. Paragraphs come in any order.
   virtual void hidden(std::string_view paragraph) { static_cast<void>(paragraph); }
+  // body(), folded to what a human eye takes it for.
+  virtual void skeleton(std::string_view paragraph) { static_cast<void>(paragraph); }
+  // One for each uri() that leads to a host.
+  virtual void link(const Link& link) { static_cast<void>(link); }
   // Text of text parts after the transfer encoding, mark-up and line ends kept ("\n"); one line, or
   // at most 2,048 bytes of one, a call: a call whose text has no "\n" at its end is continued by
   // the next, or ends the part.

@@ -7,22 +7,37 @@ namespace postern::scan {
 
 using language::Target;
 
-Collector::Collector()
-    : body_(kBodyBytes, kBodyElements),
-      raw_body_(kRawBodyBytes, kRawBodyElements),
-      uris_(kUriBytes, kUriElements) {}
-
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
                       MessageScan::Scratch::Impl* scratch) {
   set_ = set;
   matcher_ = matcher;
   scratch_ = scratch;
   fields_.begin(set->fields.get());
-  body_.clear();
-  raw_body_.clear();
-  uris_.clear();
-  body_begins_ = true;
+  for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
+    gathering->elements.clear();
+    gathering->from_the_start = true;
+  }
   chunk_used_ = 0;
+}
+
+void Collector::gather(Gathering& gathering, std::string_view element, std::string_view end) {
+  if (!gathering.elements.fits(element.size() + end.size())) match(gathering);
+  gathering.elements.add(element, end);
+}
+
+// SpamAssassin's lines keep the line end or the blank at which they were cut.
+void Collector::gather_paragraph(Gathering& gathering, std::string_view paragraph) {
+  if (!wanted(gathering)) return;
+  const bool has_end = paragraph.ends_with('\n') || paragraph.ends_with(' ');
+  gather(gathering, paragraph, has_end ? "" : "\n");
+}
+
+void Collector::match(Gathering& gathering) {
+  // Of the body the first element is the subject.
+  matcher_->match_elements(gathering.target, gathering.elements,
+                           gathering.from_the_start && gathering.target == Target::kBody);
+  if (gathering.elements.count() > 0) gathering.from_the_start = false;
+  gathering.elements.clear();
 }
 
 void Collector::header(std::string_view name, std::string_view raw, std::string_view decoded) {
@@ -31,17 +46,22 @@ void Collector::header(std::string_view name, std::string_view raw, std::string_
 }
 
 void Collector::body(std::string_view paragraph) {
-  if (!set_->plan(Target::kBody).empty()) {
-    if (!body_.fits(paragraph.size() + 1)) match_body();
-    // SpamAssassin's lines keep the line end or the blank at which they were cut.
-    const bool has_end = paragraph.ends_with('\n') || paragraph.ends_with(' ');
-    body_.add(paragraph, has_end ? "" : "\n");
-  }
+  gather_paragraph(body_, paragraph);
   if (observer_ != nullptr) observer_->body(paragraph);
 }
 
+void Collector::hidden(std::string_view paragraph) {
+  gather_paragraph(hidden_, paragraph);
+  if (observer_ != nullptr) observer_->hidden(paragraph);
+}
+
+void Collector::skeleton(std::string_view paragraph) {
+  gather_paragraph(skeleton_, paragraph);
+  if (observer_ != nullptr) observer_->skeleton(paragraph);
+}
+
 void Collector::rawbody(std::string_view line) {
-  if (!set_->plan(Target::kRawBody).empty()) {
+  if (wanted(raw_body_)) {
     for (std::string_view rest = line; !rest.empty();) {
       const size_t length = std::min<size_t>(rest.size(), chunk_.size() - chunk_used_);
       std::memcpy(chunk_.data() + chunk_used_, rest.data(), length);
@@ -54,11 +74,13 @@ void Collector::rawbody(std::string_view line) {
 }
 
 void Collector::uri(std::string_view uri) {
-  if (!set_->plan(Target::kUri).empty()) {
-    if (!uris_.fits(uri.size())) match_uris();
-    uris_.add(uri);
-  }
+  if (wanted(uris_)) gather(uris_, uri);
   if (observer_ != nullptr) observer_->uri(uri);
+}
+
+void Collector::link(const mime::Link& link) {
+  if (wanted(domains_) && !link.domain.empty()) gather(domains_, link.domain);
+  if (observer_ != nullptr) observer_->link(link);
 }
 
 void Collector::part(const mime::Part& part) {
@@ -79,7 +101,7 @@ void Collector::split_chunks() {
     }
     if (cut == std::string_view::npos) cut = 0;
     const auto length = static_cast<uint32_t>(kChunkBytes + cut + 1);
-    add_raw_body({chunk_.data() + begin, length});
+    gather(raw_body_, {chunk_.data() + begin, length});
     begin += length;
   }
   chunk_used_ -= begin;
@@ -87,29 +109,8 @@ void Collector::split_chunks() {
 }
 
 void Collector::end_chunks() {
-  if (chunk_used_ > 0) add_raw_body({chunk_.data(), chunk_used_});
+  if (chunk_used_ > 0) gather(raw_body_, {chunk_.data(), chunk_used_});
   chunk_used_ = 0;
-}
-
-void Collector::add_raw_body(std::string_view chunk) {
-  if (!raw_body_.fits(chunk.size())) match_raw_body();
-  raw_body_.add(chunk);
-}
-
-void Collector::match_body() {
-  matcher_->match_elements(Target::kBody, body_, body_begins_);
-  if (body_.count() > 0) body_begins_ = false;
-  body_.clear();
-}
-
-void Collector::match_raw_body() {
-  matcher_->match_elements(Target::kRawBody, raw_body_, false);
-  raw_body_.clear();
-}
-
-void Collector::match_uris() {
-  matcher_->match_elements(Target::kUri, uris_, false);
-  uris_.clear();
 }
 
 void Collector::match_headers() {
@@ -128,9 +129,9 @@ void Collector::match_headers() {
 void Collector::finish() {
   end_chunks();
   match_headers();
-  match_body();
-  match_raw_body();
-  match_uris();
+  for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
+    match(*gathering);
+  }
 }
 
 }  // namespace postern::scan

@@ -22,14 +22,12 @@ namespace postern::scan {
 
 class Collector : public mime::RenderSink {
  public:
-  static constexpr uint32_t kBodyBytes = 64 * 1024;
-  static constexpr uint32_t kRawBodyBytes = 64 * 1024;
+  static constexpr uint32_t kTextBytes = 64 * 1024;
   static constexpr uint32_t kUriBytes = 16 * 1024;
-  static constexpr uint32_t kBodyElements = 4096;
-  static constexpr uint32_t kRawBodyElements = 512;
-  static constexpr uint32_t kUriElements = 512;
+  static constexpr uint32_t kParagraphs = 4096;
+  static constexpr uint32_t kChunks = 512;
+  static constexpr uint32_t kUris = 512;
 
-  Collector();
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
              MessageScan::Scratch::Impl* scratch);
@@ -39,18 +37,30 @@ class Collector : public mime::RenderSink {
 
   void header(std::string_view name, std::string_view raw, std::string_view decoded) override;
   void body(std::string_view paragraph) override;
+  void hidden(std::string_view paragraph) override;
+  void skeleton(std::string_view paragraph) override;
   void rawbody(std::string_view line) override;
   void uri(std::string_view uri) override;
+  void link(const mime::Link& link) override;
   void part(const mime::Part& part) override;
 
  private:
   static constexpr uint32_t kChunkBytes = 2048;  // SpamAssassin's MAX_BODY_LINE_LENGTH
 
-  void match_body();
-  void match_raw_body();
-  void match_uris();
+  // Elements of one target that wait to be matched.
+  struct Gathering {
+    Gathering(language::Target of, uint32_t bytes, uint32_t count)
+        : target(of), elements(bytes, count) {}
+    language::Target target;
+    ElementBuffer elements;
+    bool from_the_start = true;  // the first element is the message's first
+  };
+
+  bool wanted(const Gathering& gathering) const { return !set_->plan(gathering.target).empty(); }
+  void gather(Gathering& gathering, std::string_view element, std::string_view end = {});
+  void gather_paragraph(Gathering& gathering, std::string_view paragraph);
+  void match(Gathering& gathering);
   void match_headers();
-  void add_raw_body(std::string_view chunk);
   void split_chunks();
   void end_chunks();
 
@@ -59,10 +69,12 @@ class Collector : public mime::RenderSink {
   mime::RenderSink* observer_ = nullptr;
   MessageScan::Scratch::Impl* scratch_ = nullptr;
   HeaderFields fields_;
-  ElementBuffer body_;
-  ElementBuffer raw_body_;
-  ElementBuffer uris_;
-  bool body_begins_ = true;  // the buffer's first element is the message's first: its subject
+  Gathering body_{language::Target::kBody, kTextBytes, kParagraphs};
+  Gathering raw_body_{language::Target::kRawBody, kTextBytes, kChunks};
+  Gathering uris_{language::Target::kUri, kUriBytes, kUris};
+  Gathering hidden_{language::Target::kHidden, kTextBytes, kParagraphs};
+  Gathering skeleton_{language::Target::kSkeleton, kTextBytes, kParagraphs};
+  Gathering domains_{language::Target::kUriDomain, kUriBytes, kUris};
   std::array<char, 4 * kChunkBytes> chunk_;
   uint32_t chunk_used_ = 0;
 };

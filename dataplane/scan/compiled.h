@@ -4,6 +4,7 @@
 
 #include <hs/hs.h>
 
+#include <array>
 #include <expected>
 #include <memory>
 #include <string>
@@ -52,16 +53,24 @@ struct SignatureSet::Compiled {
   std::vector<CompiledExpression> expressions;
   std::vector<uint32_t> counter_of_rule;  // kNone: not counted
   uint32_t counters = 0;
-  MatchPlan targets[4];  // body, rawbody, uri, full: by Target, less one
+  std::array<MatchPlan, language::kTargetNames.size()> targets;  // those of headers are below
   std::vector<HeaderPlan> headers;
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
   artefact::Provenance provenance;
 
   const MatchPlan& plan(language::Target target) const {
-    return targets[static_cast<size_t>(target) - 1];
+    return targets[static_cast<size_t>(target)];
   }
-  MatchPlan& plan(language::Target target) { return targets[static_cast<size_t>(target) - 1]; }
+  MatchPlan& plan(language::Target target) { return targets[static_cast<size_t>(target)]; }
+
+  // What the rules need to be told beyond SpamAssassin's renderings.
+  mime::Renderings renderings() const {
+    using enum language::Target;
+    return {.hidden = !plan(kHidden).empty(),
+            .skeleton = !plan(kSkeleton).empty(),
+            .links = !plan(kUriDomain).empty()};
+  }
 
   static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,
                                                                     std::string name);

@@ -45,6 +45,13 @@ void Matcher::match_elements(Target target, const ElementBuffer& buffer, bool ha
   run(plan, buffer.joined());
 }
 
+void Matcher::match_text(Target target, std::string_view text) {
+  const MatchPlan& plan = set_->plan(target);
+  if (plan.empty()) return;
+  subject_ = {nullptr, false, text, 0, 0, 0};
+  run(plan, text);
+}
+
 void Matcher::match_value(const HeaderPlan& plan, std::string_view value) {
   for (uint32_t rule : plan.hit_when_present) hits_->hit(rule);
   subject_ = {nullptr, false, value, 0, 0, 0};

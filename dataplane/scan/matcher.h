@@ -60,6 +60,8 @@ class Matcher {
 
   // `has_subject`: the first element is the message's subject.
   void match_elements(language::Target target, const ElementBuffer& buffer, bool has_subject);
+  // What is one element of `target`, matched by itself.
+  void match_text(language::Target target, std::string_view text);
   // A value of a header selector.
   void match_value(const HeaderPlan& plan, std::string_view value);
   void match_absent(const HeaderPlan& plan);

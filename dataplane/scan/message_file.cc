@@ -39,8 +39,10 @@ std::expected<std::vector<uint8_t>, std::string> read_message_file(
 }
 
 ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> set,
-                        MessageScan::Scratch& scratch, std::span<const uint8_t> message) {
+                        MessageScan::Scratch& scratch, std::span<const uint8_t> message,
+                        std::span<const EnvelopeElement> envelope) {
   scan.begin(std::move(set), &scratch);
+  for (const EnvelopeElement& element : envelope) scan.envelope(element.target, element.text);
   scan.feed(message);
   return scan.finish();
 }

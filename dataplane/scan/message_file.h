@@ -18,7 +18,14 @@ namespace postern::scan {
 std::expected<std::vector<uint8_t>, std::string> read_message_file(
     const std::filesystem::path& path);
 
+// A word of the SMTP dialogue, for rules of its target (language::is_of_envelope).
+struct EnvelopeElement {
+  language::Target target;
+  std::string text;
+};
+
 ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> set,
-                        MessageScan::Scratch& scratch, std::span<const uint8_t> message);
+                        MessageScan::Scratch& scratch, std::span<const uint8_t> message,
+                        std::span<const EnvelopeElement> envelope = {});
 
 }  // namespace postern::scan

@@ -19,6 +19,29 @@ const SignatureSet::Compiled& no_rules() {
   return empty;
 }
 
+using Reported = std::array<uint32_t, kReportedRules>;
+
+// The score of what was hit; sub-rules have none. The rules' numbers go to `reported`.
+ScanResult result_of(const Hits& hits, const Matcher& matcher,
+                     const SignatureSet::Compiled& compiled, Reported& reported) {
+  ScanResult result;
+  size_t count = 0;
+  const auto words = hits.words();
+  for (size_t word = 0; word < words.size(); ++word) {
+    for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
+      const auto rule =
+          static_cast<uint32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+      if (compiled.rules[rule].flags & artefact::kSubRule) continue;
+      result.score += compiled.rules[rule].score;
+      if (count < kReportedRules) reported[count++] = rule;
+    }
+  }
+  result.rules = {reported.data(), count};
+  result.failed = matcher.failed();
+  result.confirmations_cut = matcher.confirmations_cut();
+  return result;
+}
+
 }  // namespace
 
 struct MessageScan::State {
@@ -27,11 +50,12 @@ struct MessageScan::State {
   const SignatureSet::Compiled& rules() const { return set ? set->compiled() : no_rules(); }
 
   mime::Reader reader;
+  mime::Renderings observed;
   Collector collector;
   Matcher matcher;
   FullText full;
   Hits hits;
-  std::array<uint32_t, kReportedRules> reported;
+  Reported reported;
   std::shared_ptr<const SignatureSet> set;
 };
 
@@ -47,10 +71,17 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   state.matcher.begin(&compiled, memory, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
-  state.reader.begin(&state.collector);
+  state.reader.begin(&state.collector, compiled.renderings() | state.observed);
 }
 
-void MessageScan::observe(mime::RenderSink* observer) { state_->collector.observe(observer); }
+void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
+  state_->collector.observe(observer);
+  state_->observed = wanted;
+}
+
+void MessageScan::envelope(language::Target target, std::string_view text) {
+  state_->matcher.match_text(target, text);
+}
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
   state_->full.feed(bytes);
@@ -63,27 +94,34 @@ ScanResult MessageScan::finish() {
   state.full.finish();
   state.collector.finish();
   state.matcher.evaluate_metas();
-  const SignatureSet::Compiled& compiled = state.rules();
-  ScanResult result;
-  size_t reported = 0;
-  const auto words = state.hits.words();
-  for (size_t word = 0; word < words.size(); ++word) {
-    for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
-      const auto rule =
-          static_cast<uint32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits)));
-      if (compiled.rules[rule].flags & artefact::kSubRule) continue;
-      result.score += compiled.rules[rule].score;
-      if (reported < kReportedRules) state.reported[reported++] = rule;
-    }
-  }
-  result.rules = {state.reported.data(), reported};
-  result.failed = state.matcher.failed();
-  result.confirmations_cut = state.matcher.confirmations_cut();
-  return result;
+  return result_of(state.hits, state.matcher, state.rules(), state.reported);
 }
 
 uint32_t MessageScan::mime_anomalies() const { return state_->reader.anomalies(); }
 bool MessageScan::is_hit(uint32_t rule) const { return state_->hits.is_hit(rule); }
 const std::shared_ptr<const SignatureSet>& MessageScan::set() const { return state_->set; }
+
+struct EnvelopeScan::State {
+  const SignatureSet::Compiled* rules = nullptr;
+  Matcher matcher;
+  Hits hits;
+  Reported reported;
+};
+
+EnvelopeScan::EnvelopeScan() : state_(std::make_unique<State>()) {}
+EnvelopeScan::~EnvelopeScan() = default;
+
+void EnvelopeScan::begin(const SignatureSet& set, MessageScan::Scratch* scratch) {
+  state_->rules = &set.compiled();
+  state_->matcher.begin(state_->rules, scratch->impl(), &state_->hits);
+}
+
+void EnvelopeScan::add(language::Target target, std::string_view text) {
+  state_->matcher.match_text(target, text);
+}
+
+ScanResult EnvelopeScan::finish() {
+  return result_of(state_->hits, state_->matcher, *state_->rules, state_->reported);
+}
 
 }  // namespace postern::scan

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/mime/reader.h"
+#include "patterns/language/rule.h"
 
 namespace postern::scan {
 
@@ -27,6 +28,8 @@ class SignatureSet {
   std::string_view rule_name(uint32_t rule) const;
   double rule_score(uint32_t rule) const;
   std::string_view rule_description(uint32_t rule) const;
+  // Whether any rule is about the envelope.
+  bool has_envelope_rules() const;
   std::string_view name() const;      // of the set: its artefact's file name
   const std::string& digest() const;  // hex sha256 of the artefact: identifies the set everywhere
 
@@ -64,8 +67,10 @@ class MessageScan {
   class Scratch;
   void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
   // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
-  // and URLs.
-  void observe(mime::RenderSink* observer);
+  // and URLs. `wanted`: which of the optional renderings it wants, whatever the set asks for.
+  void observe(mime::RenderSink* observer, mime::Renderings wanted = {});
+  // One element of an envelope target (language::is_of_envelope); any time before finish().
+  void envelope(language::Target target, std::string_view text);
   // Message octets, dots unstuffed, any segmentation.
   void feed(std::span<const uint8_t> bytes);
   // Matches what is left and scores. Once per message.
@@ -88,6 +93,22 @@ class MessageScan {
    private:
     std::unique_ptr<Impl> impl_;
   };
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The rules about the envelope alone, asked before there is a message: may this MAIL, this RCPT go
+// on? Metas wait for the message. Made at start, reused; no memory between two questions.
+class EnvelopeScan {
+ public:
+  EnvelopeScan();
+  ~EnvelopeScan();
+  // `scratch` is that of the thread, prepared for `set`; both live until finish().
+  void begin(const SignatureSet& set, MessageScan::Scratch* scratch);
+  void add(language::Target target, std::string_view text);
+  ScanResult finish();
 
  private:
   struct State;

@@ -75,6 +75,34 @@ body B17 /^next/
   EXPECT_THAT(scan.hits(), ElementsAre("B1", "B13", "B15", "B17", "B2", "B3", "B4", "B6", "B7"));
 }
 
+// Targets of our own, as dataplane/scan/scanner.h and mime/render.h describe them.
+TEST(Semantics, targets_beyond_spamassassins) {
+  RuleScan scan(R"(
+helo E1 /^localhost$/
+mail_from E2 /^$/
+mail_from E3 /@bank\.example$/
+rcpt_to E4 /^b\@x/
+rcpt_to E5 /a\@x.*b\@x/s
+auth_user E6 /^bob$/
+hidden T1 /^secret$/
+body T2 /secret/
+skeleton T3 /viagra/
+uri_domain T4 /^bad\.example$/
+meta M1 (E3 && T3)
+)");
+  using enum language::Target;
+  scan.envelope(kHelo, "localhost").envelope(kMailFrom, "info@bank.example");
+  scan.envelope(kRcptTo, "a@x.example").envelope(kRcptTo, "b@x.example");
+  scan.envelope(kAuthUser, "bobby");
+  scan.renderings().hidden("secret");
+  scan.renderings().skeleton("buy viagra now");
+  scan.renderings().link(
+      {.uri = "http://www.bad.example/x", .host = "www.bad.example", .domain = "bad.example"});
+  EXPECT_THAT(scan.hits(), ElementsAre("E1", "E3", "E4", "M1", "T1", "T3", "T4"));
+  scan.envelope(kMailFrom, "").envelope(kAuthUser, "bob");
+  EXPECT_THAT(scan.hits(), ElementsAre("E2", "E6"));
+}
+
 TEST(Semantics, rawbody_goes_over_line_ends) {
   RuleScan scan(
       "rawbody R1 /foo\\nbar/\nrawbody R2 /^foo/\nrawbody R3 /bar\\n\\nnext/\nrawbody R4 /^bar/\n"

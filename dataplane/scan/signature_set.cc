@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "dataplane/scan/compiled.h"
 
 namespace postern::scan {
@@ -132,6 +135,11 @@ std::string_view SignatureSet::rule_name(uint32_t rule) const {
 double SignatureSet::rule_score(uint32_t rule) const { return compiled_->rules[rule].score; }
 std::string_view SignatureSet::rule_description(uint32_t rule) const {
   return compiled_->rules[rule].description;
+}
+bool SignatureSet::has_envelope_rules() const {
+  using enum Target;
+  return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser},
+                             [this](Target t) { return !compiled_->plan(t).empty(); });
 }
 std::string_view SignatureSet::name() const { return compiled_->name; }
 const std::string& SignatureSet::digest() const { return compiled_->digest; }

@@ -28,7 +28,7 @@ class StaticVerdicts : public VerdictSource {
     if (best == nullptr) return {.treatment = default_treatment_};
     const PrefixVerdict& v = best->verdict;
     return {v.treatment, v.messages_per_minute, v.case_reference,
-            v.treatment == Treatment::kThrottle ? &best->bucket : nullptr};
+            v.treatment == Treatment::kThrottle ? &best->bucket : nullptr, v.starttls};
   }
 
  private:

@@ -21,6 +21,14 @@ enum class Treatment : uint8_t {
 inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
                                                        "hold", "refuse",  "drop"};
 
+// What becomes of the STARTTLS keyword in a server's reply to EHLO (RFC 3207).
+enum class StartTls : uint8_t {
+  kAsPolicy,  // as policy.starttls says
+  kAllow,     // it stands; behind it nothing is scanned
+  kMask,      // it is overwritten, so that the session stays in the clear
+};
+inline constexpr std::string_view kStartTlsNames[] = {"policy", "allow", "mask"};
+
 // A token bucket shared by all workers (lock-free). Holds up to one minute's allowance. Starts
 // full.
 class ThrottleBucket {
@@ -40,7 +48,7 @@ struct Verdict {
   uint32_t messages_per_minute = 0;   // throttle only
   CaseReference case_reference = {};  // 0: none
   ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
-  bool mask_starttls = false;        // STARTTLS is hidden from the sender on its new connections
+  StartTls starttls = StartTls::kAsPolicy;
 };
 
 // A verdict as it is pushed, stored and counted: with the prefix that it covers.
@@ -50,6 +58,7 @@ struct PrefixVerdict {
   uint32_t messages_per_minute = 0;   // throttle only
   CaseReference case_reference = {};  // 0: none
   uint64_t expires_unix_s = 0;        // 0: never
+  StartTls starttls = StartTls::kAsPolicy;
   auto operator<=>(const PrefixVerdict&) const = default;
 };
 

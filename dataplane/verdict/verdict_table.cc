@@ -45,6 +45,7 @@ struct alignas(64) VerdictTable::Record {
   uint64_t high, low;
   uint8_t length;
   Treatment treatment;
+  StartTls starttls;
   uint32_t messages_per_minute;
   uint64_t case_reference;
   uint64_t expires_unix_s;
@@ -58,11 +59,12 @@ struct alignas(64) VerdictTable::Record {
   Key key() const { return {high, low, length}; }
   Verdict verdict() const {
     return {treatment, messages_per_minute, CaseReference{case_reference},
-            treatment == Treatment::kThrottle ? &bucket : nullptr};
+            treatment == Treatment::kThrottle ? &bucket : nullptr, starttls};
   }
   bool says(const PrefixVerdict& v) const {
     return treatment == v.treatment && messages_per_minute == v.messages_per_minute &&
-           case_reference == v.case_reference.number && expires_unix_s == v.expires_unix_s;
+           case_reference == v.case_reference.number && expires_unix_s == v.expires_unix_s &&
+           starttls == v.starttls;
   }
 };
 
@@ -228,6 +230,7 @@ std::expected<void, std::string> VerdictTable::upsert(const PrefixVerdict& verdi
       .low = key.low,
       .length = key.length,
       .treatment = verdict.treatment,
+      .starttls = verdict.starttls,
       .messages_per_minute = verdict.messages_per_minute,
       .case_reference = verdict.case_reference.number,
       .expires_unix_s = verdict.expires_unix_s,
@@ -347,7 +350,8 @@ uint32_t VerdictTable::visit_some(uint32_t from, uint32_t most,
            record.treatment,
            record.messages_per_minute,
            CaseReference{record.case_reference},
-           record.expires_unix_s});
+           record.expires_unix_s,
+           record.starttls});
   }
   return end < untouched_ ? static_cast<uint32_t>(end) : 0;
 }

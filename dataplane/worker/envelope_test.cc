@@ -182,7 +182,7 @@ struct Masking {
     config.mask_starttls = !by_verdict;
     config.observe_only = observe_only;
     wire = std::make_unique<Wire>(config);
-    wire->verdicts.verdict.mask_starttls = by_verdict;
+    if (by_verdict) wire->verdicts.verdict.starttls = verdict::StartTls::kMask;
     d = std::make_unique<Dialogue>(*wire);
     d->open();
     d->server("220 mx.example ESMTP\r\n");
@@ -210,6 +210,16 @@ TEST(StartTls, IsNotMaskedUnlessAskedForNorWhereOnlyObserved) {
   d.server("220 mx.example ESMTP\r\n");
   d.client("EHLO client.example\r\n");
   EXPECT_EQ(d.server(kReply)[0].segment.payload, kReply);
+  // A verdict may also let one sender have it.
+  PipelineConfig config = Wire::small();
+  config.mask_starttls = true;
+  Wire allowed(config);
+  allowed.verdicts.verdict.starttls = verdict::StartTls::kAllow;
+  Dialogue other(allowed);
+  other.open();
+  other.server("220 mx.example ESMTP\r\n");
+  other.client("EHLO client.example\r\n");
+  EXPECT_EQ(other.server(kReply)[0].segment.payload, kReply);
   for (const bool by_verdict : {true, false}) {
     Masking m(by_verdict, true);
     EXPECT_EQ(m.d->server(kReply)[0].segment.payload, kReply);

@@ -76,7 +76,7 @@ std::expected<void, std::string> parse_rules(Artefact& artefact, ByteReader& in)
     rule.source = in.u32();
     rule.line = in.u32();
     if (!in.ok()) return damaged("the rules end too early");
-    if (target > static_cast<uint8_t>(Target::kMeta)) return damaged("a rule's target is unknown");
+    if (target >= language::kTargetNames.size()) return damaged("a rule's target is unknown");
     rule.target = static_cast<Target>(target);
     if ((rule.flags & ~kAllRuleFlags) != 0) return damaged("a rule's flags are unknown");
     if (!std::isfinite(rule.score)) return damaged("a rule's score is no number");
@@ -183,7 +183,7 @@ std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader&
     database.selector = in.u32();
     const auto bytes = in.take(in.u32());
     if (!in.ok()) return damaged("the databases end too early");
-    if (target >= static_cast<uint8_t>(Target::kMeta))
+    if (target >= language::kTargetNames.size() || target == static_cast<uint8_t>(Target::kMeta))
       return damaged("a database's target is unknown");
     database.target = static_cast<Target>(target);
     if (database.target == Target::kHeader ? database.selector >= artefact.selectors.size()

@@ -131,7 +131,7 @@ class Compiler {
     artefact::Expression& expression = artefact_.expressions.emplace_back();
     expression.rule = index;
     expression.regexp = rule.regexp;
-    const bool joined = rule.target != Target::kHeader && rule.target != Target::kFull;
+    const bool joined = language::is_joined(rule.target);
     HyperscanForm form = hyperscan_form(rule.regexp, joined);
     const bool needs_element = (out.flags & (artefact::kMultiple | artefact::kNoSubject)) != 0 ||
                                rule.target == Target::kFull;
@@ -175,7 +175,7 @@ class Compiler {
       if (code == HS_SUCCESS) return store_database(target, selector, database.get());
       if (error == nullptr || error->expression < 0) {
         return std::unexpected(fmt::format("Hyperscan cannot compile the {} rules: {}",
-                                           language::kTargetNames[static_cast<size_t>(target)],
+                                           language::name_of(target),
                                            error ? error->message : "unknown error"));
       }
       demote(candidates, static_cast<size_t>(error->expression));
@@ -189,8 +189,7 @@ class Compiler {
     if ((candidate.form.flags & HS_FLAG_PREFILTER) == 0) {
       expression.kind = ExpressionClass::kConfirmed;
       candidate.form.flags |= HS_FLAG_PREFILTER;
-      const Target target = artefact_.rules[expression.rule].target;
-      if (target != Target::kHeader && target != Target::kFull)
+      if (language::is_joined(artefact_.rules[expression.rule].target))
         candidate.form.flags &= ~HS_FLAG_SINGLEMATCH;
     } else {
       expression.kind = ExpressionClass::kPcre2;

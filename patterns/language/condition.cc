@@ -143,7 +143,7 @@ class Parser {
       expected("a Perl module or method name in parentheses");
       return 0;
     }
-    return what != "plugin" && has_feature(argument);
+    return what == "plugin" ? argument == "Postern" : has_feature(argument);
   }
 
   std::string_view text_;

@@ -155,8 +155,7 @@ void Reader::line(std::string_view raw) {
   if (conditional(key, rest)) return;
   if (skips_) {
     // A rule that exists only here still has a name that metas may use.
-    if (key == "header" || key == "body" || key == "rawbody" || key == "uri" || key == "full" ||
-        key == "meta" || is_rule_not_run(key)) {
+    if (is_target(key) || is_rule_not_run(key)) {
       skipped_names_.emplace(std::string(take_word(rest)), true);
     }
     return;
@@ -192,8 +191,7 @@ bool Reader::conditional(std::string_view key, std::string_view value) {
 }
 
 void Reader::directive(std::string_view key, std::string_view value) {
-  if (key == "header" || key == "body" || key == "rawbody" || key == "uri" || key == "full" ||
-      key == "meta") {
+  if (is_target(key)) {
     define(key, value);
   } else if (key == "score") {
     score(value);
@@ -340,8 +338,7 @@ void Reader::define_header(Rule& rule, std::string_view text) {
 void Reader::define_regexp(Rule& rule, std::string_view literal) {
   auto regexp = parse_regexp(literal);
   if (!regexp && regexp.error().portable) {
-    return error(fmt::format("{} {}: {}", kTargetNames[static_cast<size_t>(rule.target)], rule.name,
-                             regexp.error().what));
+    return error(fmt::format("{} {}: {}", name_of(rule.target), rule.name, regexp.error().what));
   }
   if (!regexp) {
     rule.not_run = regexp.error().what + "; bytes are matched: write the character's UTF-8 bytes";

@@ -126,6 +126,9 @@ endif
 if !plugin(Mail::SpamAssassin::Plugin::SPF) && can(Mail::SpamAssassin::Conf::feature_bug6558_free)
 body BOTH /x/
 endif
+if (plugin(Postern))
+helo HELO /x/
+endif
 if can(Mail::SpamAssassin::Plugin::ASN::has_check_asn)
 if (version >= 1)
 body NESTED /x/
@@ -137,7 +140,7 @@ meta M INSIDE || OLD || NESTED || NESTED_ELSE
 )");
   std::vector<std::string> names;
   for (const Rule& each : set.rules) names.push_back(each.name);
-  EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "M"));
+  EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "HELO", "M"));
   EXPECT_THAT(set.skipped_rules, ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD"));
 }
 

@@ -1,6 +1,8 @@
 // Rules as read from SpamAssassin's rule language, before they are compiled.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,16 +15,51 @@
 namespace postern::language {
 
 // What a rule looks at. The numbers are part of the artefact's format.
+// The first six are SpamAssassin's; the others are ours: of the envelope (RFC 5321), and texts of
+// which SpamAssassin's rules see nothing (mime::RenderSink says what each holds).
 enum class Target : uint8_t {
   kHeader = 0,
   kBody = 1,
   kRawBody = 2,
   kUri = 3,
   kFull = 4,
-  kMeta = 5
+  kMeta = 5,
+  kHelo = 6,
+  kMailFrom = 7,  // without brackets; empty for <>
+  kRcptTo = 8,    // each recipient by itself
+  kAuthUser = 9,  // only once the server has accepted the login
+  kHidden = 10,
+  kSkeleton = 11,
+  kUriDomain = 12,  // the registrable domain of each link
 };
-inline constexpr std::string_view kTargetNames[] = {"header", "body", "rawbody",
-                                                    "uri",    "full", "meta"};
+inline constexpr std::array<std::string_view, 13> kTargetNames{
+    "header",    "body",    "rawbody",   "uri",    "full",     "meta",      "helo",
+    "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton", "uri_domain"};
+constexpr std::string_view name_of(Target target) {
+  return kTargetNames[static_cast<size_t>(target)];
+}
+// Whether `keyword` begins a rule.
+constexpr bool is_target(std::string_view keyword) {
+  return std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
+}
+// Matched as many elements joined in one text: paragraphs, lines, URIs.
+constexpr bool is_joined(Target target) {
+  switch (target) {
+    case Target::kBody:
+    case Target::kRawBody:
+    case Target::kUri:
+    case Target::kHidden:
+    case Target::kSkeleton:
+    case Target::kUriDomain:
+      return true;
+    default:
+      return false;
+  }
+}
+// Known before there is a message: such a rule can refuse at MAIL or RCPT.
+constexpr bool is_of_envelope(Target target) {
+  return target >= Target::kHelo && target <= Target::kAuthUser;
+}
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
 struct HeaderSelector {

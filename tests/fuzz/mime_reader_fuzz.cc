@@ -18,7 +18,7 @@ RecordingSink read_cut(const uint8_t* data, size_t size, uint8_t seed) {
   limits.digests = true;
   Reader reader(limits);
   RecordingSink sink;
-  reader.begin(&sink);
+  reader.begin(&sink, postern::mime::Renderings::all());
   uint32_t state = seed * 2654435761u + 1;
   while (size > 0) {
     state = state * 1664525u + 1013904223u;

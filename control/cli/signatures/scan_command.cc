@@ -29,6 +29,7 @@ struct ScanArguments {
   std::string set = kDefaultSet;
   double threshold = kDefaultThreshold;
   bool as_json = false;
+  std::vector<scan::EnvelopeElement> envelope;
 };
 
 // Parts and URLs of a message, for the listing.
@@ -83,7 +84,8 @@ class Scanner {
       return kInputError;
     }
     inventory_.clear();
-    const scan::ScanResult result = scan::scan_message(scan_, set_, scratch_, *message);
+    const scan::ScanResult result =
+        scan::scan_message(scan_, set_, scratch_, *message, arguments_.envelope);
     if (result.failed) {
       fmt::print(stderr, "postern: {}: the matcher failed; the score is not reliable\n", path);
       return kInputError;
@@ -172,6 +174,21 @@ void add_scan_command(CLI::App& app, int* exit_code) {
   scan->add_option("--threshold", arguments->threshold, "Score from which a message is spam")
       ->capture_default_str();
   scan->add_flag("--json", arguments->as_json, "Print one JSON object a message");
+  const auto add_envelope = [&](const char* option, language::Target target, const char* help) {
+    scan->add_option_function<std::vector<std::string>>(
+            option,
+            [arguments, target](const std::vector<std::string>& texts) {
+              for (const std::string& text : texts) arguments->envelope.push_back({target, text});
+            },
+            help)
+        ->type_name("TEXT")
+        ->allow_extra_args(false)
+        ->group("Envelope, for the rules about it");
+  };
+  add_envelope("--helo", language::Target::kHelo, "The client's name for itself");
+  add_envelope("--mail-from", language::Target::kMailFrom, "The sender; \"\" for <>");
+  add_envelope("--rcpt-to", language::Target::kRcptTo, "A recipient; may stand several times");
+  add_envelope("--auth-user", language::Target::kAuthUser, "Who is logged in");
   scan->callback([=] { *exit_code = run_scan(*arguments); });
 }
 

@@ -142,7 +142,7 @@ json rule_json(const artefact::Artefact& set, const artefact::Rule& rule) {
   json out{{"name", rule.name},
            {"score", rule.score},
            {"description", rule.description},
-           {"target", language::kTargetNames[static_cast<size_t>(rule.target)]},
+           {"target", language::name_of(rule.target)},
            {"runs", (rule.flags & artefact::kOff) == 0},
            {"sub_rule", (rule.flags & artefact::kSubRule) != 0},
            {"source", set.provenance.sources[rule.source].path},
@@ -207,9 +207,8 @@ int run_show(const ShowArguments& arguments) {
     const char* state = (rule.flags & artefact::kOff)       ? "not run"
                         : (rule.flags & artefact::kSubRule) ? "sub"
                                                             : "";
-    fmt::print("{:>8.3f}  {:<8} {:<7} {:<36} {}\n", rule.score,
-               language::kTargetNames[static_cast<size_t>(rule.target)], state, rule.name,
-               rule.description);
+    fmt::print("{:>8.3f}  {:<8} {:<7} {:<36} {}\n", rule.score, language::name_of(rule.target),
+               state, rule.name, rule.description);
   }
   return kDone;
 }

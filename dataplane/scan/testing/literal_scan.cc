@@ -35,7 +35,7 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*) {
   state_->set = std::move(set);
   state_->text.clear();
 }
-void MessageScan::observe(mime::RenderSink*) {}
+void MessageScan::observe(mime::RenderSink*, mime::Renderings) {}
 void MessageScan::feed(std::span<const uint8_t> bytes) {
   state_->text.append(bytes.begin(), bytes.end());
 }

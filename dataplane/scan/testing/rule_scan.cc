@@ -68,6 +68,11 @@ RuleScan& RuleScan::uri(std::string_view uri) {
   return *this;
 }
 
+RuleScan& RuleScan::envelope(language::Target target, std::string_view text) {
+  matcher_.match_text(target, text);
+  return *this;
+}
+
 void RuleScan::match() {
   full_.finish();
   collector_.finish();

@@ -26,6 +26,7 @@ class RuleScan {
   RuleScan& body(std::string_view paragraph);
   RuleScan& rawbody(std::string_view line);
   RuleScan& uri(std::string_view uri);
+  RuleScan& envelope(language::Target target, std::string_view text);
 
   // Ends the message and begins the next.
   void end();
