@@ -8,13 +8,19 @@ void BodyText::Told::paragraph(std::string_view text) {
   hidden ? sink->hidden(text) : sink->body(text);
   if (skeleton != nullptr) sink->skeleton(skeleton->fold(text));
   uris.begin(text);
-  for (std::string_view uri = uris.next(); !uri.empty(); uri = uris.next()) sink->uri(uri);
+  for (std::string_view uri = uris.next(); !uri.empty(); uri = uris.next()) this->uri(uri);
+}
+
+void BodyText::Told::uri(std::string_view uri) {
+  sink->uri(uri);
+  if (links != nullptr) links->read(uri, sink);
 }
 
 void BodyText::begin(RenderSink* sink, bool unseen_in_body, Renderings wanted) {
   unseen_in_body_ = unseen_in_body;
   asides_wanted_ = wanted.hidden;
   visible_sink_.sink = hidden_sink_.sink = aside_sink_.sink = sink;
+  visible_sink_.links = hidden_sink_.links = wanted.links ? &links_ : nullptr;
   hidden_sink_.hidden = true;
   visible_sink_.skeleton = wanted.skeleton ? &skeleton_ : nullptr;
   visible_.begin(unseen_in_body);

@@ -16,6 +16,7 @@
 #include "dataplane/mime/render.h"
 #include "dataplane/mime/skeleton.h"
 #include "dataplane/mime/uri_finder.h"
+#include "dataplane/mime/uri_link.h"
 
 namespace postern::mime {
 
@@ -47,8 +48,10 @@ class BodyText final : private PartTextSink {
   // Paragraphs to body() or hidden(), and the URIs in them to uri().
   struct Told final : ParagraphSink {
     void paragraph(std::string_view text) override;
+    void uri(std::string_view uri);
     RenderSink* sink = nullptr;
     Skeleton* skeleton = nullptr;  // when wanted
+    LinkReader* links = nullptr;  // null when they are not wanted
     bool hidden = false;
     UriFinder uris;
   };
@@ -70,13 +73,14 @@ class BodyText final : private PartTextSink {
   void html_blank() override;
   void html_aside(std::string_view utf8) override;
   void html_aside_end() override;
-  void html_uri(std::string_view uri) override { visible_sink_.sink->uri(uri); }
+  void html_uri(std::string_view uri) override { visible_sink_.uri(uri); }
 
   bool unseen_in_body_ = false;
   bool asides_wanted_ = false;
   Rendering rendering_;
   PartText text_;
   Skeleton skeleton_;
+  LinkReader links_;
   Told visible_sink_;
   Told hidden_sink_;
   Aside aside_sink_;

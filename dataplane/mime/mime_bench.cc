@@ -8,11 +8,13 @@
 #include "dataplane/mime/base64.h"
 #include "dataplane/mime/header_decoder.h"
 #include "dataplane/mime/html_text.h"
+#include "dataplane/mime/origin.h"
 #include "dataplane/mime/paragraphs.h"
 #include "dataplane/mime/quoted_printable.h"
 #include "dataplane/mime/reader.h"
 #include "dataplane/mime/skeleton.h"
 #include "dataplane/mime/uri_finder.h"
+#include "dataplane/mime/uri_link.h"
 
 namespace postern::mime {
 namespace {
@@ -193,7 +195,7 @@ BENCHMARK(BM_ReadOctetStreamBinary);
 
 void BM_ReadUuencoded(benchmark::State& state) {
   std::string body = "begin 644 x\r\n";
-  while (body.size() < kTextBytes) body += "082&5L;&\\L('5U96YC;V1E9\r\n";
+  while (body.size() < kTextBytes) body += "82&5L;&\\L('5U96YC;V1E9\"!W;W)L9\"X*\r\n";
   read(state, "Subject: s\r\n\r\n", body + "end\r\n", kHiddenText);
 }
 BENCHMARK(BM_ReadUuencoded);
@@ -292,6 +294,42 @@ void BM_UriFinder(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * prose().size()));
 }
 BENCHMARK(BM_UriFinder);
+
+// One URI and what it redirects to; the second with a name beyond ASCII.
+void BM_LinkReader(benchmark::State& state, std::string_view uri) {
+  LinkReader reader;
+  NullSink sink;
+  for (auto _ : state) reader.read(uri, &sink);
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * uri.size()));
+}
+BENCHMARK_CAPTURE(BM_LinkReader, plain, "http://billing.example.com/invoices?id=12&key=4711");
+BENCHMARK_CAPTURE(BM_LinkReader, redirector,
+                  "https://click.example.com/?u=http%3A%2F%2Fshop.example.co.uk%2Foffer%3Fa%3D1");
+BENCHMARK_CAPTURE(BM_LinkReader, beyond_ascii, "http://www.b\u00fccher-kaufen.example/");
+
+// The header of a message that went through a content filter.
+void BM_OriginReader(benchmark::State& state) {
+  constexpr std::string_view kFilter =
+      "from localhost (localhost [127.0.0.1])\n\tby mail.example.com (Postfix) with ESMTP id 4Wx\n"
+      "\tfor <someone@example.net>; Mon,  2 Sep 2024 10:11:13 +0200 (CEST)";
+  constexpr std::string_view kLogin =
+      "from [192.168.1.7] (unknown [203.0.113.9])\n\t(using TLSv1.3 with cipher "
+      "TLS_AES_256_GCM_SHA384 (256/256 bits))\n\t(Authenticated sender: bob@example.com)\n\tby "
+      "mail.example.com (Postfix) with ESMTPSA id 4Wx;\n\tMon,  2 Sep 2024 10:11:12 +0200 (CEST)";
+  OriginReader reader;
+  for (auto _ : state) {
+    reader.begin("mail.example.com", {});
+    reader.field("Received", kFilter);
+    reader.field("Received", kLogin);
+    for (std::string_view name : {"Subject", "From", "To", "Date", "X-Mailer", "MIME-Version"}) {
+      reader.field(name, "something");
+    }
+    benchmark::DoNotOptimize(reader.finish().why.view().data());
+  }
+  state.SetBytesProcessed(
+      static_cast<int64_t>(state.iterations() * (kFilter.size() + kLogin.size())));
+}
+BENCHMARK(BM_OriginReader);
 
 void BM_HeaderDecoder(benchmark::State& state) {
   ConverterCache converters;

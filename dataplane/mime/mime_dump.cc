@@ -27,7 +27,11 @@ class Recorder : public RenderSink {
   void body(std::string_view text) override { out["body"].push_back(std::string(text)); }
   void hidden(std::string_view text) override { out["hidden"].push_back(std::string(text)); }
   void skeleton(std::string_view text) override { out["skeleton"].push_back(std::string(text)); }
-  void link(const Link& link) override { out["links"].push_back(std::string(link.uri)); }
+  void link(const Link& link) override {
+    out["links"].push_back({{"uri", std::string(link.uri)},
+                            {"host", std::string(link.host)},
+                            {"domain", std::string(link.domain)}});
+  }
   void rawbody(std::string_view line) override { raw.append(line); }
   void uri(std::string_view uri) override { out["uris"].push_back(std::string(uri)); }
   void part(const Part& part) override {

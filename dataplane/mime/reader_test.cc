@@ -359,7 +359,7 @@ TEST(Reader, IsNewForEachMessage) {
             ? "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n"
               "Content-Transfer-Encoding: quoted-printable\n\n<div style=3D'display:none'>&eacut=C"
             : kMixed;
-    reader.begin(&sink);
+    reader.begin(&sink, Renderings::all());
     reader.feed({reinterpret_cast<const uint8_t*>(message.data()), message.size()});
     reader.finish();
   }

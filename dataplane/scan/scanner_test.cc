@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "dataplane/mime/fixed_text.h"
 #include "dataplane/scan/message_file.h"
 #include "dataplane/scan/testing/allocation_count.h"
 #include "dataplane/scan/testing/rule_scan.h"
@@ -177,6 +178,37 @@ TEST_F(Scanner, without_a_set_a_message_is_read_for_its_observer) {
       scan_message(scan_, nullptr, scratch_, octets("Subject: x\r\n\r\nhello\r\n"));
   EXPECT_EQ(result.score, 0);
   EXPECT_EQ(observer.seen, "Subjecttext/plain");
+}
+
+TEST_F(Scanner, links_are_read_without_allocation) {
+  struct Observer : mime::RenderSink {
+    void header(std::string_view, std::string_view, std::string_view) override {}
+    void body(std::string_view) override {}
+    void rawbody(std::string_view) override {}
+    void uri(std::string_view) override {}
+    void part(const mime::Part&) override {}
+    void link(const mime::Link& link) override {
+      if (told < domains.size()) domains[told++].assign(link.domain);
+    }
+    std::array<mime::FixedText<64>, 8> domains;
+    size_t told = 0;
+  } observer;
+  scan_.observe(&observer, {.links = true});
+  const std::vector<uint8_t> message = octets(
+      "Subject: x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+      "<a href='http://www.b\u00fccher-und-noch-viel-mehr-in-einem-einzigen-namen.example/'>x</a>"
+      "<a href='https://a.shop.co.uk/?u=http%3A%2F%2F\u043f\u0440\u0438\u043c\u0435\u0440.\u0440"
+      "\u0444'>x</a> http://0xc0000201/\r\n");
+  (void)scan_message(scan_, nullptr, scratch_, message);
+  observer.told = 0;
+  const uint64_t before = testing::allocations();
+  (void)scan_message(scan_, nullptr, scratch_, message);
+  EXPECT_EQ(testing::allocations() - before, 0u);
+  ASSERT_EQ(observer.told, 4u);
+  EXPECT_TRUE(observer.domains[0].view().starts_with("xn--bcher-und-noch-viel-mehr-in-einem"));
+  EXPECT_EQ(observer.domains[1].view(), "shop.co.uk");
+  EXPECT_EQ(observer.domains[2].view(), "xn--e1afmkfd.xn--p1ai");
+  EXPECT_EQ(observer.domains[3].view(), "");
 }
 
 TEST_F(Scanner, nothing_is_allocated_while_a_message_passes) {
