@@ -136,7 +136,9 @@
   X(kDropHandshakeCap, "drop_handshake_cap",                                                       \
     "ACKs dropped: their handshake may have given way to newer ones; the server begins it again")  \
   X(kSessionsReported, "sessions_reported",                                                        \
-    "connections without a message that an event tells of: TLS, failed logins, early talkers")
+    "connections without a message that an event tells of: TLS, failed logins, early talkers")     \
+  X(kSegmentsMasked, "segments_masked", "replies to EHLO in which STARTTLS was overwritten")       \
+  X(kEnvelopesRefused, "envelopes_refused", "mail transactions refused at MAIL or RCPT")
 
 namespace postern {
 

@@ -119,9 +119,20 @@ std::vector<ConfigKey> own_keys() {
        .type = kChoice,
        .default_value = "refuse",
        .help =
-           "A message with line ends by which a server could split it in two is refused, or only "
-           "counted.",
+           "A message with line ends by which a server could split it in two (a bare CR or LF in "
+           "its text, a dot alone between such) is refused, or only counted. In chunks (BDAT), "
+           "which nobody can split, they are always only counted.",
        .choices = {"refuse", "count"}},
+      {.name = "policy.starttls",
+       .type = kChoice,
+       .default_value = "allow",
+       .help =
+           "What becomes of STARTTLS in the server's reply to EHLO. allow: it passes, and of what "
+           "goes on under TLS only sizes and times are known. mask: it is overwritten, so that "
+           "mail which would have been encrypted is sent, and read here, in the clear: a "
+           "downgrade that senders do not see. Those that insist on TLS (DANE, MTA-STS) will not "
+           "send at all. A verdict can say it of one sender.",
+       .choices = {"allow", "mask"}},
       {.name = "policy.mid_stream",
        .type = kChoice,
        .default_value = "pass",
@@ -362,6 +373,7 @@ worker::PipelineConfig pipeline_config(const ConfigValues& values) {
   config.verify_checksums = values.boolean("ports.verify_checksums");
   config.threshold = values.number("signatures.threshold");
   config.refuse_smuggling = values.text("policy.smuggling") == "refuse";
+  config.mask_starttls = values.text("policy.starttls") == "mask";
   config.without_signature_set = fail_mode(values, "fail.no_signature_set");
   config.on_scan_error = fail_mode(values, "fail.scan_error");
   config.on_memory_cap = fail_mode(values, "fail.memory");

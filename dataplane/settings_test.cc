@@ -57,6 +57,7 @@ threshold = 7.5
 [policy]
 default = "pass"
 smuggling = "count"
+starttls = "mask"
 mid_stream = "reset"
 [fail]
 no_signature_set = "closed"
@@ -89,6 +90,7 @@ options = ["-m", "900"]
   EXPECT_EQ(s.pipeline.threshold, 7.5);
   EXPECT_EQ(s.default_treatment, verdict::Treatment::kPass);
   EXPECT_FALSE(s.pipeline.refuse_smuggling);
+  EXPECT_TRUE(s.pipeline.mask_starttls);
   EXPECT_EQ(s.pipeline.without_signature_set, worker::FailMode::kClosed);
   EXPECT_EQ(s.pipeline.on_scan_error, worker::FailMode::kOpen);
   EXPECT_EQ(s.pipeline.on_memory_cap, worker::FailMode::kOpen);

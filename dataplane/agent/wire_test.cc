@@ -78,7 +78,7 @@ TEST(Wire, WritesEvents) {
   event.rules = {1, 0, 9};
   event.content_hash = 0x2d06800538d394c2;
   event.score = 7.5;
-  event.smtp_anomalies = static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed);
+  event.smtp_anomalies = static_cast<uint32_t>(smtp::Anomaly::kLfDotLf);
   event.mime_anomalies = static_cast<uint32_t>(mime::Anomaly::kBadBase64);
   event.session.dialect.assign("EHLO MAIL");
   event.session.pipelined = event.session.chunked = true;
@@ -121,7 +121,7 @@ TEST(Wire, WritesEvents) {
   EXPECT_EQ(out.score(), 7.5);
   EXPECT_THAT(out.rules(), ElementsAre("ONE", "ZERO", "rule 9"));
   EXPECT_EQ(out.signature_set(), "abcd");
-  EXPECT_THAT(out.anomalies(), ElementsAre("dot_lf", "bad_base64"));
+  EXPECT_THAT(out.anomalies(), ElementsAre("lf_dot_lf", "bad_base64"));
   EXPECT_EQ(out.session().dialect(), "EHLO MAIL");
   EXPECT_TRUE(out.session().pipelined());
   EXPECT_TRUE(out.session().chunked());

@@ -24,12 +24,12 @@ constexpr struct {
   std::string_view name;
   Verb verb;
 } kVerbs[] = {
-    {"EHLO", Verb::kEhlo},      {"HELO", Verb::kHelo},  {"MAIL", Verb::kMail},
-    {"RCPT", Verb::kRcpt},      {"DATA", Verb::kData},  {"BDAT", Verb::kBdat},
-    {"RSET", Verb::kRset},      {"QUIT", Verb::kQuit},  {"AUTH", Verb::kAuth},
-    {"NOOP", Verb::kNoop},      {"VRFY", Verb::kVrfy},  {"STARTTLS", Verb::kStartTls},
-    {"EXPN", Verb::kOther},     {"HELP", Verb::kOther}, {"ETRN", Verb::kOther},
-    {"XFORWARD", Verb::kOther},
+    {"EHLO", Verb::kEhlo},      {"HELO", Verb::kHelo},       {"MAIL", Verb::kMail},
+    {"RCPT", Verb::kRcpt},      {"DATA", Verb::kData},       {"BDAT", Verb::kBdat},
+    {"RSET", Verb::kRset},      {"QUIT", Verb::kQuit},       {"AUTH", Verb::kAuth},
+    {"NOOP", Verb::kNoop},      {"VRFY", Verb::kVrfy},       {"STARTTLS", Verb::kStartTls},
+    {"EXPN", Verb::kOther},     {"HELP", Verb::kOther},      {"ETRN", Verb::kOther},
+    {"XFORWARD", Verb::kOther}, {"XCLIENT", Verb::kXclient},
 };
 
 }  // namespace
@@ -49,9 +49,9 @@ Command parse_command(std::string_view line) {
   if (rest.empty()) return {};
   const std::string_view word = take_word(rest);
   for (const auto& row : kVerbs) {
-    if (equals_upper(word, row.name)) return {row.verb, rest};
+    if (equals_upper(word, row.name)) return {row.verb, word, rest};
   }
-  return {Verb::kUnknown, rest};
+  return {Verb::kUnknown, word, rest};
 }
 
 std::string_view envelope_address(std::string_view argument, std::string_view keyword) {

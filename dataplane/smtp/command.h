@@ -21,12 +21,14 @@ enum class Verb : uint8_t {
   kStartTls,
   kNoop,
   kVrfy,
+  kXclient,  // Postfix: who the client is; the session begins anew when the server says 220
   kOther,    // EXPN, HELP, ETRN, XFORWARD: answered by one reply and without effect on us
   kUnknown,  // anything else
 };
 
 struct Command {
   Verb verb = Verb::kEmpty;
+  std::string_view word;      // the verb as it was spelled
   std::string_view argument;  // into the line, without the blanks around it
 };
 

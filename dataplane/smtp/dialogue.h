@@ -55,6 +55,7 @@ class Recorder : public SessionHandler {
   std::string log;
   std::string refuse_containing = "SPAM";  // messages with this text are refused at their end
   bool refuse_dubious = false;
+  std::string refuse_address;  // MAIL and RCPT with it in their address are refused; empty: none
   size_t transactions_allowed = 2;
   bool messages_allowed = true;
 
@@ -76,6 +77,19 @@ class Recorder : public SessionHandler {
           "a transaction was given back too early");
     --in_use_;
     free_.push_back(transaction);
+  }
+  bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step) override {
+    check(transaction.begun && transaction.has_mail_from >= (step == EnvelopeStep::kMail),
+          "an envelope without its address");
+    const bool mail = step == EnvelopeStep::kMail;
+    const uint32_t last = transaction.recipients_stored;
+    if (!mail && last == 0) return true;
+    const std::string_view address =
+        mail ? transaction.mail_from() : transaction.recipient(last - 1);
+    if (refuse_address.empty() || address.find(refuse_address) == address.npos) return true;
+    log += (mail ? "refused MAIL <" : "refused RCPT <") + std::string(address) + ">\n";
+    session.refuse_with("550 5.7.1 not you\r\n");
+    return false;
   }
   bool message_begin(const Session&, Transaction& transaction) override {
     check(under_way_ == nullptr, "a message began within a message");
@@ -153,6 +167,7 @@ class Dialogue {
 
   Session session;
   std::string passed;  // to the server
+  std::string heard;   // by the client: what the server said, as it was forwarded
   std::string held;    // said by the client, not taken yet
   Step step = Step::kContinue;
 
@@ -170,6 +185,8 @@ class Dialogue {
         if (session.opaque()) continue;
         std::string copy(piece);
         session.server_bytes({reinterpret_cast<uint8_t*>(copy.data()), copy.size()});
+        if (session.rewrote() != (copy != piece)) std::abort();
+        heard += copy;
         if (step != Step::kRefuse) offer();
       }
     }

@@ -44,7 +44,20 @@ MessageText::After MessageText::after_text(uint8_t octet) {
 
 // Stops in front of bytes[to]. Offered again, that octet is ordinary text.
 MessageText::Piece MessageText::dubious(std::span<const uint8_t> bytes, size_t from, size_t to) {
-  anomalies_ |= bit(Anomaly::kDotLineFeed);
+  const bool feed = bytes[to] == '\n';
+  switch (after_) {
+    case After::kCrDot:
+      anomalies_ |= bit(feed ? Anomaly::kCrDotLf : Anomaly::kCrDotCrlf);
+      break;
+    case After::kLfDot:
+      anomalies_ |= bit(feed ? Anomaly::kLfDotLf : Anomaly::kLfDotCrlf);
+      break;
+    case After::kDot:
+      anomalies_ |= bit(Anomaly::kCrlfDotLf);
+      break;
+    default:
+      anomalies_ |= bit(Anomaly::kCrlfDotCr);
+  }
   after_ = after_ == After::kDotCr ? After::kDotCrText : After::kText;
   return {bytes.subspan(from, to - from), to, 0, Stop::kDubiousEnd};
 }
@@ -71,10 +84,10 @@ MessageText::Piece MessageText::next(std::span<const uint8_t> bytes) {
           break;
         }
         anomalies_ |= bit(Anomaly::kBareCarriageReturn);
-        after_ = octet == '.' ? After::kDubiousDot : after_text(octet);
+        after_ = octet == '.' ? After::kCrDot : after_text(octet);
         break;
       case After::kBareLf:
-        after_ = octet == '.' ? After::kDubiousDot : after_text(octet);
+        after_ = octet == '.' ? After::kLfDot : after_text(octet);
         break;
       case After::kCrLf:
         if (octet != '.') {
@@ -101,7 +114,8 @@ MessageText::Piece MessageText::next(std::span<const uint8_t> bytes) {
       case After::kDotCr:
         if (octet != '\n') return dubious(bytes, from, at);
         return {bytes.subspan(from, 0), at, 1, Stop::kEnd};
-      case After::kDubiousDot:
+      case After::kCrDot:
+      case After::kLfDot:
         if (octet == '\r' || octet == '\n') return dubious(bytes, from, at);
         after_ = after_text(octet);
         break;
@@ -110,6 +124,14 @@ MessageText::Piece MessageText::next(std::span<const uint8_t> bytes) {
     }
   }
   return {bytes.subspan(from), bytes.size(), 0, Stop::kText};
+}
+
+void MessageText::note_chunk(std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const Piece piece = next(bytes);
+    bytes = bytes.subspan(piece.octets + piece.terminator);
+    if (piece.stop == Stop::kEnd) after_ = After::kCrLf;
+  }
 }
 
 }  // namespace postern::smtp

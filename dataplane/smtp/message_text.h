@@ -30,6 +30,8 @@ class MessageText {
   void begin() { *this = MessageText(); }
   // Reads on: pieces are as large as can be. `bytes` is not empty.
   Piece next(std::span<const uint8_t> bytes);
+  // Reads octets that are counted (BDAT), for their anomalies alone: there no end is one.
+  void note_chunk(std::span<const uint8_t> bytes);
   // Bits of smtp::Anomaly: bare CR, bare LF, NUL, lone dots, of the text so far.
   uint32_t anomalies() const { return anomalies_; }
 
@@ -40,10 +42,11 @@ class MessageText {
     kText,
     kCr,
     kBareLf,
-    kDot,         // CRLF .
-    kDotCr,       // CRLF . CR
-    kDubiousDot,  // a dot after a bare CR or LF
-    kDotCrText,   // CRLF . CR and not LF, judged harmless: the CR is still to be delivered
+    kDot,        // CRLF .
+    kDotCr,      // CRLF . CR
+    kCrDot,      // a dot after a bare CR
+    kLfDot,      // a dot after a bare LF
+    kDotCrText,  // CRLF . CR and not LF, judged harmless: the CR is still to be delivered
   };
   Piece dubious(std::span<const uint8_t> bytes, size_t from, size_t to);
   After after_text(uint8_t octet);

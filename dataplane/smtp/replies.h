@@ -35,7 +35,7 @@ namespace postern::smtp {
   X(kFault, "fault", "4", "451 4.3.0 Message cannot be checked now, try again later",          \
     "at the end of a message that could not be scanned while the fail mode is closed")         \
   X(kSmuggling, "smuggling", "5",                                                              \
-    "550 5.6.0 Message refused: bare line ends around a lone dot (case {case}) {url}",         \
+    "550 5.6.0 Message refused: bare CR or LF in its text (case {case}) {url}",                \
     "to a message that a lax server could split in two")                                       \
   X(kConnectDeferred, "connect_deferred", "421", "421 4.7.0 {host} Try again later",           \
     "at connect, when a connection is to be deferred as a whole")                              \

@@ -6,27 +6,9 @@
 namespace postern::smtp {
 
 void Session::begin(SessionHandler* handler, const Limits* limits) {
+  *this = Session();
   handler_ = handler;
   limits_ = limits;
-  transaction_ = nullptr;
-  pending_ = nullptr;
-  chunk_remaining_ = 0;
-  messages_ = 0;
-  anomalies_ = 0;
-  unattributed_anomalies_ = 0;
-  queue_head_ = 0;
-  queue_count_ = 0;
-  state_ = State::kCommand;
-  chunk_last_ = false;
-  greeted_ = false;
-  message_under_way_ = false;
-  end_answered_ = false;
-  line_cut_ = false;
-  line_ends_in_cr_ = false;
-  extensions_ = 0;
-  helo_length_ = 0;
-  auth_user_.clear();
-  replies_ = ReplyReader();
   push(Awaited::kGreeting);
 }
 
@@ -84,6 +66,12 @@ void Session::deliver(std::span<const uint8_t> octets) {
   handler_->message_bytes(*transaction_, octets);
 }
 
+void Session::deliver_chunk(std::span<const uint8_t> octets) {
+  deliver(octets);
+  text_.note_chunk(octets);
+  note(text_.anomalies());
+}
+
 // False: no memory for a message now.
 bool Session::begin_message() {
   if (message_under_way_) return true;
@@ -110,10 +98,12 @@ ClientStep Session::take_text(std::span<const uint8_t> bytes) {
     if (piece.stop == MessageText::Stop::kText) continue;
     note(text_.anomalies());
     if (piece.stop == MessageText::Stop::kDubiousEnd) {
-      if (!handler_->dubious_message_end(*this, *transaction_)) return {consumed, refuse()};
+      if (!handler_->dubious_message_end(*this, *transaction_)) {
+        return {consumed, refuse(Refused::kText)};
+      }
       continue;
     }
-    const Step step = commit();
+    const Step step = commit(Refused::kText);
     if (step != Step::kContinue) return {consumed, step};
     if (std::exchange(end_answered_, false)) {
       finish_pending();
@@ -132,15 +122,15 @@ ClientStep Session::take_chunk(std::span<const uint8_t> bytes) {
   if (completes && chunk_last_ && pending_) {
     // An earlier message is not answered yet, and there is room for one only: everything but the
     // last octet goes on.
-    deliver(bytes.first(octets - 1));
+    deliver_chunk(bytes.first(octets - 1));
     chunk_remaining_ = 1;
     return {octets - 1, Step::kWait};
   }
-  deliver(bytes.first(octets));
+  deliver_chunk(bytes.first(octets));
   chunk_remaining_ -= static_cast<uint32_t>(octets);
   if (!completes) return {octets, Step::kContinue};
   if (chunk_last_) {
-    const Step step = commit();
+    const Step step = commit(Refused::kChunk);
     if (step != Step::kContinue) {
       // The server will never see the whole command: it owes no reply to it.
       if (!end_answered_) --queue_count_;
@@ -154,9 +144,9 @@ ClientStep Session::take_chunk(std::span<const uint8_t> bytes) {
 
 // The end of data is next, and it may pass only if the handler says so. The caller queues the
 // reply.
-Step Session::commit() {
+Step Session::commit(Refused if_refused) {
   ++messages_;
-  if (!handler_->message_end(*this, *transaction_)) return refuse();
+  if (!handler_->message_end(*this, *transaction_)) return refuse(if_refused);
   message_under_way_ = false;
   pending_ = transaction_;
   transaction_ = nullptr;
@@ -164,8 +154,9 @@ Step Session::commit() {
   return Step::kContinue;
 }
 
-Step Session::refuse() {
+Step Session::refuse(Refused what) {
   message_under_way_ = false;
+  refused_ = what;
   state_ = State::kRefused;
   return Step::kRefuse;
 }
@@ -180,6 +171,23 @@ void Session::refuse_with(std::string_view reply_lines) {
 std::string_view Session::refusal() const {
   if (state_ != State::kRefused || !transaction_) return {};
   return {reinterpret_cast<const char*>(transaction_->line.data()), transaction_->line_used};
+}
+
+size_t Session::refused_octets(std::span<const uint8_t> rest) const {
+  const std::string_view text(reinterpret_cast<const char*>(rest.data()), rest.size());
+  constexpr std::string_view kEnd = "\r\n.\r\n";
+  switch (refused_) {
+    case Refused::kText:
+      for (size_t left = std::min(kEnd.size(), text.size()); left > 0; --left) {
+        if (text.starts_with(kEnd.substr(kEnd.size() - left))) return left;
+      }
+      break;
+    case Refused::kLine:
+      return std::min(text.find('\n'), text.size() - 1) + 1;
+    case Refused::kChunk:
+      break;
+  }
+  return text.empty() ? 0 : 1;
 }
 
 uint32_t Session::replies_outstanding() const { return queue_count_; }

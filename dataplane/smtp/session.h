@@ -11,6 +11,9 @@
 // what is text and what is a command. RFC 2920 3.1 makes clients wait there anyway. A BDAT whose
 // CHUNKING the server has not announced is such an unknown verb.
 //
+// An envelope can be refused before its MAIL or RCPT line passes: the server never sees the line's
+// end, and all is as after a refused message.
+//
 // Between two transactions a session holds no memory but its own. A transaction whose end the
 // client has sent (end of data, RSET, QUIT) stays beside the next one until the server has answered
 // that end, because clients pipeline the next MAIL behind it.
@@ -24,8 +27,10 @@
 
 #include "dataplane/smtp/auth_user.h"
 #include "dataplane/smtp/command.h"
+#include "dataplane/smtp/dialect.h"
 #include "dataplane/smtp/message_text.h"
 #include "dataplane/smtp/reply_reader.h"
+#include "dataplane/smtp/starttls_mask.h"
 #include "dataplane/smtp/transaction.h"
 
 namespace postern::smtp {
@@ -55,6 +60,21 @@ struct Limits {
   bool passive = false;
 };
 
+// The command at which an envelope is judged.
+enum class EnvelopeStep : uint8_t { kMail, kRcpt };
+
+// What a session has shown of its client, over all its transactions.
+struct Conduct {
+  Dialect dialect;
+  bool pipelined = false;    // a command was sent ahead of the reply to an earlier one
+  bool chunked = false;      // BDAT
+  bool tls_offered = false;  // by the server, hidden from the client or not
+  bool tls_started = false;
+  uint32_t recipients_count = 0;
+  uint32_t recipients_rejected = 0;  // by the server
+  uint32_t null_senders = 0;
+};
+
 // What the session asks of its surroundings (the worker, a test, `postern inspect`). All calls are
 // made from within client_bytes(), server_bytes() and close(), on their thread.
 class SessionHandler {
@@ -63,6 +83,14 @@ class SessionHandler {
   // Memory for a transaction or a partial line; null when none is free (the session then waits).
   virtual Transaction* take_transaction() = 0;
   virtual void give_transaction(Transaction* transaction) = 0;
+  // A MAIL or RCPT command is about to be forwarded; its address is the transaction's last. True
+  // lets it pass. False refuses: the handler has called Session::refuse_with(), and
+  // transaction_over() follows as for a refused message. Not asked for a RCPT within a message
+  // (between two chunks): servers refuse that themselves.
+  virtual bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step) {
+    (void)session, (void)transaction, (void)step;
+    return true;
+  }
   // The client has sent DATA (or its first BDAT) and it is about to be forwarded. False: no memory
   // for a message now; the session waits before the command.
   virtual bool message_begin(const Session& session, Transaction& transaction) = 0;
@@ -84,7 +112,7 @@ class SessionHandler {
   // refusal, or the client gave up between two chunks (RSET, QUIT). Replies so far are in
   // `transaction`.
   virtual void message_abandoned(Session& session, Transaction& transaction) = 0;
-  // The server has answered the end of data, (or MAIL/RCPT/DATA failed and the transaction is
+  // The server has answered the end of data (or MAIL/RCPT/DATA failed and the transaction is
   // over): all that is to be known of this transaction is in it now. Also called once for a message
   // that we refused, when the earlier commands have been answered (replies_outstanding() is 0) or
   // on close(). Not called after message_abandoned().
@@ -99,16 +127,30 @@ class Session {
   // the first unconsumed one, when more from the server has been seen.
   ClientStep client_bytes(std::span<const uint8_t> bytes);
 
-  // `bytes`: the server's next in-order bytes; all are consumed and forwarded. Returns false once
-  // the connection has become opaque (the 220 to STARTTLS has gone by): stop calling.
+  // `bytes`: the server's next in-order bytes; all are consumed and forwarded, as they are then: of
+  // a masked keyword some may have been changed (rewrote() tells). Returns false once the
+  // connection has become opaque (the 220 to STARTTLS has gone by): stop calling.
   bool server_bytes(std::span<uint8_t> bytes);
+  // Whether the last server_bytes() changed any.
+  bool rewrote() const { return rewrote_; }
+  // From now on STARTTLS is overwritten in the replies to EHLO. To be called before the first one.
+  void mask_starttls(bool mask) { mask_starttls_ = mask; }
+  // Whether the server's next bytes may have to be changed, so that none may pass unread.
+  bool may_rewrite() const {
+    return mask_starttls_ && queue_count_ > 0 && last_awaited() == Awaited::kEhlo;
+  }
 
   // The connection ended or is being cut: gives back what the session holds.
   void close();
 
-  // For the handler in message_end(): the reply the client is to get, CRLF-terminated; copied.
+  // For the handler in message_end() and envelope_allowed(): the reply the client is to get,
+  // CRLF-terminated; copied.
   void refuse_with(std::string_view reply_lines);
   std::string_view refusal() const;
+  // How many of `rest`, the client's bytes behind those consumed when it was refused, belong to
+  // what was refused: the rest of a command line, what was withheld of an end of data, or the last
+  // octet of a chunk.
+  size_t refused_octets(std::span<const uint8_t> rest) const;
 
   // Replies that the server still owes to commands forwarded before the refused one.
   uint32_t replies_outstanding() const;
@@ -126,10 +168,12 @@ class Session {
   bool in_message() const;             // message octets are next: between DATA's 354 and the end of
                                        // data, or within a chunk
   std::string_view helo() const;       // argument of the last HELO/EHLO, cut at 64 characters
-  std::string_view auth_user() const;  // RFC 4954, from PLAIN and LOGIN, once the server said 235
-  uint32_t messages() const;           // ends of data seen on this connection
-  uint32_t anomalies() const;          // bits of smtp::Anomaly, of the whole connection
-  uint8_t extensions() const;          // bits of smtp::Extension, from the last EHLO reply
+  std::string_view auth_user() const;  // RFC 4954, once the server said 235
+  const AuthUser& auth() const { return auth_user_; }
+  const Conduct& conduct() const { return conduct_; }
+  uint32_t messages() const;   // ends of data seen on this connection
+  uint32_t anomalies() const;  // bits of smtp::Anomaly, of the whole connection
+  uint8_t extensions() const;  // bits of smtp::Extension, from the last EHLO reply
 
  private:
   // What the server's next reply may answer.
@@ -146,6 +190,7 @@ class Session {
     kReset,       // RSET or QUIT that ended a transaction
     kAuth,
     kStartTls,
+    kXclient,
     kUnknown,
     kOther,
   };
@@ -162,7 +207,8 @@ class Session {
     kOpaque,
     kDisagreement,  // nothing may pass any more
   };
-  static constexpr size_t kQueueSlots = 256;
+  enum class Refused : uint8_t { kText, kChunk, kLine };
+  static constexpr size_t kQueueSlots = 256;  // of four bits
 
   ClientStep take_some(std::span<const uint8_t> bytes);
   // session_lines.cc: command lines.
@@ -170,30 +216,36 @@ class Session {
   ClientStep keep_partial_line(std::span<const uint8_t> bytes);
   std::string_view join_line(std::span<const uint8_t> bytes, bool* cut);
   void forget_line(Transaction* holder);
+  static void wipe_line(Transaction& transaction);
   Step obey(const Command& command, bool cut);
   Step obey_mail(std::string_view argument);
+  Step obey_nested_mail(std::string_view address);
   Step obey_rcpt(std::string_view argument);
   Step obey_data();
   Step obey_chunk(Chunk chunk);
   Step obey_reset();
   Step await_reply(Awaited awaited);
+  bool envelope_allowed(EnvelopeStep step);
   // session.cc: message octets and the commit point.
   ClientStep take_text(std::span<const uint8_t> bytes);
   ClientStep take_chunk(std::span<const uint8_t> bytes);
   void deliver(std::span<const uint8_t> octets);
+  void deliver_chunk(std::span<const uint8_t> octets);
   bool begin_message();
   void enter_text();
-  Step commit();
-  Step refuse();
+  Step commit(Refused if_refused);
+  Step refuse(Refused what);
   // session_replies.cc: replies and the life of transactions.
   void take_reply(uint16_t code);
   void answer(Awaited awaited, uint16_t code);
   void answer_message_end(uint16_t code);
   bool accepted_unseen(uint16_t code);
   void answer_nested_mail(uint16_t code);
+  void give_up_former();
   void answer_data(uint16_t code);
   void answer_chunk(uint16_t code);
   void answer_hello(uint16_t code, uint8_t extensions);
+  void answer_xclient(uint16_t code);
   void settle();
   Transaction* answered_transaction() { return pending_ ? pending_ : transaction_; }
   Transaction* take_transaction();
@@ -205,9 +257,12 @@ class Session {
   void give_if_idle();
   void note(uint32_t anomalies);
 
-  void push(Awaited awaited) { queue_[(queue_head_ + queue_count_++) % kQueueSlots] = awaited; }
+  Awaited awaited_at(uint32_t place) const {
+    return static_cast<Awaited>(queue_[place % kQueueSlots / 2] >> 4 * (place & 1) & 15);
+  }
+  void push(Awaited awaited);
   Awaited pop();
-  Awaited last_awaited() const { return queue_[(queue_head_ + queue_count_ - 1) % kQueueSlots]; }
+  Awaited last_awaited() const { return awaited_at(queue_head_ + queue_count_ - 1u); }
 
   SessionHandler* handler_ = nullptr;
   const Limits* limits_ = nullptr;
@@ -227,13 +282,18 @@ class Session {
   bool end_answered_ = false;       // passive: before the end of transaction_'s message was seen
   bool line_cut_ = false;           // the partial line did not fit
   bool line_ends_in_cr_ = false;    // the partial line, so far
+  bool mask_starttls_ = false;
+  bool rewrote_ = false;
+  Refused refused_ = Refused::kText;  // kRefused: what
   uint8_t extensions_ = 0;
   uint8_t helo_length_ = 0;
   std::array<char, 64> helo_{};
   AuthUser auth_user_;
   MessageText text_;
   ReplyReader replies_;
-  std::array<Awaited, kQueueSlots> queue_{};
+  StartTlsMask mask_;
+  Conduct conduct_;
+  std::array<uint8_t, kQueueSlots / 2> queue_{};
 };
 static_assert(sizeof(Session) <= 512, "a million idle connections have one each");
 

@@ -14,7 +14,8 @@ constexpr uint32_t bit(Anomaly anomaly) { return static_cast<uint32_t>(anomaly);
 uint32_t line_anomalies(std::string_view line) {
   uint32_t anomalies = 0;
   if (line.find('\0') != std::string_view::npos) anomalies |= bit(Anomaly::kNulByte);
-  if (line.find('\r') != std::string_view::npos) anomalies |= bit(Anomaly::kBareCarriageReturn);
+  if (line.find('\r') != std::string_view::npos)
+    anomalies |= bit(Anomaly::kCommandBareCarriageReturn);
   return anomalies;
 }
 
@@ -39,9 +40,14 @@ ClientStep Session::take_line(std::span<const uint8_t> bytes) {
   } else if (queue_count_ >= std::min<size_t>(limits_->outstanding_commands, kQueueSlots)) {
     return {0, Step::kWait};
   } else {
-    note(line_anomalies(line) | (ended_by_crlf ? 0 : bit(Anomaly::kBareLineFeed)) |
+    note(line_anomalies(line) | (ended_by_crlf ? 0 : bit(Anomaly::kCommandBareLineFeed)) |
          (cut ? bit(Anomaly::kLongCommandLine) : 0));
+    const bool ahead = queue_count_ > (greeted_ ? 0u : 1u);
     step = obey(parse_command(line), cut);
+    if (step == Step::kContinue) {
+      conduct_.pipelined |= ahead;
+      conduct_.dialect.note(line, ended_by_crlf);
+    }
   }
   // Nothing of a line that may not pass yet is passed: it will be offered, and read, again.
   if (step != Step::kContinue) return {0, step};
@@ -77,11 +83,13 @@ std::string_view Session::join_line(std::span<const uint8_t> bytes, bool* cut) {
 void Session::forget_line(Transaction* holder) {
   line_cut_ = false;
   line_ends_in_cr_ = false;
-  if (holder && holder->line_used > 0) {
-    explicit_bzero(holder->line.data(), holder->line.size());
-    holder->line_used = 0;
-  }
+  if (holder && holder->line_used > 0) wipe_line(*holder);
   give_if_idle();
+}
+
+void Session::wipe_line(Transaction& transaction) {
+  explicit_bzero(transaction.line.data(), transaction.line.size());
+  transaction.line_used = 0;
 }
 
 // kContinue: the line may pass. kWait: not yet. kRefuse: never.
@@ -112,6 +120,8 @@ Step Session::obey(const Command& command, bool cut) {
     case Verb::kAuth:
       auth_user_.begin(command.argument);
       return await_reply(Awaited::kAuth);
+    case Verb::kXclient:
+      return await_reply(Awaited::kXclient);
     case Verb::kStartTls:
       return await_reply(Awaited::kStartTls);
     case Verb::kEmpty:
@@ -134,15 +144,24 @@ Step Session::await_reply(Awaited awaited) {
   return Step::kContinue;
 }
 
+// A refused line never passes whole, so the server owes no reply to it.
+bool Session::envelope_allowed(EnvelopeStep step) {
+  return handler_->envelope_allowed(*this, *transaction_, step);
+}
+
 Step Session::obey_mail(std::string_view argument) {
   const std::string_view address = envelope_address(argument, "FROM:");
-  if (!transaction_ || !transaction_->begun) {
-    if (!open_transaction()) return Step::kWait;
-    transaction_->add_mail_from(address);
-    push(Awaited::kMail);
-    return Step::kContinue;
-  }
-  // Within a transaction. Whether there really is one is known when all is answered.
+  if (transaction_ && transaction_->begun) return obey_nested_mail(address);
+  if (!open_transaction()) return Step::kWait;
+  transaction_->add_mail_from(address);
+  if (!envelope_allowed(EnvelopeStep::kMail)) return refuse(Refused::kLine);
+  if (address.empty()) ++conduct_.null_senders;
+  push(Awaited::kMail);
+  return Step::kContinue;
+}
+
+// Within a transaction. Whether there really is one is known when all is answered.
+Step Session::obey_nested_mail(std::string_view address) {
   if (queue_count_ > 0) return Step::kWait;
   Transaction* fresh = take_transaction();
   if (!fresh) return Step::kWait;
@@ -152,6 +171,11 @@ Step Session::obey_mail(std::string_view argument) {
   transaction_->anomalies = unattributed_anomalies_;
   unattributed_anomalies_ = 0;
   transaction_->add_mail_from(address);
+  if (!envelope_allowed(EnvelopeStep::kMail)) {
+    give_up_former();
+    return refuse(Refused::kLine);
+  }
+  if (address.empty()) ++conduct_.null_senders;
   return await_reply(Awaited::kNestedMail);
 }
 
@@ -159,6 +183,10 @@ Step Session::obey_rcpt(std::string_view argument) {
   if (!open_transaction()) return Step::kWait;
   transaction_->reported = false;
   transaction_->add_recipient(envelope_address(argument, "TO:"));
+  ++conduct_.recipients_count;
+  if (!message_under_way_ && !envelope_allowed(EnvelopeStep::kRcpt)) {
+    return refuse(Refused::kLine);
+  }
   push(Awaited::kRcpt);
   return Step::kContinue;
 }
@@ -172,12 +200,14 @@ Step Session::obey_data() {
 }
 
 Step Session::obey_chunk(Chunk chunk) {
+  const bool first = !message_under_way_;
   if (!begin_message()) return Step::kWait;
-  transaction_->chunked = true;
+  if (first) text_.begin();
+  transaction_->chunked = conduct_.chunked = true;
   if (chunk.octets == 0 && chunk.last) {
     // The command line itself is the end.
     if (pending_) return Step::kWait;
-    const Step step = commit();
+    const Step step = commit(Refused::kLine);
     if (step == Step::kContinue) push(Awaited::kMessageEnd);
     return step;
   }

@@ -6,17 +6,28 @@
 namespace postern::smtp {
 
 bool Session::server_bytes(std::span<uint8_t> bytes) {
-  std::span<const uint8_t> rest = bytes;
+  std::span<uint8_t> rest = bytes;
+  rewrote_ = false;
   while (!rest.empty() && state_ != State::kOpaque) {
     const ReplyReader::Progress progress = replies_.next(rest);
+    if (may_rewrite() && awaited_at(queue_head_) == Awaited::kEhlo) {
+      rewrote_ |= mask_.next(rest.first(progress.octets));
+    }
     rest = rest.subspan(progress.octets);
     if (progress.complete) take_reply(replies_.code());
   }
   return state_ != State::kOpaque;
 }
 
+void Session::push(Awaited awaited) {
+  const uint32_t place = (queue_head_ + queue_count_++) % kQueueSlots;
+  uint8_t& pair = queue_[place / 2];
+  const uint32_t shift = 4 * (place & 1);
+  pair = static_cast<uint8_t>((pair & ~(15u << shift)) | static_cast<uint32_t>(awaited) << shift);
+}
+
 Session::Awaited Session::pop() {
-  const Awaited awaited = queue_[queue_head_];
+  const Awaited awaited = awaited_at(queue_head_);
   queue_head_ = static_cast<uint16_t>((queue_head_ + 1) % kQueueSlots);
   --queue_count_;
   return awaited;
@@ -34,7 +45,7 @@ void Session::take_reply(uint16_t code) {
   if (code == 354 && last == Awaited::kData) {
     while (queue_count_ > 1) answer(pop(), 0);
   }
-  const Awaited head = queue_[queue_head_];
+  const Awaited head = awaited_at(queue_head_);
   const bool challenge = code / 100 == 3 && code != 354;
   if (challenge && (head == Awaited::kAuth || head == Awaited::kUnknown)) {
     // The exchange goes on: its command stays unanswered (RFC 4954 4).
@@ -67,6 +78,7 @@ void Session::answer(Awaited awaited, uint16_t code) {
       break;
     case Awaited::kRcpt:
       if (transaction) transaction->answer_recipient(code);
+      if (code >= 400) ++conduct_.recipients_rejected;
       break;
     case Awaited::kData:
       answer_data(code);
@@ -81,15 +93,19 @@ void Session::answer(Awaited awaited, uint16_t code) {
       finish_pending();
       break;
     case Awaited::kAuth:
-      auth_user_.end(code == 235);
+      auth_user_.end(code);
       state_ = State::kCommand;
       break;
     case Awaited::kStartTls:
       state_ = State::kCommand;
       if (code == 220) {
         finish_current();
+        conduct_.tls_started = true;
         state_ = State::kOpaque;
       }
+      break;
+    case Awaited::kXclient:
+      answer_xclient(code);
       break;
     case Awaited::kUnknown:
       state_ = code == 354 ? State::kDataAccepted : State::kCommand;
@@ -104,7 +120,19 @@ void Session::answer_hello(uint16_t code, uint8_t extensions) {
   state_ = State::kCommand;
   if (code / 100 != 2) return;
   extensions_ = extensions;
+  conduct_.tls_offered |= (extensions & static_cast<uint8_t>(Extension::kStartTls)) != 0;
   finish_current();
+}
+
+// Postfix, XCLIENT_README: 220 is the greeting of a session that begins anew, as another client's;
+// what it is told of extensions and who it is comes with the next EHLO and AUTH.
+void Session::answer_xclient(uint16_t code) {
+  state_ = State::kCommand;
+  if (code != 220) return;
+  finish_current();
+  extensions_ = 0;
+  helo_length_ = 0;
+  auth_user_.forget_login();
 }
 
 void Session::answer_nested_mail(uint16_t code) {
@@ -114,8 +142,13 @@ void Session::answer_nested_mail(uint16_t code) {
     handler_->give_transaction(std::exchange(transaction_, std::exchange(pending_, nullptr)));
     return;
   }
+  transaction_->mail_reply_code = code;
+  give_up_former();
+}
+
+// The transaction in pending_, within which another one has begun, is over.
+void Session::give_up_former() {
   Transaction* newer = std::exchange(transaction_, std::exchange(pending_, nullptr));
-  newer->mail_reply_code = code;
   abandon_message();
   report(transaction_);
   handler_->give_transaction(std::exchange(transaction_, newer));
@@ -242,6 +275,8 @@ void Session::close() {
   if (transaction_) {
     abandon_message();
     if (transaction_->begun) report(transaction_);
+    // The line that it holds a part of may be an answer to AUTH.
+    if (transaction_->line_used > 0) wipe_line(*transaction_);
     handler_->give_transaction(std::exchange(transaction_, nullptr));
   }
   queue_count_ = 0;

@@ -65,26 +65,48 @@ struct Transaction {
   uint16_t store(std::string_view address, uint16_t* offset);
 };
 
-// Named deviations from RFC 5321, as bits. Add rows at the end; kAnomalyNames follows.
+// Named deviations from RFC 5321, in one table. X(enumerator, bit, name, what it is); add rows at
+// the end. A "lone dot" stands on a line by itself whose ends are not both CRLF: no end of data
+// (RFC 5321 4.1.1.4), but one to some servers. Its names say what stands before and behind it; it
+// is judged in front of the CR, so behind those of "dot_crlf" the LF may be missing.
+#define POSTERN_SMTP_ANOMALIES(X)                                                        \
+  X(kBareCarriageReturn, 0, "bare_cr", "a CR without its LF in message text")            \
+  X(kBareLineFeed, 1, "bare_lf", "a LF without its CR in message text")                  \
+  X(kLfDotLf, 2, "lf_dot_lf", "a lone dot behind a bare LF, and a LF")                   \
+  X(kEarlyTalker, 3, "early_talker", "the client spoke before the greeting")             \
+  X(kLongCommandLine, 4, "long_command_line", "a command line longer than we keep")      \
+  X(kUnknownVerb, 5, "unknown_verb", "a command that is none of SMTP's")                 \
+  X(kCommandBytesAfterStartTls, 6, "bytes_after_starttls", "plain text behind STARTTLS") \
+  X(kNulByte, 7, "nul_byte", "a NUL in a command or in message text")                    \
+  X(kReplyOutOfTurn, 8, "reply_out_of_turn",                                             \
+    "the server accepted a message whose end we have not seen")                          \
+  X(kLfDotCrlf, 9, "lf_dot_crlf", "a lone dot behind a bare LF, and a CR or CRLF")       \
+  X(kCrDotLf, 10, "cr_dot_lf", "a lone dot behind a bare CR, and a LF")                  \
+  X(kCrDotCrlf, 11, "cr_dot_crlf", "a lone dot behind a bare CR, and a CR or CRLF")      \
+  X(kCrlfDotLf, 12, "crlf_dot_lf", "a lone dot behind a CRLF, and a LF")                 \
+  X(kCrlfDotCr, 13, "crlf_dot_cr", "a lone dot behind a CRLF, and a CR without LF")      \
+  X(kCommandBareCarriageReturn, 14, "command_bare_cr", "a CR inside a command line")     \
+  X(kCommandBareLineFeed, 15, "command_bare_lf", "a command line ended by a LF without CR")
+
 enum class Anomaly : uint32_t {
-  kBareCarriageReturn = 1 << 0,
-  kBareLineFeed = 1 << 1,
-  kDotLineFeed = 1 << 2,  // a lone dot ended by anything but CRLF on both sides: smuggling
-  kEarlyTalker = 1 << 3,  // the client spoke before the greeting
-  kLongCommandLine = 1 << 4,
-  kUnknownVerb = 1 << 5,
-  kCommandBytesAfterStartTls = 1 << 6,  // plain text pipelined behind STARTTLS
-  kNulByte = 1 << 7,
-  kReplyOutOfTurn = 1 << 8,  // the server accepted a message whose end we have not seen
+#define X(enumerator, number, name, help) enumerator = 1u << number,
+  POSTERN_SMTP_ANOMALIES(X)
+#undef X
 };
-inline constexpr std::array<std::string_view, 9> kAnomalyNames{"bare_cr",
-                                                               "bare_lf",
-                                                               "dot_lf",
-                                                               "early_talker",
-                                                               "long_command_line",
-                                                               "unknown_verb",
-                                                               "bytes_after_starttls",
-                                                               "nul_byte",
-                                                               "reply_out_of_turn"};
+// By bit.
+inline constexpr std::array kAnomalyNames = {
+#define X(enumerator, number, name, help) std::string_view(name),
+    POSTERN_SMTP_ANOMALIES(X)
+#undef X
+};
+
+// Those by which a server could take one message for two. In the octets of a chunk (BDAT) they tell
+// something of the client, but no server can split at them: it counts octets.
+inline constexpr uint32_t kSmugglingAnomalies =
+    static_cast<uint32_t>(Anomaly::kBareCarriageReturn) |
+    static_cast<uint32_t>(Anomaly::kBareLineFeed) | static_cast<uint32_t>(Anomaly::kLfDotLf) |
+    static_cast<uint32_t>(Anomaly::kLfDotCrlf) | static_cast<uint32_t>(Anomaly::kCrDotLf) |
+    static_cast<uint32_t>(Anomaly::kCrDotCrlf) | static_cast<uint32_t>(Anomaly::kCrlfDotLf) |
+    static_cast<uint32_t>(Anomaly::kCrlfDotCr);
 
 }  // namespace postern::smtp

@@ -192,8 +192,8 @@ Counter Stream::keep(Frame& frame, SeqNum begin, const uint8_t* bytes, uint32_t 
 
 Taken Stream::offer(Consumer& consumer, std::span<uint8_t> bytes) {
   const Taken taken = consumer.take(bytes);
-  return taken.word == Word::kPass ? Taken{static_cast<uint32_t>(bytes.size()), Word::kPass}
-                                   : taken;
+  if (taken.word != Word::kPass) return taken;
+  return {static_cast<uint32_t>(bytes.size()), Word::kPass, taken.rewritten};
 }
 
 Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Counters& counters,
@@ -212,6 +212,10 @@ Ruling Stream::accept_new(Frame& frame, TcpPacket& tcp, Consumer& consumer, Coun
     uint8_t* bytes = packet::payload_bytes(frame, tcp) + (frontier_ - tcp.seq);
     const Taken taken = offer(consumer, {bytes, fresh});
     ruling.word = taken.word;
+    if (taken.rewritten) {
+      frame.checksum_needed = true;
+      counters.add(Counter::kSegmentsMasked);
+    }
     *held = {frontier_, taken.taken, bytes, &frame, nullptr};
     if (taken.taken > 0) {
       frame.source->retain(&frame);

@@ -67,13 +67,15 @@ enum class Word : uint8_t {
 struct Taken {
   uint32_t taken;
   Word word;
+  bool rewritten =
+      false;  // the consumer has changed some of the bytes: they pass, and are kept, so
 };
 class Consumer {
  public:
   virtual ~Consumer() = default;
   virtual Taken take(std::span<uint8_t> bytes) = 0;
-  // Whether all of the next `bytes`, whatever they are, will be taken without waiting for anything
-  // that the receiver has to say about them.
+  // Whether all of the next `bytes`, whatever they are, will be taken as they are and without
+  // waiting for anything that the receiver has to say about them.
   virtual bool takes_without_reply(uint32_t bytes) const {
     (void)bytes;
     return true;

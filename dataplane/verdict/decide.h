@@ -39,7 +39,7 @@ struct Findings {
   bool has_signature_set = false;
   bool scan_failed = false;  // a matcher returned an error: the score is not to be relied on
   double score = 0;
-  bool smuggling = false;  // smtp::Anomaly::kDotLineFeed was seen
+  bool smuggling = false;  // line ends by which a server could split it: smtp::kSmugglingAnomalies
 };
 
 struct Decision {

@@ -18,18 +18,6 @@ using tcp::Word;
 
 namespace {
 
-// How many of the bytes behind the forwarded ones still belong to the message just refused: what
-// was withheld of its end (CRLF.CRLF, or the last octet of a chunk).
-uint16_t withheld_end(std::span<const uint8_t> rest) {
-  constexpr std::string_view kEnd = "\r\n.\r\n";
-  for (size_t n = std::min(kEnd.size(), rest.size()); n > 0; --n) {
-    if (std::memcmp(rest.data(), kEnd.data() + kEnd.size() - n, n) == 0) {
-      return static_cast<uint16_t>(n);
-    }
-  }
-  return rest.empty() ? 0 : 1;
-}
-
 // The client's bytes go to the session.
 class ToSession : public tcp::Consumer {
  public:
@@ -47,7 +35,8 @@ class ToSession : public tcp::Consumer {
       case smtp::Step::kRefuse:
         break;
     }
-    flow_.refused_tail = withheld_end(bytes.subspan(taken));
+    const size_t tail = flow_.session.refused_octets(bytes.subspan(taken));
+    flow_.refused_tail = static_cast<uint16_t>(std::min<size_t>(tail, UINT16_MAX));
     return {taken, Word::kCut};
   }
   bool takes_without_reply(uint32_t bytes) const override {
@@ -68,7 +57,8 @@ class FromServer : public tcp::Consumer {
   Taken take(std::span<uint8_t> bytes) override {
     const auto taken = static_cast<uint32_t>(bytes.size());
     if (!observe_only_) {
-      return {taken, flow_.session.server_bytes(bytes) ? Word::kPass : Word::kRelease};
+      const bool text = flow_.session.server_bytes(bytes);
+      return {taken, text ? Word::kPass : Word::kRelease, flow_.session.rewrote()};
     }
     while (!bytes.empty()) {
       const auto end = std::ranges::find(bytes, '\n');
@@ -81,6 +71,8 @@ class FromServer : public tcp::Consumer {
     }
     return {taken, Word::kPass};
   }
+  // What may have to be changed cannot go ahead of what comes before it.
+  bool takes_without_reply(uint32_t) const override { return !flow_.session.may_rewrite(); }
 
  private:
   Flow& flow_;
@@ -125,13 +117,15 @@ void Connection::begin(const Frame& frame, const TcpPacket& segment, const Openi
                             &flow_.host->held_bytes);
   flow_.server_stream.begin(opening.server_initial + 1, &s_.stream_limits, s_.storage,
                             &flow_.host->held_bytes);
+  flow_.session.begin(s_.desk, &s_.session_limits);
   s_.counters->add(Counter::kFlowsOpened);
 }
 
 void Connection::open(const Frame& frame, const TcpPacket& segment, const Opening& opening,
                       FlowState state) {
   begin(frame, segment, opening, state);
-  flow_.session.begin(s_.desk, &s_.session_limits);
+  flow_.session.mask_starttls(state == FlowState::kInspected &&
+                              s_.desk->masks_starttls(flow_, now_));
 }
 
 void Connection::from_client(Frame* frame, TcpPacket& tcp) {

@@ -88,7 +88,7 @@ struct alignas(64) Flow : TimerEntry {
   uint8_t resets_left = 0;        // kEnding: how often the server is told yet
   uint16_t client_port = 0, server_port = 0;
   uint16_t server_window = 0;  // as on the wire, last seen
-  uint16_t refused_tail = 0;   // bytes of the refused message behind the client's frontier
+  uint16_t refused_tail = 0;   // bytes of what was refused behind the client's frontier
   IpAddress client, server;
   uint64_t last_seen_us = 0;
   Host* host = nullptr;  // the client's

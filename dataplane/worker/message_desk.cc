@@ -44,6 +44,37 @@ OutcomeRow row_of(Outcome outcome) {
   return {Counter::kMessagesAbandoned, smtp::Reply::kFault};
 }
 
+// Makes a used event new, of that connection.
+void begin_event(Event* event, EventKind kind, const Flow& flow, const Now& now) {
+  new (event) Event;  // leaves the characters of its texts alone
+  event->kind = kind;
+  event->wall_us = now.wall_us;
+  event->client = flow.client;
+  event->server = flow.server;
+  event->client_port = flow.client_port;
+  event->server_port = flow.server_port;
+}
+
+void tell_envelope(Event* event, const smtp::Transaction& transaction) {
+  event->mail_from.assign(transaction.mail_from());
+  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
+  event->recipients_count = transaction.recipients_count;
+  event->recipients_rejected = transaction.recipients_rejected;
+  for (uint32_t i = 0; i < std::min<size_t>(transaction.recipients_stored, Event::kRecipients);
+       ++i) {
+    event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
+  }
+  event->message_bytes = transaction.message_bytes;
+  event->server_reply = transaction.final_reply_code;
+  event->smtp_anomalies = transaction.anomalies;
+}
+
+void tell_session(Event* event, const smtp::Session& session, const Flow& flow) {
+  event->helo.assign(session.helo());
+  event->auth_user.assign(session.auth_user());
+  event->session = session_facts(flow);
+}
+
 }  // namespace
 
 // A message under way. Listens to its own renderings for what its event tells.
@@ -176,14 +207,14 @@ bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transac
   slot.result = slot.scan.finish();
   if (slot.result.failed) counters_->add(Counter::kScanErrors);
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
-  const verdict::Decision decision = verdict::decide(
-      verdict,
-      {.has_signature_set = slot.scan.set() != nullptr,
-       .scan_failed = slot.result.failed,
-       .score = slot.result.score,
-       .smuggling =
-           (transaction.anomalies & static_cast<uint32_t>(smtp::Anomaly::kDotLineFeed)) != 0},
-      policy_, now_);
+  const verdict::Decision decision =
+      verdict::decide(verdict,
+                      {.has_signature_set = slot.scan.set() != nullptr,
+                       .scan_failed = slot.result.failed,
+                       .score = slot.result.score,
+                       .smuggling = !transaction.chunked &&
+                                    (transaction.anomalies & smtp::kSmugglingAnomalies) != 0},
+                      policy_, now_);
   slot.outcome = decision.outcome;
   if (decision.unscanned) counters_->add(Counter::kMessagesUnscanned);
   if (decision.outcome == Outcome::kForwarded || config_.observe_only) {
@@ -208,13 +239,64 @@ void MessageDesk::refuse(smtp::Session& session, Slot& slot, Outcome outcome,
   const OutcomeRow row = row_of(outcome);
   counters_->add(row.counter);
   slot.outcome = outcome;
-  // What the verdict caused bears the verdict's case; what this message caused is a new one.
+  slot.case_reference = case_of(outcome, from_verdict);
+  char line[smtp::kReplyLineBytes];
+  session.refuse_with(texts_->render(row.reply, slot.case_reference, flow_->client, line));
+}
+
+// What the verdict caused bears the verdict's case; what this message caused is a new one.
+CaseReference MessageDesk::case_of(Outcome outcome, CaseReference from_verdict) {
   const bool by_verdict = outcome == Outcome::kRefusedVerdict ||
                           outcome == Outcome::kDeferredHold ||
                           outcome == Outcome::kDeferredThrottle;
-  slot.case_reference = by_verdict && from_verdict ? from_verdict : new_case_reference();
+  return by_verdict && from_verdict ? from_verdict : new_case_reference();
+}
+
+bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
+  if (config_.observe_only) return false;
+  using enum verdict::StartTls;
+  const verdict::StartTls said = verdicts_->lookup(flow.client, now.wall_s()).starttls;
+  return said == kMask || (said == kAsPolicy && config_.mask_starttls);
+}
+
+// A sender that was blocked while its connection was open need not send a whole message first.
+bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
+                                   smtp::EnvelopeStep) {
+  if (config_.observe_only) return true;
+  const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
+  if (verdict.treatment == verdict::Treatment::kRefuse ||
+      verdict.treatment == verdict::Treatment::kDrop) {
+    refuse_envelope(session, transaction,
+                    {.outcome = Outcome::kRefusedVerdict, .from_verdict = verdict.case_reference});
+    return false;
+  }
+  return true;
+}
+
+// There will be no message to tell of, so the event is made here; replies to earlier commands that
+// are still to come are not in it.
+void MessageDesk::refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
+                                  const EnvelopeFinding& finding) {
+  counters_->add(Counter::kEnvelopesRefused);
+  const CaseReference reference = case_of(finding.outcome, finding.from_verdict);
+  Event* event = reserve_event();
+  if (event != nullptr) {
+    begin_event(event, EventKind::kMessage, *flow_, now_);
+    event->outcome = finding.outcome;
+    event->case_reference = reference;
+    tell_session(event, session, *flow_);
+    tell_envelope(event, transaction);
+    event->score = finding.score;
+    event->rules_count = static_cast<uint32_t>(finding.rules.size());
+    std::copy_n(finding.rules.begin(), std::min<size_t>(finding.rules.size(), Event::kRules),
+                event->rules.begin());
+    event->set_generation = generation_;
+    events_->publish(event);
+    flow_->reported = true;
+  }
   char line[smtp::kReplyLineBytes];
-  session.refuse_with(texts_->render(row.reply, slot.case_reference, flow_->client, line));
+  session.refuse_with(
+      texts_->render(row_of(finding.outcome).reply, reference, flow_->client, line));
 }
 
 void MessageDesk::message_abandoned(smtp::Session& session, smtp::Transaction& transaction) {
@@ -246,35 +328,6 @@ Event* MessageDesk::reserve_event() {
   return event;
 }
 
-namespace {
-
-// Makes a used event new, of that connection.
-void begin_event(Event* event, EventKind kind, const Flow& flow, const Now& now) {
-  new (event) Event;  // leaves the characters of its texts alone
-  event->kind = kind;
-  event->wall_us = now.wall_us;
-  event->client = flow.client;
-  event->server = flow.server;
-  event->client_port = flow.client_port;
-  event->server_port = flow.server_port;
-}
-
-void tell_envelope(Event* event, const smtp::Transaction& transaction) {
-  event->mail_from.assign(transaction.mail_from());
-  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
-  event->recipients_count = transaction.recipients_count;
-  event->recipients_rejected = transaction.recipients_rejected;
-  for (uint32_t i = 0; i < std::min<size_t>(transaction.recipients_stored, Event::kRecipients);
-       ++i) {
-    event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
-  }
-  event->message_bytes = transaction.message_bytes;
-  event->server_reply = transaction.final_reply_code;
-  event->smtp_anomalies = transaction.anomalies;
-}
-
-}  // namespace
-
 void MessageDesk::tell_message(Event* event, Slot& slot) const {
   event->outcome = slot.outcome;
   event->case_reference = slot.case_reference;
@@ -300,9 +353,7 @@ void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& 
     event = &scratch_event;
   }
   begin_event(event, EventKind::kMessage, *flow_, now_);
-  event->helo.assign(session.helo());
-  event->auth_user.assign(session.auth_user());
-  event->session = session_facts(*flow_);
+  tell_session(event, session, *flow_);
   tell_envelope(event, transaction);
   if (slot != nullptr) tell_message(event, *slot);
   counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
@@ -318,10 +369,8 @@ void MessageDesk::connection_over(const Flow& flow, const Now& now) {
   Event* event = reserve_event();
   if (event == nullptr) return;
   begin_event(event, EventKind::kSession, flow, now);
-  event->helo.assign(flow.session.helo());
-  event->auth_user.assign(flow.session.auth_user());
   event->smtp_anomalies = flow.session.anomalies();
-  event->session = session_facts(flow);
+  tell_session(event, flow.session, flow);
   event->recipients_count = event->session.recipients_count;
   event->recipients_rejected = event->session.recipients_rejected;
   events_->publish(event);

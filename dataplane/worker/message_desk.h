@@ -41,6 +41,8 @@ class MessageDesk : public smtp::SessionHandler {
   }
   // Why the session at the desk could not go on: what there was no memory for, or kDropWait.
   Counter shortage() const { return shortage_; }
+  // Whether STARTTLS is to be hidden from the flow's client.
+  bool masks_starttls(const Flow& flow, const Now& now) const;
   // A connection was answered by us from the start.
   void report_blocked_connection(const Flow& flow, CaseReference case_reference, const Now& now);
   // The flow's session has been closed.
@@ -55,6 +57,8 @@ class MessageDesk : public smtp::SessionHandler {
 
   smtp::Transaction* take_transaction() override;
   void give_transaction(smtp::Transaction* transaction) override;
+  bool envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
+                        smtp::EnvelopeStep step) override;
   bool message_begin(const smtp::Session& session, smtp::Transaction& transaction) override;
   void message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) override;
   bool message_end(smtp::Session& session, smtp::Transaction& transaction) override;
@@ -65,7 +69,17 @@ class MessageDesk : public smtp::SessionHandler {
  private:
   struct Slot;
   bool may_take(uint32_t used_by_host, size_t free, Counter cap);
+  // What was found wrong with an envelope; `rules` are of the set in use.
+  struct EnvelopeFinding {
+    Outcome outcome;
+    CaseReference from_verdict;
+    double score = 0;
+    std::span<const uint32_t> rules = {};
+  };
   void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
+  void refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
+                       const EnvelopeFinding& finding);
+  CaseReference case_of(Outcome outcome, CaseReference from_verdict);
   void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   // What the scan of the message found: subject, score, rules, and where it came from.
   void tell_message(Event* event, Slot& slot) const;
