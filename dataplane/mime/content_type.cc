@@ -173,7 +173,7 @@ void ContentFields::begin() {
   encoding_ = TransferEncoding::kIdentity;
   other_boundary_.clear();
   named_ = 0;
-  html_ = false;
+  html_ = names_inline_files_ = false;
   type_fields_ = encoding_fields_ = 0;
 }
 
@@ -247,6 +247,9 @@ void ContentFields::name_encodings(std::string_view words) {
     const std::string_view rest = words.substr(at);
     if (starts_ignoring_case(rest, "base") || starts_ignoring_case(rest, "64")) {
       name(TransferEncoding::kBase64);
+    }
+    if (starts_ignoring_case(rest, "uue") || starts_ignoring_case(rest, "yenc")) {
+      names_inline_files_ = true;
     }
     if (starts_ignoring_case(rest, "quot") || starts_ignoring_case(rest, "printable")) {
       name(TransferEncoding::kQuotedPrintable);

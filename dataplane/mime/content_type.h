@@ -38,6 +38,8 @@ class ContentFields {
   bool may_be(TransferEncoding encoding) const {
     return encoding != encoding_ && (named_ >> static_cast<unsigned>(encoding) & 1) != 0;
   }
+  // An encoding that has no decoder here but shows in the text (see inline_files.h) was named.
+  bool names_inline_files() const { return names_inline_files_; }
   // Another field said "text/html" when the one that counts does not.
   bool may_be_html() const { return html_ && type_.view() != "text/html"; }
   // A boundary that was named and does not count; empty when none.
@@ -66,6 +68,7 @@ class ContentFields {
   TransferEncoding encoding_ = TransferEncoding::kIdentity;
   uint8_t named_ = 0;  // bits of TransferEncoding
   bool html_ = false;
+  bool names_inline_files_ = false;
   uint32_t type_fields_ = 0;
   uint32_t encoding_fields_ = 0;
 };

@@ -8,6 +8,8 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr size_t kMaxNumber = 256;  // characters of a numeric reference in an attribute
+
 std::string_view between(const char* p, const char* end) {
   return {p, static_cast<size_t>(end - p)};
 }
@@ -153,7 +155,11 @@ const char* HtmlText::in_entity(const char* p, const char* end) {
       state_ = State::kText;
       return end_entity(*p == ';') ? p + 1 : p;
     }
-    token_.append(*p++);
+    // Zeros before a number, of which there may be any number, are one.
+    const bool zeros =
+        *p == '0' && (token_.view() == "#0" || equals_ignoring_case(token_.view(), "#x0"));
+    if (!zeros) token_.append(*p);
+    ++p;
   }
   return p;
 }
@@ -387,7 +393,8 @@ std::string_view HtmlText::decode_attribute(std::string_view value) {
     value_.append(value.substr(0, mark));
     value.remove_prefix(mark + 1);
     size_t length = 0;
-    while (length < value.size() && length < kMaxEntityName + 8 &&
+    const size_t longest = value.starts_with('#') ? kMaxNumber : kMaxEntityName;
+    while (length < value.size() && length <= longest &&
            (is_alnum(value[length]) || (length == 0 && value[0] == '#'))) {
       ++length;
     }

@@ -144,6 +144,42 @@ TEST(HtmlText, HiddenEndsWhereItsElementEnds) {
   EXPECT_EQ(hidden("<b><i style=display:none>a</b>b</i>"), "a");
 }
 
+TEST(HtmlText, ReferencesWithZeros) {
+  const std::string zeros(1000, '0');
+  EXPECT_EQ(text("a&#" + zeros + "98;c&#x" + zeros + "64;&#0e"), "abcd\ufffde");
+  EXPECT_EQ(read("<a href='http://" + ("&#" + zeros.substr(0, 100)) + "97.example/'>").uris,
+            (std::vector<std::string>{"http://a.example/"}));
+}
+
+struct AsideSink : HtmlSink {
+  void html_text(std::string_view, bool) override {}
+  void html_text_end() override {}
+  void html_line_ends(int) override {}
+  void html_blank() override {}
+  void html_uri(std::string_view) override {}
+  void html_aside(std::string_view text) override { asides += text; }
+  void html_aside_end() override { asides += '|'; }
+  std::string asides;
+};
+
+TEST(HtmlText, AsidesAreToldWhenAskedFor) {
+  const std::string_view html =
+      "a<!-- one --><img src=x alt='t&amp;wo'><!----><input VALUE=three>b<!-- four";
+  for (size_t piece = 1; piece <= html.size(); ++piece) {
+    AsideSink sink;
+    HtmlText reader(&sink);
+    reader.begin(true);
+    for (size_t at = 0; at < html.size(); at += piece) reader.feed(html.substr(at, piece));
+    reader.finish();
+    EXPECT_EQ(sink.asides, " one -->|t&wo|-->|three| four") << piece;
+  }
+  AsideSink sink;
+  HtmlText reader(&sink);
+  reader.begin();
+  reader.feed(html);
+  EXPECT_EQ(sink.asides, "");
+}
+
 TEST(HtmlText, DeepNesting) {
   std::string html;
   for (int i = 0; i < 1000; ++i) html += "<b>";

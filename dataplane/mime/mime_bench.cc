@@ -12,6 +12,7 @@
 #include "dataplane/mime/paragraphs.h"
 #include "dataplane/mime/quoted_printable.h"
 #include "dataplane/mime/reader.h"
+#include "dataplane/mime/skeleton.h"
 #include "dataplane/mime/uri_finder.h"
 #include "dataplane/mime/uri_link.h"
 
@@ -97,12 +98,13 @@ struct NullSink : RenderSink {
 };
 
 // A whole message, in segments as they come from the wire.
-void read(benchmark::State& state, std::string_view head, std::string_view body) {
+void read(benchmark::State& state, std::string_view head, std::string_view body,
+          Renderings wanted = {}) {
   const std::string message = std::string(head) + std::string(body);
   Reader reader({});
   NullSink sink;
   for (auto _ : state) {
-    reader.begin(&sink);
+    reader.begin(&sink, wanted);
     for (size_t at = 0; at < message.size(); at += kSegmentBytes) {
       const size_t size = std::min(kSegmentBytes, message.size() - at);
       reader.feed({reinterpret_cast<const uint8_t*>(message.data()) + at, size});
@@ -154,6 +156,55 @@ void BM_ReadHeaders(benchmark::State& state) {
   read(state, head, "text\r\n");
 }
 BENCHMARK(BM_ReadHeaders);
+
+// The same with what goes beyond SpamAssassin's renderings.
+constexpr Renderings kHiddenText{.hidden = true};
+constexpr Renderings kSkeletons{.skeleton = true};
+
+void BM_ReadPlainHidden(benchmark::State& state) {
+  read(state, "Subject: s\r\n\r\n", prose(), kHiddenText);
+}
+BENCHMARK(BM_ReadPlainHidden);
+
+void BM_ReadPlainSkeleton(benchmark::State& state) {
+  read(state, "Subject: s\r\n\r\n", prose(), kSkeletons);
+}
+BENCHMARK(BM_ReadPlainSkeleton);
+
+void BM_ReadHtmlHidden(benchmark::State& state) {
+  read(state, "Subject: s\r\nContent-Type: text/html; charset=utf-8\r\n\r\n", page(), kHiddenText);
+}
+BENCHMARK(BM_ReadHtmlHidden);
+
+void read_octet_stream(benchmark::State& state, std::string_view octets) {
+  read(state,
+       "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+       "application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+       in_base64(octets) + "\r\n--b--\r\n", kHiddenText);
+}
+
+void BM_ReadOctetStreamText(benchmark::State& state) { read_octet_stream(state, prose()); }
+BENCHMARK(BM_ReadOctetStreamText);
+
+void BM_ReadOctetStreamBinary(benchmark::State& state) {
+  std::string octets = prose();
+  for (size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<char>(octets[i] * i);
+  read_octet_stream(state, octets);
+}
+BENCHMARK(BM_ReadOctetStreamBinary);
+
+void BM_ReadUuencoded(benchmark::State& state) {
+  std::string body = "begin 644 x\r\n";
+  while (body.size() < kTextBytes) body += "82&5L;&\\L('5U96YC;V1E9\"!W;W)L9\"X*\r\n";
+  read(state, "Subject: s\r\n\r\n", body + "end\r\n", kHiddenText);
+}
+BENCHMARK(BM_ReadUuencoded);
+
+void BM_ReadTwoEncodings(benchmark::State& state) {
+  read(state, "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\n",
+       in_base64(prose()), kHiddenText);
+}
+BENCHMARK(BM_ReadTwoEncodings);
 
 void BM_Base64(benchmark::State& state) {
   const std::string text = in_base64(prose());
@@ -211,6 +262,28 @@ void BM_Paragraphs(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * prose().size()));
 }
 BENCHMARK(BM_Paragraphs);
+
+void fold(benchmark::State& state, std::string_view text) {
+  Skeleton skeleton;
+  for (auto _ : state) {
+    for (size_t at = 0; at < text.size(); at += 200) {
+      benchmark::DoNotOptimize(skeleton.fold(text.substr(at, 200)));
+    }
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * text.size()));
+}
+
+void BM_Skeleton(benchmark::State& state) { fold(state, prose()); }
+BENCHMARK(BM_Skeleton);
+
+void BM_SkeletonDressedUp(benchmark::State& state) {
+  // Pieces of whole characters: forty of five octets each.
+  fold(state, repeat("\xd0\xb0\xef\xbd\x81"));
+}
+BENCHMARK(BM_SkeletonDressedUp);
+
+void BM_SkeletonSpaced(benchmark::State& state) { fold(state, repeat("v i a g r a ")); }
+BENCHMARK(BM_SkeletonSpaced);
 
 void BM_UriFinder(benchmark::State& state) {
   UriFinder finder;

@@ -30,9 +30,7 @@ struct RecordingSink : RenderSink {
     bodies.emplace_back(paragraph);
     log("body", paragraph, "");
   }
-  void hidden(std::string_view paragraph) override {
-    hiddens.emplace_back(paragraph);
-  }
+  void hidden(std::string_view paragraph) override { hiddens.emplace_back(paragraph); }
   void skeleton(std::string_view paragraph) override {
     skeletons.emplace_back(paragraph);
     log("skeleton", paragraph, "");

@@ -98,7 +98,7 @@ void UnshownParts::leaf_begin(const ContentFields& content, BodyText::Rendering 
     // A name that says nothing may stand for either.
     const bool base64 = content.may_be(TransferEncoding::kBase64);
     const bool quoted_printable = content.may_be(TransferEncoding::kQuotedPrintable);
-    if (!base64 && !quoted_printable) {
+    if (!base64 && !quoted_printable && !content.names_inline_files()) {
       read_encoded(content, TransferEncoding::kBase64, false);
       read_encoded(content, TransferEncoding::kQuotedPrintable, false);
     }

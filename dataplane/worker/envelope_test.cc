@@ -121,6 +121,39 @@ TEST(Envelope, IsNotJudgedWhereOnlyObserved) {
   EXPECT_EQ(wire.from_client(mail), as_sent(mail, Side::kOutside));
 }
 
+// --- Envelopes that are spam by themselves: the stand-in scanner scores the literal.
+
+TEST(EnvelopeRules, RefuseTheRecipientThatTheyAreAbout) {
+  Wire wire;
+  Dialogue d(wire);
+  d.until_mail();
+  EXPECT_THAT(d.client("MAIL FROM:<a@b.example>\r\n"), SizeIs(1));
+  d.server("250 2.1.0 Ok\r\n");
+  EXPECT_THAT(d.client("RCPT TO:<c@d.example>\r\n"), SizeIs(1));
+  d.server("250 2.1.5 Ok\r\n");
+  const auto sent = d.client("RCPT TO:<SPAM-HERE@f.example>\r\n");
+  ASSERT_THAT(sent, SizeIs(3));
+  EXPECT_THAT(sent[1].segment.payload, StartsWith("550 5.7.1 Sender or recipient refused"));
+  ASSERT_THAT(wire.events.events, SizeIs(1));
+  const Event& event = wire.events.events[0];
+  EXPECT_EQ(event.outcome, Outcome::kRefusedEnvelope);
+  EXPECT_EQ(event.score, 10);
+  EXPECT_EQ(event.rules_count, 1u);
+  EXPECT_EQ(event.recipients[1].view(), "SPAM-HERE@f.example");
+  EXPECT_EQ(wire.counters.get(Counter::kEnvelopesRefused), 1u);
+}
+
+TEST(EnvelopeRules, AreNotAskedOfASenderThatIsNotInspected) {
+  for (const Treatment treatment : {Treatment::kPass, Treatment::kInspect}) {
+    Wire wire;
+    Dialogue d(wire);
+    d.until_mail();
+    wire.verdicts.verdict.treatment = treatment;
+    const auto sent = d.client("MAIL FROM:<SPAM-HERE@b.example>\r\n");
+    EXPECT_EQ(sent.size() == 1, treatment == Treatment::kPass);
+  }
+}
+
 // --- Smuggling. The whole text has been seen when the end comes.
 
 struct Smuggled {

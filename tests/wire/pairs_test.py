@@ -168,6 +168,9 @@ class Pairs(WireTest):
             self.assertEqual(event["server_reply"], None if event is events[0] else 250)
             self.assertEqual(event["session"]["chunked"], pair in CHUNKED)
             self.assertFalse(event["session"]["tls_started"])
+            # As the client's own Received line has it: a program on its host spoke SMTP to it.
+            origin = event["origin"]
+            self.assertEqual((origin["ip"], origin["auth"], origin["confidence"]), ("127.0.0.1", "no", "high"))
         self.assertEqual(any(e["session"]["pipelined"] for e in events), pair in PIPELINED)
 
     def under_tls(self, client, server, reader):
