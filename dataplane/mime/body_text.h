@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/mime/ascii.h"
 #include "dataplane/mime/fixed_text.h"
 #include "dataplane/mime/paragraphs.h"
 #include "dataplane/mime/part_text.h"
@@ -58,7 +59,9 @@ class BodyText final : private PartTextSink {
 
   // What is hidden and not even text to SpamAssassin: its URIs are nobody's.
   struct Aside final : ParagraphSink {
-    void paragraph(std::string_view text) override { sink->hidden(text); }
+    void paragraph(std::string_view text) override {
+      if (!trim(text).empty()) sink->hidden(text);
+    }
     RenderSink* sink = nullptr;
   };
 

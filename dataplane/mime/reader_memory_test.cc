@@ -87,6 +87,22 @@ TEST(ReaderMemory, MessagesAllocateNothing) {
       0u);
 }
 
+TEST(ReaderMemory, HiddenTextAllocatesNothing) {
+  Reader reader({});
+  std::string octets;
+  for (int i = 0; i < 500; ++i) octets += "v i a g r a <p>text\r\nbegin 644 x\r\n#86)C\r\nend\r\n";
+  EXPECT_EQ(allocations_of(reader,
+                           "Content-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\nbefore\r\n"
+                           "--c\r\n\r\n" +
+                               octets + "--b\r\nContent-Type: application/x\r\n\r\n" + octets +
+                               "--b\r\nContent-Transfer-Encoding: base64\r\n"
+                               "Content-Transfer-Encoding: 7bit\r\n\r\n" +
+                               octets + "--b--\r\n" + octets),
+            0u);
+}
+
+// All that a message under way needs, however long it is: nothing is added while it passes, as the
+// test below has it.
 TEST(ReaderMemory, AReaderIsSmall) {
   const Reader first({});  // makes the tables that all share
   const size_t before = g_bytes;

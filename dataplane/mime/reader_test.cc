@@ -390,6 +390,16 @@ Texts awkward_messages() {
       "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n"
       "Content-Type: multipart/mixed; boundary=3Dq\n\n--=71\n\none\n--q=\n--\n",
   };
+  // Two boundaries, two encodings, files in text, text in a part that is none, preamble, epilogue.
+  messages.push_back(
+      "Content-Type: multipart/mixed; boundary=b; boundary=c\n\nbefore\n--c\n"
+      "Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: quoted-printable\n\n"
+      "PGI+dGV4dD\nwvYj4=\r\n--c--\r\n--b\r\nContent-Type: application/x\n\n<p>te<b>xt\n"
+      "begin 644 x\r\n#86)C\r\nend\n" +
+      std::string(600, 'x') + "\n--b\nContent-Type: text/html\n\n<!-- a -->v <b>i</b> a" +
+      "<img alt='x y'>\n=ybegin x\n\x8b\x8c\n--b--\nbehind\n");
+  messages.push_back(
+      "Content-Type: multipart/mixed\r\n\r\ntext\r\n--c\r\n\r\none\r\n--c\r\n\r\ntwo");
   std::string long_lines = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n";
   for (int length : {1062, 1063, 1064, 1065, 1066, 2047, 2048, 2049, 4095, 4096, 4097}) {
     long_lines += "--" + std::string(static_cast<size_t>(length) - 2, 'x') + "\r\n";
@@ -475,6 +485,19 @@ TEST(ReaderSegments, RandomMessagesGiveTheSameCalls) {
                      "<div style=display:none>",
                      "Content-Transfer-Encoding: quoted-printable\n",
                      std::string(1, '\0'),
+                     "Content-Transfer-Encoding: 7bit\n",
+                     "Content-Transfer-Encoding: x-unknown\n",
+                     "Content-Type: application/octet-stream\n",
+                     "Content-Type: multipart/mixed; boundary=c; boundary=b\n",
+                     "Content-Type: multipart/mixed\n",
+                     "begin 644 x\n",
+                     "#86)C\n",
+                     "=ybegin x\n",
+                     "end\n",
+                     "--c\n",
+                     "v i a g r a",
+                     "\u0430",
+                     "\x01",
                      "Content-Type: message/rfc822\n",
                      std::string(2050, 'z'),
                      "\u200b",

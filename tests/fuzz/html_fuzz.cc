@@ -21,13 +21,15 @@ struct Written : postern::mime::HtmlSink {
     uris += uri;
     uris += '\n';
   }
-  std::string text, hidden, uris;
+  void html_aside(std::string_view utf8) override { asides += utf8; }
+  void html_aside_end() override { asides += '\1'; }
+  std::string text, hidden, uris, asides;
 };
 
 Written read(std::string_view html, size_t piece) {
   Written written;
   postern::mime::HtmlText reader(&written);
-  reader.begin();
+  reader.begin(true);
   while (!html.empty()) {
     size_t size = piece < html.size() ? piece : html.size();
     while (size < html.size() && (static_cast<uint8_t>(html[size]) & 0xc0) == 0x80) ++size;
@@ -45,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view html(reinterpret_cast<const char*>(data + 1), size - 1);
   const Written whole = read(html, html.size());
   const Written pieces = read(html, 1 + data[0] % 64);
-  if (whole.text != pieces.text || whole.hidden != pieces.hidden || whole.uris != pieces.uris) {
+  if (whole.text != pieces.text || whole.hidden != pieces.hidden || whole.uris != pieces.uris ||
+      whole.asides != pieces.asides) {
     std::abort();
   }
   return 0;
