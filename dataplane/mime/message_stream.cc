@@ -20,12 +20,17 @@ std::string_view without_line_end(std::string_view line) {
 size_t drop_carriage_returns(std::span<char> text) {
   char* const begin = text.data();
   char* const end = begin + text.size();
-  char* cr = static_cast<char*>(std::memchr(begin, '\r', text.size()));
-  if (cr == nullptr) return text.size();
-  char* out = cr;
-  for (char* p = cr; p < end; ++p) {
-    if (*p == '\r' && p + 1 < end && p[1] == '\n') continue;
-    *out++ = *p;
+  const auto carriage_return = [end](char* p) {
+    void* found = std::memchr(p, '\r', static_cast<size_t>(end - p));
+    return found == nullptr ? end : static_cast<char*>(found);
+  };
+  char* out = carriage_return(begin);
+  for (char* p = out; p < end;) {
+    if (end - p > 1 && p[1] == '\n') ++p;
+    char* const next = carriage_return(p + 1);
+    std::memmove(out, p, static_cast<size_t>(next - p));
+    out += next - p;
+    p = next;
   }
   return static_cast<size_t>(out - begin);
 }

@@ -195,7 +195,7 @@ BENCHMARK(BM_ReadOctetStreamBinary);
 
 void BM_ReadUuencoded(benchmark::State& state) {
   std::string body = "begin 644 x\r\n";
-  while (body.size() < kTextBytes) body += "082&5L;&\\L('5U96YC;V1E9\r\n";
+  while (body.size() < kTextBytes) body += "82&5L;&\\L('5U96YC;V1E9\"!W;W)L9\"X*\r\n";
   read(state, "Subject: s\r\n\r\n", body + "end\r\n", kHiddenText);
 }
 BENCHMARK(BM_ReadUuencoded);

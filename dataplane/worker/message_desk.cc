@@ -14,6 +14,8 @@
 namespace postern::worker {
 namespace {
 
+using language::Target;
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
 }
@@ -28,6 +30,8 @@ OutcomeRow row_of(Outcome outcome) {
       return {Counter::kMessagesForwarded, smtp::Reply::kContent};
     case Outcome::kRefusedContent:
       return {Counter::kMessagesRefusedContent, smtp::Reply::kContent};
+    case Outcome::kRefusedEnvelope:
+      return {Counter::kEnvelopesRefused, smtp::Reply::kEnvelope};
     case Outcome::kRefusedVerdict:
       return {Counter::kMessagesRefusedVerdict, smtp::Reply::kBlocked};
     case Outcome::kRefusedSmuggling:
@@ -73,6 +77,13 @@ void tell_session(Event* event, const smtp::Session& session, const Flow& flow) 
   event->helo.assign(session.helo());
   event->auth_user.assign(session.auth_user());
   event->session = session_facts(flow);
+}
+
+// Who speaks, and for whom, to a scan of either kind.
+void tell_who(auto& scan, const smtp::Session& session, const smtp::Transaction& transaction) {
+  scan.envelope(Target::kHelo, session.helo());
+  if (!session.auth_user().empty()) scan.envelope(Target::kAuthUser, session.auth_user());
+  if (transaction.has_mail_from) scan.envelope(Target::kMailFrom, transaction.mail_from());
 }
 
 }  // namespace
@@ -204,7 +215,7 @@ void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const 
 bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transaction) {
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
-  slot.result = slot.scan.finish();
+  finish_scan(slot, session, transaction);
   if (slot.result.failed) counters_->add(Counter::kScanErrors);
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
   const verdict::Decision decision =
@@ -229,7 +240,7 @@ bool MessageDesk::dubious_message_end(smtp::Session& session, smtp::Transaction&
   if (!config_.refuse_smuggling || config_.observe_only) return true;
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
-  slot.result = slot.scan.finish();
+  finish_scan(slot, session, transaction);
   refuse(session, slot, Outcome::kRefusedSmuggling, {});
   return false;
 }
@@ -254,23 +265,50 @@ CaseReference MessageDesk::case_of(Outcome outcome, CaseReference from_verdict) 
 
 bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
   if (config_.observe_only) return false;
-  using enum verdict::StartTls;
   const verdict::StartTls said = verdicts_->lookup(flow.client, now.wall_s()).starttls;
-  return said == kMask || (said == kAsPolicy && config_.mask_starttls);
+  if (said == verdict::StartTls::kAsPolicy) return config_.mask_starttls;
+  return said == verdict::StartTls::kMask;
 }
 
-// A sender that was blocked while its connection was open need not send a whole message first.
+// A sender that was blocked while its connection was open need not send a whole message first, and
+// an envelope that is spam by itself need not be filled.
 bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
-                                   smtp::EnvelopeStep) {
+                                   smtp::EnvelopeStep step) {
   if (config_.observe_only) return true;
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
-  if (verdict.treatment == verdict::Treatment::kRefuse ||
-      verdict.treatment == verdict::Treatment::kDrop) {
+  using enum verdict::Treatment;
+  if (verdict.treatment == kPass) return true;
+  if (verdict.treatment == kRefuse || verdict.treatment == kDrop) {
     refuse_envelope(session, transaction,
                     {.outcome = Outcome::kRefusedVerdict, .from_verdict = verdict.case_reference});
     return false;
   }
-  return true;
+  if (set_ == nullptr || !set_->has_envelope_rules()) return true;
+  envelope_scan_.begin(*set_, scratch_);
+  tell_who(envelope_scan_, session, transaction);
+  // One recipient at a time: what is refused is this one.
+  if (step == smtp::EnvelopeStep::kRcpt && transaction.recipients_stored > 0)
+    envelope_scan_.envelope(Target::kRcptTo,
+                            transaction.recipient(transaction.recipients_stored - 1));
+  const scan::ScanResult found = envelope_scan_.finish();
+  // A scan that failed will fail again at the message's end, where there is a policy for it.
+  if (found.failed || found.score < policy_.threshold) return true;
+  refuse_envelope(session, transaction,
+                  {.outcome = Outcome::kRefusedEnvelope,
+                   .from_verdict = {},
+                   .score = found.score,
+                   .rules = found.rules});
+  return false;
+}
+
+void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,
+                              const smtp::Transaction& transaction) {
+  if (slot.scan.set() != nullptr && slot.scan.set()->has_envelope_rules()) {
+    tell_who(slot.scan, session, transaction);
+    for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
+      slot.scan.envelope(Target::kRcptTo, transaction.recipient(i));
+  }
+  slot.result = slot.scan.finish();
 }
 
 // There will be no message to tell of, so the event is made here; replies to earlier commands that
