@@ -265,9 +265,9 @@ CaseReference MessageDesk::case_of(Outcome outcome, CaseReference from_verdict) 
 
 bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
   if (config_.observe_only) return false;
+  using enum verdict::StartTls;
   const verdict::StartTls said = verdicts_->lookup(flow.client, now.wall_s()).starttls;
-  if (said == verdict::StartTls::kAsPolicy) return config_.mask_starttls;
-  return said == verdict::StartTls::kMask;
+  return said == kMask || (said == kAsPolicy && config_.mask_starttls);
 }
 
 // A sender that was blocked while its connection was open need not send a whole message first, and

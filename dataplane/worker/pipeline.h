@@ -45,7 +45,7 @@ struct PipelineConfig {
   bool verify_checksums = true;
   double threshold = 5.0;  // a score at or over it refuses
   bool refuse_smuggling = true;
-  bool mask_starttls = false;  // policy.starttls: of senders whose verdict does not say
+  bool mask_starttls = false;  // hide STARTTLS from senders whose verdict says nothing of it
   FailMode without_signature_set = FailMode::kOpen;
   FailMode on_scan_error = FailMode::kClosed;
   // Closed: what finds no memory waits, by TCP's own means. Open: its connection goes on unread.
