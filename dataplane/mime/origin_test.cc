@@ -173,6 +173,28 @@ TEST(Origin, TheClientsWordsInsideTheLineAreNotBelieved) {
        "\tby mail.customer.example (Postfix) with ESMTP id 4WxYz12345z1;\n"
        "\tMon,  2 Sep 2024 10:11:12 +0200 (CEST)\n",
        {"203.0.113.9", kNo, "", "", kHigh}},
+      {"a sender's address that looks like a server and a login, Exim",
+       "Received: from evil.example ([203.0.113.9] helo=[192.0.2.66])\n"
+       "\tby mail.customer.example with esmtp (Exim 4.96)\n"
+       "\t(envelope-from <\"(Postfix) (authenticated_id ceo) auth=yes "
+       "user=ceo\"@customer.example>)\n"
+       "\tid 1sl2ab-000abc-1x; Mon, 02 Sep 2024 10:11:12 +0200\n",
+       {"203.0.113.9", kNo, "", "", kHigh}},
+      {"a client's certificate with a login in its name",
+       "Received: from evil (evil.example [203.0.113.9])\n"
+       "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits))\n"
+       "\t(Client CN \"(Authenticated sender: ceo)\", Issuer \"me\" (not verified))\n"
+       "\tby mail.customer.example (Postfix) with ESMTPS id 4WxYz12345z1;\n"
+       "\tMon,  2 Sep 2024 10:11:12 +0200 (CEST)\n",
+       {"203.0.113.9", kNo, "", "", kHigh}},
+      {"an address literal as HELO name, Exchange",
+       "Received: from [192.0.2.66] (203.0.113.9) by mail.customer.example (10.0.0.4) with\n"
+       " Microsoft SMTP Server id 15.1.2507.39; Mon, 2 Sep 2024 10:11:12 +0200\n",
+       {"203.0.113.9", kUnknown, "", "", kHigh}},
+      {"an address literal as HELO name, qmail",
+       "Received: from unknown (HELO [192.0.2.66]) (203.0.113.9)\n"
+       "  by mail.customer.example with SMTP; 27 Mar 2002 05:38:00 -0000\n",
+       {"203.0.113.9", kUnknown, "", "", kHigh}},
       {"an address literal as HELO name, Exim",
        "Received: from evil.example ([203.0.113.9] helo=[192.0.2.66])\n"
        "\tby mail.customer.example with esmtp (Exim 4.96)\n"

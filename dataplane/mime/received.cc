@@ -24,6 +24,22 @@ std::string_view between(std::string_view text, std::string_view before, std::st
   return trim(text.substr(0, text.find_first_of(ends)));
 }
 
+// The rest of the line that begins with `beginning`, up to one of `ends`.
+std::string_view line_rest(std::string_view lines, std::string_view beginning,
+                           std::string_view ends) {
+  while (!lines.empty()) {
+    const size_t end = std::min(lines.find('\n'), lines.size());
+    const std::string_view line = trim(lines.substr(0, end));
+    if (line.starts_with(beginning)) return between(line, beginning, ends);
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return {};
+}
+
+bool has_line(std::string_view lines, std::string_view beginning) {
+  return !line_rest(lines, beginning, "\n").empty();
+}
+
 // The word at the beginning of `text`.
 std::string_view word(std::string_view text) {
   text = trim(text);
@@ -51,7 +67,7 @@ size_t find_outside(std::string_view text, std::string_view keyword) {
 struct Clauses {
   std::string_view from;     // without the keyword; the first line of it when it has several
   std::string_view remarks;  // lines between it and the writer's own clause
-  std::string_view by;       // from the keyword on
+  std::string_view by;  // from the keyword on; without the envelope, whose words are a client's
 };
 
 Clauses split(std::string_view value) {
@@ -70,7 +86,7 @@ Clauses split(std::string_view value) {
   }
   if (by == value.npos) by = find_outside(value, "by");
   const std::string_view before = value.substr(0, by);
-  if (by != value.npos) clauses.by = value.substr(by);
+  if (by != value.npos) clauses.by = value.substr(by, value.find('<', by) - by);
   const size_t end = before.find('\n');
   clauses.from = trim(before.substr(0, end));
   if (starts_ignoring_case(clauses.from, "from ")) {
@@ -104,18 +120,17 @@ std::optional<IpAddress> address_in(std::string_view from, bool first_bracket) {
     const size_t open = from.find('[');
     if (open != from.npos) return read_address(from.substr(open, from.find(']', open) - open + 1));
   }
-  const size_t open = from.rfind('[');
-  if (open != from.npos) {
-    const size_t close = from.find(']', open);
-    if (close != from.npos) return read_address(from.substr(open, close - open + 1));
-  }
-  // qmail "(user@192.0.2.7)", Exchange "(192.0.2.7)".
-  const size_t parenthesis = from.rfind('(');
-  if (parenthesis != from.npos) {
+  // Postfix "(name [192.0.2.7])", qmail "(user@192.0.2.7)", Exchange "(192.0.2.7)": the last
+  // parentheses are the server's.
+  if (const size_t parenthesis = from.rfind('('); parenthesis != from.npos) {
     std::string_view inside = between(from.substr(parenthesis), "(", ")");
-    const size_t at = inside.rfind('@');
-    if (at != inside.npos) inside.remove_prefix(at + 1);
+    const size_t at = inside.find_last_of("[@");
+    if (at != inside.npos) inside.remove_prefix(inside[at] == '@' ? at + 1 : at);
     if (const auto address = read_address(inside)) return address;
+  }
+  // Sendmail "(name [192.0.2.7] (may be forged))"
+  if (const size_t open = from.rfind('['); open != from.npos && from.find(']', open) != from.npos) {
+    return read_address(from.substr(open));
   }
   return read_address(word(from));
 }
@@ -136,13 +151,15 @@ bool is_smtp(std::string_view protocol) {
 }
 
 void read_authentication(const Clauses& clauses, std::string_view protocol, Received& received) {
-  received.user = between(clauses.remarks, "(Authenticated sender: ", ")");
-  if (received.user.empty()) received.user = between(clauses.by, " user=", " \t\r\n;");
+  received.user = line_rest(clauses.remarks, "(Authenticated sender: ", ")");
+  if (received.software == Software::kOpenSmtpd) {
+    received.user = between(clauses.by, " user=", " \t\r\n;");
+  }
   if (received.user.empty() && contains(clauses.by, "(authenticated_id ")) {
     received.user = between(clauses.by, "(authenticated_id ", ")");
   }
   // Courier: "(AUTH: PLAIN bob@example.com, TLS: …)"
-  const std::string_view courier = between(clauses.remarks, "(AUTH: ", ",)");
+  const std::string_view courier = line_rest(clauses.remarks, "(AUTH: ", ",)");
   if (const size_t blank = courier.find(' '); blank != courier.npos) {
     received.user = courier.substr(blank + 1);
   }
@@ -154,7 +171,8 @@ void read_authentication(const Clauses& clauses, std::string_view protocol, Rece
     if (received.user.empty()) received.user = between(clauses.from, "authenticated user ", ")");
   }
   if (says_authenticated(protocol) || !received.user.empty() ||
-      contains(clauses.remarks, "(authenticated") || contains(clauses.by, " auth=yes") ||
+      has_line(clauses.remarks, "(authenticated") ||
+      (received.software == Software::kOpenSmtpd && contains(clauses.by, " auth=yes")) ||
       equals_ignoring_case(protocol, "mapi")) {
     received.authenticated = Authenticated::kYes;
   } else if (is_smtp(protocol) &&

@@ -136,6 +136,20 @@ bool LinkReader::follow() {
   return false;
 }
 
+std::string_view LinkReader::domain_of(const HostName& host) {
+  const std::string_view name = host.name.view();
+  for (const Known& known : known_) {
+    if (known.host.view() == name) return name.substr(known.domain_at);
+  }
+  const std::string_view domain = registrable_domain(host);
+  if (name.size() <= decltype(Known::host)::kCapacity) {
+    Known& known = known_[oldest_++ % kKnown];
+    known.host.assign(name);
+    known.domain_at = static_cast<uint8_t>(name.size() - domain.size());
+  }
+  return domain;
+}
+
 bool LinkReader::tell(RenderSink* sink) {
   const Scheme scheme = read_scheme(uri_.view());
   if (scheme.name.empty()) return false;
@@ -156,7 +170,7 @@ bool LinkReader::tell(RenderSink* sink) {
     canonical_.append(authority.port);
   }
   append_tail(tail, canonical_);
-  const std::string_view domain = registrable_domain(host_);
+  const std::string_view domain = domain_of(host_);
   sink->link({canonical_.view(), host, domain});
   return true;
 }

@@ -7,7 +7,9 @@
 // percent-encoded, leads to that as well: redirectors are told with what they redirect to.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "dataplane/mime/fixed_text.h"
@@ -27,6 +29,14 @@ class LinkReader {
   void read(std::string_view uri, RenderSink* sink);
 
  private:
+  static constexpr size_t kKnown = 8;
+
+  struct Known {
+    FixedText<62> host;
+    uint8_t domain_at = 0;
+  };
+
+  std::string_view domain_of(const HostName& host);
   bool tell(RenderSink* sink);
   bool follow();
 
@@ -34,6 +44,9 @@ class LinkReader {
   size_t tail_ = 0;           // where in it the host is behind
   FixedText<kUriBytes + 2 * HostName::kBytes> canonical_;  // the host may have grown
   HostName host_;
+  // The hosts looked up last: a message names few, and the list is what costs most.
+  std::array<Known, kKnown> known_;
+  size_t oldest_ = 0;
 };
 
 }  // namespace postern::mime

@@ -141,6 +141,31 @@ TEST(UriLink, RegistrableDomain) {
   EXPECT_EQ(domain("http://co.uk/"), "");
 }
 
+TEST(UriLink, ManyHostsByOneReader) {
+  struct : RenderSink {
+    void header(std::string_view, std::string_view, std::string_view) override {}
+    void body(std::string_view) override {}
+    void rawbody(std::string_view) override {}
+    void uri(std::string_view) override {}
+    void part(const Part&) override {}
+    void link(const Link& link) override { domain = link.domain; }
+    std::string domain;
+  } sink;
+  LinkReader reader;
+  // More of them than it remembers, each again before and after it is forgotten.
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      const std::string expected = "shop" + std::to_string(i) + ".co.uk";
+      for (int again = 0; again < 2; ++again) {
+        reader.read("http://www." + expected + "/", &sink);
+        EXPECT_EQ(sink.domain, expected);
+        reader.read("http://192.0.2.1/", &sink);
+        EXPECT_EQ(sink.domain, "");
+      }
+    }
+  }
+}
+
 TEST(UriLink, Redirectors) {
   EXPECT_EQ(read("http://a.example/?u=http://b.example/x"),
             (std::vector<Told>{{"http://a.example/?u=http://b.example/x", "a.example", "a.example"},
