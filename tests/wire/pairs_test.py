@@ -1,7 +1,7 @@
 """Every pair of Postfix, Exim and OpenSMTPD, as client and as server, through the gate.
 
 In the clear: ham arrives as it was sent, spam is refused and bounced with our text, the events bear the
-right envelope and say how the client spoke. Under STARTTLS: everything goes by unread, and the event
+right envelope and say how the client spoke. Under STARTTLS, where the server can: everything goes by unread, and the event
 tells sizes and times alone.
 """
 
@@ -67,6 +67,8 @@ class _OpenSmtpd(_Unpacked):
 
 
 KINDS = (_Postfix, _Exim, _OpenSmtpd)
+# As a server, the OpenSMTPD of Debian 12 breaks off every handshake, with nobody between, whatever the key.
+KINDS_WITH_TLS = (_Postfix, _Exim)
 # What each client makes of what each server offers: Exim alone sends BDAT, to who announces CHUNKING;
 # OpenSMTPD neither offers nor uses PIPELINING.
 CHUNKED = {("exim", "postfix"), ("exim", "exim")}
@@ -104,7 +106,7 @@ class Pairs(WireTest):
         clients = [kind(self.lab, self.lab.customer, 2600 + n, 2610 + n, "customer.example", "127.0.0.1",
                         None, tls) for n, kind in enumerate(KINDS)]
         try:
-            for kind in KINDS:
+            for kind in KINDS_WITH_TLS if tls else KINDS:
                 server = kind(self.lab, self.lab.internet, 25, 2620, "internet.example", SINK,
                               self.chain if tls else None, False)
                 try:
