@@ -130,7 +130,7 @@
   X(kDropUnconfirmed, "drop_unconfirmed",                                                          \
     "segments dropped: the client talks before the server has; it sends them again")               \
   X(kDropAheadOfCommands, "drop_ahead_of_commands",                                                \
-    "segments dropped: ahead of a gap outside message text; the client sends them again")          \
+    "segments dropped: ahead of a gap outside message text; their sender sends them again")        \
   X(kDropBadAck, "drop_bad_ack",                                                                   \
     "segments dropped: no ACK, or one of what the other end has not sent")                         \
   X(kDropHandshakeCap, "drop_handshake_cap",                                                       \

@@ -36,7 +36,7 @@ ordered_json to_json(const Event& e) {
   return {{"timestamp", fmt::format("{}.{:06}Z", seconds.substr(0, seconds.size() - 1),
                                     e.wall_us() % 1'000'000)},
           {"kind", e.kind()},
-          {"outcome", e.outcome()},
+          {"outcome", or_null(e.outcome())},
           {"case", e.case_reference() == 0
                        ? ordered_json()
                        : ordered_json(CaseReference{e.case_reference()}.to_string())},

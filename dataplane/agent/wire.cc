@@ -134,7 +134,9 @@ std::string valid_utf8(std::string_view text) {
 channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* names) {
   channel::v1::Event out;
   out.set_kind(std::string(worker::kEventKindNames[static_cast<size_t>(event.kind)]));
-  out.set_outcome(std::string(worker::kOutcomeNames[static_cast<size_t>(event.outcome)]));
+  if (event.kind != worker::EventKind::kSession) {
+    out.set_outcome(std::string(worker::kOutcomeNames[static_cast<size_t>(event.outcome)]));
+  }
   out.set_case_reference(event.case_reference.number);
   out.set_wall_us(event.wall_us);
   out.set_client(event.client.to_string());

@@ -151,6 +151,7 @@ TEST(Wire, WritesEvents) {
 
   event.kind = worker::EventKind::kSession;
   EXPECT_EQ(to_wire(event, nullptr).kind(), "session");
+  EXPECT_EQ(to_wire(event, nullptr).outcome(), "");
   EXPECT_EQ(to_wire(event, nullptr).session().failed_logins(), 2u);
   EXPECT_FALSE(to_wire(event, nullptr).has_origin());
 
