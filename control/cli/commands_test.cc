@@ -188,6 +188,10 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
   event.mutable_origin()->set_confidence("high");
   event.mutable_origin()->set_why("Received");
   event.add_link_domains("example.com");
+  channel::v1::Event& session = *batch.add_events();
+  session.set_kind("session");
+  session.set_client("203.0.113.77");
+  session.set_outcome("forwarded");
   ASSERT_TRUE(ledger_->store_events("edge-1", batch, 1));
   const Outcome events = run({"events", "--case", "7f3aookxim"});  // as it is read over a telephone
   EXPECT_EQ(events.code, 0) << events.err;
@@ -198,14 +202,17 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
                                 HasSubstr("origin: 203.0.113.9, logged in as bob (high "
                                           "confidence: Received)"),
                                 HasSubstr("links to: example.com")));
-  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["content_hash"],
+  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][1]["content_hash"],
             "2d06800538d394c2");
-  const json shown = json::parse(run({"events", "--json"}).out)["events"][0];
+  // A connection without a message has no outcome.
+  EXPECT_THAT(run({"events", "--client", "203.0.113.77"}).out,
+              AllOf(HasSubstr("session"), Not(HasSubstr("forwarded"))));
+  const json shown = json::parse(run({"events", "--json"}).out)["events"][1];
   EXPECT_EQ(shown["session"]["failed_logins"], 3);
   EXPECT_EQ(shown["session"]["tls_started"], false);
   EXPECT_EQ(shown["origin"]["user"], "bob");
   EXPECT_EQ(shown["link_domains"], json({"example.com"}));
-  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][0]["timestamp"],
+  EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][1]["timestamp"],
             "2023-11-14T22:13:20.123456Z");
   EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);
   EXPECT_EQ(run({"events", "--client", "198.51.100.0/24"}).code, 1);

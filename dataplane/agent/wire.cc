@@ -153,7 +153,8 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   }
   out.set_subject(valid_utf8(event.subject.view()));
   out.set_message_bytes(event.message_bytes);
-  if (event.kind == worker::EventKind::kMessage) {
+  // Where an envelope was refused there was no message.
+  if (event.kind == worker::EventKind::kMessage && event.content_hash != 0) {
     out.set_content_hash(fmt::format("{:016x}", event.content_hash));
   }
   out.set_server_reply(event.server_reply);

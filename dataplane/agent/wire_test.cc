@@ -149,6 +149,11 @@ TEST(Wire, WritesEvents) {
   channel::v1::Event back;
   EXPECT_TRUE(back.ParseFromString(out.SerializeAsString()));
 
+  event.kind = worker::EventKind::kSession;
+  EXPECT_EQ(to_wire(event, nullptr).kind(), "session");
+  EXPECT_EQ(to_wire(event, nullptr).session().failed_logins(), 2u);
+  EXPECT_FALSE(to_wire(event, nullptr).has_origin());
+
   event.kind = worker::EventKind::kConnectionRefused;
   EXPECT_EQ(to_wire(event, nullptr).kind(), "connection_refused");
   EXPECT_EQ(to_wire(event, nullptr).content_hash(), "");

@@ -130,8 +130,10 @@ TEST(Inspector, tells_of_a_transaction_and_its_connection) {
       "parts": [{"content_type": "text/plain", "decoded_bytes": 32, "sha256": ")" +
                                                     std::string(kBodySha256) + R"("}],
       "urls": ["http://example.com/a"], "complete": true},
-    "origin": {"ip": "", "auth": "unknown", "user": "", "script": "", "confidence": "", "why": ""},
-    "link_domains": [],
+    "origin": {
+      "ip": "192.0.2.7", "auth": "unknown", "user": "", "script": "", "confidence": "medium",
+      "why": "No Received line: the connecting host made the message itself, or hides who gave it."},
+    "link_domains": ["example.com"],
     "session": {
       "dialect": "EHLO fqdn,MAIL FROM:<>,RCPT TO:<>,DATA", "pipelined": true, "chunked": false,
       "auth_mechanism": "", "auth_result": "", "failed_logins": 0,

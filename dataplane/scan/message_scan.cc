@@ -116,7 +116,7 @@ void EnvelopeScan::begin(const SignatureSet& set, MessageScan::Scratch* scratch)
   state_->matcher.begin(state_->rules, scratch->impl(), &state_->hits);
 }
 
-void EnvelopeScan::add(language::Target target, std::string_view text) {
+void EnvelopeScan::envelope(language::Target target, std::string_view text) {
   state_->matcher.match_text(target, text);
 }
 

@@ -107,7 +107,7 @@ class EnvelopeScan {
   ~EnvelopeScan();
   // `scratch` is that of the thread, prepared for `set`; both live until finish().
   void begin(const SignatureSet& set, MessageScan::Scratch* scratch);
-  void add(language::Target target, std::string_view text);
+  void envelope(language::Target target, std::string_view text);
   ScanResult finish();
 
  private:

@@ -83,13 +83,13 @@ body      TEXT     /x/
   EnvelopeScan scan;
   using enum language::Target;
   scan.begin(*set, &scratch);
-  scan.add(kHelo, "localhost");
-  scan.add(kMailFrom, "a@bank.example");
+  scan.envelope(kHelo, "localhost");
+  scan.envelope(kMailFrom, "a@bank.example");
   EXPECT_EQ(scan.finish().score, 1.5);
   scan.begin(*set, &scratch);
-  scan.add(kHelo, "localhost");
-  scan.add(kMailFrom, "a@bank.example");
-  scan.add(kRcptTo, "trap@x.example");
+  scan.envelope(kHelo, "localhost");
+  scan.envelope(kMailFrom, "a@bank.example");
+  scan.envelope(kRcptTo, "trap@x.example");
   const ScanResult result = scan.finish();
   EXPECT_EQ(result.score, 5.5);
   EXPECT_EQ(result.rules.size(), 2u);

@@ -28,6 +28,9 @@ namespace postern::smtp {
     "at the end of a message whose score reached the threshold")                               \
   X(kBlocked, "blocked", "5", "550 5.7.1 Sending from {ip} is blocked (case {case}) {url}",    \
     "to MAIL from a sender whose verdict is refuse, and at the end of its messages")           \
+  X(kEnvelope, "envelope", "5",                                                                \
+    "550 5.7.1 Sender or recipient refused: outbound spam (case {case}) {url}",                \
+    "to MAIL or RCPT, when rules about the envelope alone reach the threshold")                \
   X(kRate, "rate", "4", "451 4.7.1 Rate limited (case {case}) {url}",                          \
     "at the end of a message over the sender's allowance")                                     \
   X(kHold, "hold", "4", "451 4.7.1 Held for observation, try again later (case {case}) {url}", \

@@ -538,6 +538,22 @@ TEST(Session, waits_behind_DATA_until_the_reply) {
   EXPECT_TRUE(dialogue.session.in_message());
 }
 
+// Behind each of these only the reply tells what comes next.
+TEST(Session, waits_behind_what_changes_the_conversation) {
+  for (const char* command : {"EHLO b\r\n", "HELO b\r\n", "STARTTLS\r\n", "AUTH PLAIN\r\n",
+                              "XCLIENT ADDR=192.0.2.1\r\n", "XYZZY\r\n"}) {
+    Recorder recorder;
+    Dialogue dialogue(&recorder);
+    dialogue.play(kHello);
+    dialogue.play(C(std::string(command) + "NOOP\r\n"));
+    EXPECT_EQ(dialogue.step, Step::kWait) << command;
+    EXPECT_EQ(dialogue.held, "NOOP\r\n") << command;
+    dialogue.play(S("550 no\r\n"));
+    EXPECT_EQ(dialogue.step, Step::kContinue) << command;
+    EXPECT_EQ(dialogue.held, "") << command;
+  }
+}
+
 TEST(Session, without_memory_for_a_message_DATA_does_not_pass) {
   Recorder recorder;
   recorder.messages_allowed = false;

@@ -27,11 +27,12 @@ enum class Outcome : uint8_t {
   kDeferredThrottle,
   kDeferredHold,
   kDeferredFault,
-  kAbandoned,  // the connection ended before the message did
+  kAbandoned,        // the connection ended before the message did
+  kRefusedEnvelope,  // at MAIL or RCPT, by the signature set's rules about the envelope
 };
 inline constexpr std::string_view kOutcomeNames[] = {
-    "forwarded",         "refused_content", "refused_verdict", "refused_smuggling",
-    "deferred_throttle", "deferred_hold",   "deferred_fault",  "abandoned"};
+    "forwarded",     "refused_content", "refused_verdict", "refused_smuggling", "deferred_throttle",
+    "deferred_hold", "deferred_fault",  "abandoned",       "refused_envelope"};
 
 // A string of at most N bytes, cut when longer.
 template <size_t N>
@@ -81,7 +82,7 @@ struct Origin {
   FixedText<64> user;
   FixedText<128> script;
   Confidence confidence = Confidence::kNone;
-  FixedText<128> why;  // which header says so
+  FixedText<240> why;  // a sentence: which header says so
 };
 
 struct Event {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "dataplane/worker/hosts.h"
+#include "dataplane/worker/message_facts.h"
 #include "dataplane/worker/session_facts.h"
 
 #define XXH_INLINE_ALL
@@ -12,6 +13,8 @@
 
 namespace postern::worker {
 namespace {
+
+using language::Target;
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
@@ -27,6 +30,8 @@ OutcomeRow row_of(Outcome outcome) {
       return {Counter::kMessagesForwarded, smtp::Reply::kContent};
     case Outcome::kRefusedContent:
       return {Counter::kMessagesRefusedContent, smtp::Reply::kContent};
+    case Outcome::kRefusedEnvelope:
+      return {Counter::kEnvelopesRefused, smtp::Reply::kEnvelope};
     case Outcome::kRefusedVerdict:
       return {Counter::kMessagesRefusedVerdict, smtp::Reply::kBlocked};
     case Outcome::kRefusedSmuggling:
@@ -74,14 +79,22 @@ void tell_session(Event* event, const smtp::Session& session, const Flow& flow) 
   event->session = session_facts(flow);
 }
 
+// Who speaks, and for whom, to a scan of either kind.
+void tell_who(auto& scan, const smtp::Session& session, const smtp::Transaction& transaction) {
+  scan.envelope(Target::kHelo, session.helo());
+  if (!session.auth_user().empty()) scan.envelope(Target::kAuthUser, session.auth_user());
+  if (transaction.has_mail_from) scan.envelope(Target::kMailFrom, transaction.mail_from());
+}
+
 }  // namespace
 
-// A message under way. Listens to its own renderings for the subject.
+// A message under way. Listens to its own renderings for what its event tells.
 struct MessageDesk::Slot : mime::RenderSink {
   explicit Slot(const mime::ReaderLimits& limits) : scan(limits) {}
 
   void header(std::string_view name, std::string_view raw, std::string_view decoded) override {
     if (subject.length == 0 && equals_ignoring_case(name, "subject")) subject.assign(decoded);
+    facts.header(name, raw);
     if (chained != nullptr) chained->header(name, raw, decoded);
   }
   void body(std::string_view paragraph) override {
@@ -93,6 +106,10 @@ struct MessageDesk::Slot : mime::RenderSink {
   void uri(std::string_view uri) override {
     if (chained != nullptr) chained->uri(uri);
   }
+  void link(const mime::Link& link) override {
+    facts.link(link);
+    if (chained != nullptr) chained->link(link);
+  }
   void part(const mime::Part& part) override {
     if (chained != nullptr) chained->part(part);
   }
@@ -102,6 +119,7 @@ struct MessageDesk::Slot : mime::RenderSink {
   scan::ScanResult result;
   mime::RenderSink* chained = nullptr;
   FixedText<128> subject;
+  MessageFacts facts;
   uint64_t generation = 0;
   uint64_t begun_us = 0;
   Outcome outcome = Outcome::kForwarded;
@@ -166,7 +184,7 @@ void MessageDesk::give_transaction(smtp::Transaction* transaction) {
   transactions_.give(transaction);
 }
 
-bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transaction) {
+bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction& transaction) {
   uint32_t& used = flow_->host->messages;
   if (!may_take(used, free_slots_.size(), Counter::kDropMessageCap)) return false;
   ++used;
@@ -175,14 +193,15 @@ bool MessageDesk::message_begin(const smtp::Session&, smtp::Transaction& transac
   transaction.message = slot;
   slot->result = {};
   slot->subject.length = 0;
+  slot->facts.begin(session.helo(), flow_->client);
   slot->generation = generation_;
   slot->begun_us = now_.monotonic_us;
   slot->outcome = Outcome::kForwarded;
   slot->case_reference = {};
   slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
   XXH3_64bits_reset(&slot->digest);
+  slot->scan.observe(slot, MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
-  slot->scan.observe(slot);
   return true;
 }
 
@@ -196,7 +215,7 @@ void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const 
 bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transaction) {
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
-  slot.result = slot.scan.finish();
+  finish_scan(slot, session, transaction);
   if (slot.result.failed) counters_->add(Counter::kScanErrors);
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
   const verdict::Decision decision =
@@ -221,7 +240,7 @@ bool MessageDesk::dubious_message_end(smtp::Session& session, smtp::Transaction&
   if (!config_.refuse_smuggling || config_.observe_only) return true;
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
-  slot.result = slot.scan.finish();
+  finish_scan(slot, session, transaction);
   refuse(session, slot, Outcome::kRefusedSmuggling, {});
   return false;
 }
@@ -251,18 +270,45 @@ bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
   return said == kMask || (said == kAsPolicy && config_.mask_starttls);
 }
 
-// A sender that was blocked while its connection was open need not send a whole message first.
+// A sender that was blocked while its connection was open need not send a whole message first, and
+// an envelope that is spam by itself need not be filled.
 bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
-                                   smtp::EnvelopeStep) {
+                                   smtp::EnvelopeStep step) {
   if (config_.observe_only) return true;
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
-  if (verdict.treatment == verdict::Treatment::kRefuse ||
-      verdict.treatment == verdict::Treatment::kDrop) {
+  using enum verdict::Treatment;
+  if (verdict.treatment == kPass) return true;
+  if (verdict.treatment == kRefuse || verdict.treatment == kDrop) {
     refuse_envelope(session, transaction,
                     {.outcome = Outcome::kRefusedVerdict, .from_verdict = verdict.case_reference});
     return false;
   }
-  return true;
+  if (set_ == nullptr || !set_->has_envelope_rules()) return true;
+  envelope_scan_.begin(*set_, scratch_);
+  tell_who(envelope_scan_, session, transaction);
+  // One recipient at a time: what is refused is this one.
+  if (step == smtp::EnvelopeStep::kRcpt && transaction.recipients_stored > 0)
+    envelope_scan_.envelope(Target::kRcptTo,
+                            transaction.recipient(transaction.recipients_stored - 1));
+  const scan::ScanResult found = envelope_scan_.finish();
+  // A scan that failed will fail again at the message's end, where there is a policy for it.
+  if (found.failed || found.score < policy_.threshold) return true;
+  refuse_envelope(session, transaction,
+                  {.outcome = Outcome::kRefusedEnvelope,
+                   .from_verdict = {},
+                   .score = found.score,
+                   .rules = found.rules});
+  return false;
+}
+
+void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,
+                              const smtp::Transaction& transaction) {
+  if (slot.scan.set() != nullptr && slot.scan.set()->has_envelope_rules()) {
+    tell_who(slot.scan, session, transaction);
+    for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
+      slot.scan.envelope(Target::kRcptTo, transaction.recipient(i));
+  }
+  slot.result = slot.scan.finish();
 }
 
 // There will be no message to tell of, so the event is made here; replies to earlier commands that
@@ -320,11 +366,12 @@ Event* MessageDesk::reserve_event() {
   return event;
 }
 
-void MessageDesk::tell_message(Event* event, const Slot& slot) const {
+void MessageDesk::tell_message(Event* event, Slot& slot) const {
   event->outcome = slot.outcome;
   event->case_reference = slot.case_reference;
   event->content_hash = XXH3_64bits_digest(&slot.digest);
   event->subject.assign(slot.subject.view());
+  slot.facts.fill(*event);
   event->mime_anomalies = slot.scan.mime_anomalies();
   event->score = slot.result.score;
   event->rules_count = static_cast<uint32_t>(slot.result.rules.size());
@@ -335,7 +382,7 @@ void MessageDesk::tell_message(Event* event, const Slot& slot) const {
 }
 
 void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
-                         const Slot* slot) {
+                         Slot* slot) {
   Event scratch_event;
   // Control wants messages; a transaction that never had one is only for the observer.
   Event* event = slot != nullptr ? reserve_event() : nullptr;

@@ -79,10 +79,11 @@ class MessageDesk : public smtp::SessionHandler {
   void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
   void refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
                        const EnvelopeFinding& finding);
+  void finish_scan(Slot& slot, const smtp::Session& session, const smtp::Transaction& transaction);
   CaseReference case_of(Outcome outcome, CaseReference from_verdict);
-  void report(const smtp::Session& session, const smtp::Transaction& transaction, const Slot* slot);
+  void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   // What the scan of the message found: subject, score, rules, and where it came from.
-  void tell_message(Event* event, const Slot& slot) const;
+  void tell_message(Event* event, Slot& slot) const;
   Event* reserve_event();
   void release(smtp::Transaction& transaction);
 
@@ -98,6 +99,7 @@ class MessageDesk : public smtp::SessionHandler {
   std::vector<Slot*> free_slots_;
   std::shared_ptr<const scan::SignatureSet> set_;
   scan::MessageScan::Scratch* scratch_ = nullptr;
+  scan::EnvelopeScan envelope_scan_;
   uint64_t generation_ = 0;
   uint64_t case_seed_;
   uint64_t cases_ = 0;

@@ -31,18 +31,18 @@ class Bridge:
 class Appliance:
     """Both processes, each to be killed and started again on its own.
 
-    `build` is the build directory. Ports are AF_PACKET sockets on the gate's two ends of the cables.
+    `build` is the build directory; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
     """
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings=""):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
-        self._signatures = self._compiled_set()
+        self._signatures = self._compiled_rules(rules) if rules else self._compiled_set()
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
         self._settings = settings   # further lines of the data plane's configuration
@@ -215,6 +215,12 @@ class Appliance:
         made_of = [self._program("control/cli/postern"), source, *source.iterdir()]
         if not compiled.exists() or compiled.stat().st_mtime < max(p.stat().st_mtime for p in made_of):
             self.postern("signatures", "compile", source, "-o", compiled)
+        return compiled
+
+    def _compiled_rules(self, rules):
+        source, compiled = self.directory / "rules.cf", self.directory / "rules.psig"
+        source.write_text(rules)
+        self.postern("signatures", "compile", source, "-o", compiled)
         return compiled
 
     def _program(self, path):

@@ -22,13 +22,13 @@ _open = []  # laboratories that stand
 class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
-    def __init__(self, lossy=False, mail_servers=True, settings=""):
+    def __init__(self, lossy=False, mail_servers=True, settings="", rules=None):
         self.topology = Topology("pstw", lossy=lossy)
         _open.append(self)
         try:
             self.customer, self.internet = self.topology.customer, self.topology.internet
             self.sink = Sink(self.topology, self.internet, SINK)
-            self.gate = make_gate(self.topology, settings)
+            self.gate = make_gate(self.topology, settings, rules)
             if mail_servers:
                 self._start_mail_servers()
         except BaseException:
@@ -61,10 +61,10 @@ class Laboratory:
             self.topology.close()
 
 
-def make_gate(topology, settings=""):
+def make_gate(topology, settings="", rules=None):
     if Options.bridge:
         return Bridge(topology)
-    return Appliance(topology, Options.build, Options.workers, settings=settings)
+    return Appliance(topology, Options.build, Options.workers, settings=settings, rules=rules)
 
 
 def make_certificate(topology):
@@ -73,9 +73,9 @@ def make_certificate(topology):
     chain = topology.directory / "tls.pem"
     key = topology.directory / "key.pem"
     certificate = topology.directory / "certificate.pem"
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-days", "2", "-subj", "/CN=mail.internet.example", "-keyout", key,
-        "-out", certificate)
+    # RSA: the OpenSMTPD of Debian 12 cannot use keys on elliptic curves.
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        "-subj", "/CN=mail.internet.example", "-keyout", key, "-out", certificate)
     chain.write_text(key.read_text() + certificate.read_text())
     chain.chmod(0o600)
     return chain

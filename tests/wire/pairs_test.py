@@ -5,6 +5,7 @@ right envelope and say how the client spoke. Under STARTTLS: everything goes by 
 tells sizes and times alone.
 """
 
+import json
 import re
 import unittest
 
@@ -138,9 +139,12 @@ class Pairs(WireTest):
             with self.subTest(message.name):
                 self.assertIsNone(difference(message.octets, crlf(octets), {b"envelope-to", b"delivery-date"}))
 
+    def all_events(self):
+        # Ends with 1 when there are none.
+        return json.loads(self.lab.gate.postern("events", "--limit", 200, "--json", check=False))["events"]
+
     def events(self, reader):
-        events = self.lab.gate.json("events", "--limit", 200)["events"]
-        return [e for e in events if e["rcpt_to"] == [reader]]
+        return [e for e in self.all_events() if e["rcpt_to"] == [reader]]
 
     def connections(self):
         return self.lab.customer.run("ss", "-tnH", "state", "established", "dst", f"{SINK}:25").strip()
@@ -168,6 +172,9 @@ class Pairs(WireTest):
             self.assertEqual(event["server_reply"], None if event is events[0] else 250)
             self.assertEqual(event["session"]["chunked"], pair in CHUNKED)
             self.assertFalse(event["session"]["tls_started"])
+            # As the client's own Received line has it: a program on its host spoke SMTP to it.
+            origin = event["origin"]
+            self.assertEqual((origin["ip"], origin["auth"], origin["confidence"]), ("127.0.0.1", "no", "high"))
         self.assertEqual(any(e["session"]["pipelined"] for e in events), pair in PIPELINED)
 
     def under_tls(self, client, server, reader):
@@ -185,8 +192,7 @@ class Pairs(WireTest):
         self.assertEqual(self.events(reader), [])
 
     def tls_sessions(self):
-        events = self.lab.gate.json("events", "--limit", 200)["events"]
-        return [e for e in events if e["kind"] == "session" and e["session"]["tls_started"]]
+        return [e for e in self.all_events() if e["kind"] == "session" and e["session"]["tls_started"]]
 
     def test_in_the_clear(self):
         self.every_pair(False, self.in_the_clear)

@@ -7,11 +7,16 @@ struct MessageScan::Scratch::Impl {};
 struct MessageScan::State {
   std::shared_ptr<const SignatureSet> set;
   std::string text;
+  std::string envelope;
+};
+struct EnvelopeScan::State {
+  std::string envelope;
 };
 
 namespace {
 thread_local std::string finished_message;
 constexpr uint32_t kRule[] = {0};
+constexpr std::string_view kLiteral = "SPAM-HERE";
 }  // namespace
 
 std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::load(
@@ -23,6 +28,7 @@ uint32_t SignatureSet::rule_count() const { return 1; }
 std::string_view SignatureSet::rule_name(uint32_t) const { return "SPAM_HERE"; }
 double SignatureSet::rule_score(uint32_t) const { return 10; }
 std::string_view SignatureSet::rule_description(uint32_t) const { return "holds SPAM-HERE"; }
+bool SignatureSet::has_envelope_rules() const { return true; }
 std::string_view SignatureSet::name() const { return "literal"; }
 const std::string& SignatureSet::digest() const {
   static const std::string digest(64, '0');
@@ -34,8 +40,10 @@ MessageScan::~MessageScan() = default;
 void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*) {
   state_->set = std::move(set);
   state_->text.clear();
+  state_->envelope.clear();
 }
 void MessageScan::observe(mime::RenderSink*, mime::Renderings) {}
+void MessageScan::envelope(language::Target, std::string_view text) { state_->envelope += text; }
 void MessageScan::feed(std::span<const uint8_t> bytes) {
   state_->text.append(bytes.begin(), bytes.end());
 }
@@ -44,12 +52,25 @@ ScanResult MessageScan::finish() {
   ScanResult result;
   if (!state_->set) return result;
   result.failed = state_->text.find("SCAN-FAILS") != std::string::npos;
-  if (state_->text.find("SPAM-HERE") != std::string::npos) {
+  if (state_->text.find(kLiteral) != std::string::npos ||
+      state_->envelope.find(kLiteral) != std::string::npos) {
     result.score = 10;
     result.rules = kRule;
   }
   return result;
 }
+EnvelopeScan::EnvelopeScan() : state_(std::make_unique<State>()) {}
+EnvelopeScan::~EnvelopeScan() = default;
+void EnvelopeScan::begin(const SignatureSet&, MessageScan::Scratch*) { state_->envelope.clear(); }
+void EnvelopeScan::envelope(language::Target, std::string_view text) { state_->envelope += text; }
+ScanResult EnvelopeScan::finish() {
+  ScanResult result;
+  if (state_->envelope.find(kLiteral) == std::string::npos) return result;
+  result.score = 10;
+  result.rules = kRule;
+  return result;
+}
+
 uint32_t MessageScan::mime_anomalies() const { return 0; }
 const std::shared_ptr<const SignatureSet>& MessageScan::set() const { return state_->set; }
 
