@@ -1,6 +1,8 @@
 """Transfer encodings and charsets."""
 
-from .building import base64, crlf, html, message, mixed, multipart, part, quoted, uuencoded, yencoded
+import base64 as base64_module
+
+from .building import base64, crlf, message, mixed, part, quoted, uuencoded, yencoded
 
 PLAIN = "Content-Type: text/plain; charset=utf-8"
 BASE64 = "Content-Transfer-Encoding: base64"
@@ -58,7 +60,6 @@ def padded_soft_breaks(p):
 
 def utf7(p):
     """Every letter in a shifted run: modified base64 of UTF-16BE (RFC 2152)."""
-    import base64 as base64_module
     shifted = base64_module.b64encode(p.latin.encode("utf-16-be")).rstrip(b"=")
     return message(b"+" + shifted + b"- today\n", "Content-Type: text/plain; charset=utf-7")
 
@@ -136,7 +137,7 @@ ROWS = (
     ("charset_gb18030", "GB18030", "body", labelled("gb18030", "gb18030", lambda p: p.chinese)),
     ("charset_gb2312_label", "GB18030 labelled gb2312", "body",
      labelled("gb2312", "gb18030", lambda p: p.chinese)),
-    ("charset_big5", "Big5, of what it can write", "body", labelled("big5", "big5", lambda p: p.japanese[:0] + p.latin)),
+    ("charset_big5", "Big5", "body", labelled("big5", "big5", lambda p: p.traditional)),
     ("charset_iso_2022_jp", "ISO-2022-JP", "body", labelled("iso-2022-jp", "iso2022_jp", lambda p: p.japanese)),
     ("charset_shift_jis", "Shift_JIS", "body", labelled("shift_jis", "shift_jis", lambda p: p.japanese)),
     ("charset_euc_kr", "EUC-KR", "body", labelled("euc-kr", "euc_kr", lambda p: p.korean)),

@@ -1,6 +1,6 @@
 """Types, boundaries, nesting, and text in parts that are not text."""
 
-from .building import CRLF, base64, crlf, html, message, mixed, multipart, octets, part, quoted
+from .building import CRLF, base64, crlf, message, mixed, multipart, octets, part, quoted
 from .encodings import BASE64, PLAIN, text
 
 HTML = "Content-Type: text/html; charset=utf-8"

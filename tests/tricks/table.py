@@ -23,6 +23,7 @@ class Phrase:
     cyrillic: str
     arabic: str
     chinese: str
+    traditional: str
     japanese: str
     korean: str
 
@@ -31,14 +32,14 @@ class Phrase:
         return self.latin.replace(" ", "-")
 
     def forms(self):
-        return (self.latin, self.accented, self.cyrillic, self.arabic, self.chinese, self.japanese,
-                self.korean)
+        return (self.latin, self.accented, self.cyrillic, self.arabic, self.chinese, self.traditional,
+                self.japanese, self.korean)
 
 
 MARKER = Phrase("discount zorblax pills", "d\u00e9stock\u00e9es zorbl\u00e4x", "дешёвые таблетки зорблакс",
-                "حبوب رخيصة", "廉价减肥药片", "激安ダイエット錠剤", "할인 알약 판매")
+                "حبوب رخيصة", "廉价减肥药片", "廉價減肥藥片", "激安ダイエット錠剤", "할인 알약 판매")
 HARMLESS = Phrase("friendly harvest supper", "d\u00eener d'\u00e9t\u00e9 \u00e0 No\u00ebl", "дружеский ужин урожая",
-                  "عشاء ودي", "友好丰收晚餐", "収穫祭の夕食会", "가을 저녁 모임")
+                  "عشاء ودي", "友好丰收晚餐", "友好豐收晚餐", "収穫祭の夕食会", "가을 저녁 모임")
 
 
 @dataclass(frozen=True)
