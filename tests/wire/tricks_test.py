@@ -1,7 +1,8 @@
 """The table of tricks over the wire: its messages cut into segments at random, by DATA and by BDAT.
 
 Each message with the marker is refused, each clean twin arrives octet for octet. How a message is cut depends on
-its name alone.
+its name alone. Three tricks have bare CRs or LFs: by DATA, where servers differ on what these are, they are
+refused for that whatever they say, and their twins too; chunks are counted, and there they pass.
 """
 
 import random
@@ -16,6 +17,7 @@ from topology import SINK
 sys.path.append(str(ROOT))
 from tests.tricks import table  # noqa: E402
 
+BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 # A long message in no more segments than this: a case is to take seconds.
 SEGMENTS = 400
 
@@ -84,22 +86,28 @@ class Tricks(WireTest):
             client.quit()
         return reply
 
-    def every_trick(self, way, arrives):
+    def every_trick(self, way, bare_pass):
         found, sent = [], []
         for trick in table.TRICKS:
-            reply = self.deliver(trick, table.MARKER, way)
-            if reply.code != 554 or not re.search(r"5\.7\.1 .*case [0-9A-HJKMNP-TV-Z]{10}", reply.text):
-                found.append(f"{trick.name} ({trick.about}): {reply}")
-            reply = self.deliver(trick, table.HARMLESS, way)
-            if reply.code != 250:
-                found.append(f"{trick.name}, its clean twin: {reply}")
-            sent.append(arrives(trick.message(table.HARMLESS)))
+            clean = trick.message(table.HARMLESS)
+            expected = {table.MARKER: "554 5.7.1", table.HARMLESS: "250"}
+            if not bare_pass and BARE.search(clean):
+                expected = dict.fromkeys(expected, "550 5.6.0")
+            for phrase in expected:
+                reply = str(self.deliver(trick, phrase, way))
+                case = re.search(r"\(case [0-9A-HJKMNP-TV-Z]{10}\)", reply)
+                if not reply.startswith(expected[phrase]) or (reply[0] == "5") != bool(case):
+                    found.append(f"{trick.name}, {phrase.latin} ({trick.about}): {reply}")
+            if expected[table.HARMLESS] == "250":
+                sent.append(clean)
         self.assertFalse(found, f"{len(found)} of {2 * len(table.TRICKS)}:\n" + "\n".join(found[:20]))
+        if not bare_pass:  # DATA cannot carry a message without a line end at its end
+            sent = [octets if octets.endswith(b"\r\n") else octets + b"\r\n" for octets in sent]
         self.assertEqual(sorted(r.message for r in self.lab.sink.received), sorted(sent))
-        print(f"       {len(table.TRICKS)} tricks and as many clean twins")
+        print(f"       {len(table.TRICKS)} tricks and as many clean twins, {len(sent)} of which arrived")
 
     def test_by_data(self):
-        self.every_trick(self.by_data, lambda octets: octets if octets.endswith(b"\r\n") else octets + b"\r\n")
+        self.every_trick(self.by_data, bare_pass=False)
 
     def test_by_bdat(self):
-        self.every_trick(self.by_bdat, lambda octets: octets)
+        self.every_trick(self.by_bdat, bare_pass=True)
