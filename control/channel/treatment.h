@@ -1,6 +1,7 @@
 // Treatments, and what is done about STARTTLS, by the names that people write and read.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -9,12 +10,15 @@
 
 namespace postern::channel {
 
-struct TreatmentName {
-  v1::Treatment treatment;
+// A value of the schema with its name and what it means.
+template <typename Value>
+struct Named {
+  Value value;
   std::string_view name;
   std::string_view help;
 };
-inline constexpr std::array<TreatmentName, 6> kTreatments{{
+
+inline constexpr std::array<Named<v1::Treatment>, 6> kTreatments{{
     {v1::TREATMENT_PASS, "pass", "mail is not inspected"},
     {v1::TREATMENT_INSPECT, "inspect", "mail is scanned and spam refused"},
     {v1::TREATMENT_THROTTLE, "throttle", "inspected, and only so many messages a minute"},
@@ -22,44 +26,37 @@ inline constexpr std::array<TreatmentName, 6> kTreatments{{
     {v1::TREATMENT_REFUSE, "refuse", "answered by the gate: 550 to MAIL, with a case reference"},
     {v1::TREATMENT_DROP, "drop", "connections are not even opened"},
 }};
-
-inline std::string_view treatment_name(v1::Treatment treatment) {
-  for (const TreatmentName& row : kTreatments) {
-    if (row.treatment == treatment) return row.name;
-  }
-  return "unspecified";
-}
-
-inline std::optional<v1::Treatment> parse_treatment(std::string_view name) {
-  for (const TreatmentName& row : kTreatments) {
-    if (row.name == name) return row.treatment;
-  }
-  return std::nullopt;
-}
-
-struct StartTlsName {
-  v1::StartTls starttls;
-  std::string_view name;
-  std::string_view help;
-};
-inline constexpr std::array<StartTlsName, 3> kStartTls{{
+inline constexpr std::array<Named<v1::StartTls>, 3> kStartTls{{
     {v1::START_TLS_AS_POLICY, "policy", "as policy.starttls of the data plane says"},
     {v1::START_TLS_ALLOW, "allow", "the server's offer stands; what is encrypted is not scanned"},
     {v1::START_TLS_MASK, "mask", "the offer is overwritten, so that mail comes in the clear"},
 }};
 
-inline std::string_view starttls_name(v1::StartTls starttls) {
-  for (const StartTlsName& row : kStartTls) {
-    if (row.starttls == starttls) return row.name;
-  }
-  return kStartTls[0].name;
+// Empty for a value that the table does not have.
+template <typename Value, size_t N>
+std::string_view name_in(const std::array<Named<Value>, N>& table, Value value) {
+  const auto row = std::ranges::find(table, value, &Named<Value>::value);
+  return row == table.end() ? std::string_view() : row->name;
+}
+template <typename Value, size_t N>
+std::optional<Value> value_in(const std::array<Named<Value>, N>& table, std::string_view name) {
+  const auto row = std::ranges::find(table, name, &Named<Value>::name);
+  if (row == table.end()) return std::nullopt;
+  return row->value;
 }
 
+inline std::string_view treatment_name(v1::Treatment treatment) {
+  const std::string_view name = name_in(kTreatments, treatment);
+  return name.empty() ? "unspecified" : name;
+}
+inline std::optional<v1::Treatment> parse_treatment(std::string_view name) {
+  return value_in(kTreatments, name);
+}
+inline std::string_view starttls_name(v1::StartTls starttls) {
+  return name_in(kStartTls, starttls);
+}
 inline std::optional<v1::StartTls> parse_starttls(std::string_view name) {
-  for (const StartTlsName& row : kStartTls) {
-    if (row.name == name) return row.starttls;
-  }
-  return std::nullopt;
+  return value_in(kStartTls, name);
 }
 
 // The sender is kept from sending freely, and is told a case by which to ask why.

@@ -63,8 +63,7 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
     const channel::v1::SetVerdictRequest& request) {
   const auto prefix = IpPrefix::parse(request.prefix());
   if (!prefix) return std::unexpected(prefix.error());
-  if (!std::ranges::any_of(channel::kTreatments,
-                           [&](const auto& row) { return row.treatment == request.treatment(); })) {
+  if (channel::name_in(channel::kTreatments, request.treatment()).empty()) {
     return std::unexpected("a treatment is needed: pass, inspect, throttle, hold, refuse or drop");
   }
   const bool throttle = request.treatment() == channel::v1::TREATMENT_THROTTLE;
