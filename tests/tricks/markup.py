@@ -76,6 +76,9 @@ ROWS = (
     ("page_title", "the page's title", "body",
      lambda p: message(f"<html><head><title>{p.latin}</title></head><body>hello</body></html>\n",
                        "Content-Type: text/html")),
+    *((f"{name}_holds_tag", f"{tag} in {name}, which is no tag there", "body",
+       lambda p, name=name, tag=tag: html(f"<{name}>{tag}</{name}><p>{'<b></b>'.join(p.latin)}</p>"))
+      for name, tag in (("title", "<style>"), ("textarea", "<script>"), ("iframe", "<!--"), ("xmp", "<style>"))),
     ("base64_html", "HTML in base64, and no text part", "body",
      lambda p: message(base64("<html><body>" + "<b></b>".join(p.latin) + "</body></html>"),
                        "Content-Type: text/html; charset=utf-8", BASE64)),
