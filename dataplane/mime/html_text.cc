@@ -1,5 +1,7 @@
 #include "dataplane/mime/html_text.h"
 
+#include <utility>
+
 #include "dataplane/mime/ascii.h"
 #include "dataplane/mime/charset.h"
 
@@ -342,6 +344,7 @@ void HtmlText::tag(std::string_view content) {
 void HtmlText::start_tag(const ElementTraits& element, std::string_view attributes) {
   open_.make_room_for(element);
   Style style = open_.style();
+  bool styled = false;
   while (true) {
     size_t at = 0;
     while (at < attributes.size() && (is_space(attributes[at]) || attributes[at] == '/')) ++at;
@@ -372,6 +375,8 @@ void HtmlText::start_tag(const ElementTraits& element, std::string_view attribut
         attributes.remove_prefix(end);
       }
     }
+    // Of two styles the first counts.
+    if (equals_ignoring_case(attribute_name, "style") && std::exchange(styled, true)) continue;
     attribute(element.name, attribute_name, value, style);
   }
   if (element.has(ElementTraits::kRaw)) {

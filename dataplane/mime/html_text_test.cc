@@ -79,6 +79,17 @@ TEST(HtmlText, ScriptsAndStylesAreNotRead) {
             (Uris{"http://x.example/a.js"}));
 }
 
+TEST(HtmlText, WhatOnlyLooksLikeHiding) {
+  EXPECT_EQ(hidden("<i style=\"font-family:';display:none;'\">x</i>"), "");
+  EXPECT_EQ(hidden("<i style='a:url(;display:none;)'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='/*;display:none;*/'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='display:inline!important;display:none'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='display:inline!important;display:none!important'>x</i>"), "x");
+  EXPECT_EQ(hidden("<i style='opacity:0;opacity:1'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='color:red' style='display:none'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='a:(b);/* c */;display:none'>x</i>"), "x");
+}
+
 TEST(HtmlText, NoTagCountsInATitleAndTheLikeButItsEnd) {
   EXPECT_EQ(text("<title><style></title>a<b></b>b"), "||<style>||ab");
   EXPECT_EQ(text("<title><!-- </title>a"), "||<!-- ||a");

@@ -55,6 +55,16 @@ ROWS = (
      splitting(("<b <i>", "<i =\"x\" y=>", "</b x='>'>", "<br/ ".replace("br", "q") + ">"))),
     ("hidden_in_words", "hidden letters within words", "body",
      splitting(("<span style='display:none'>q</span>", "<b style=font-size:0>z</b>"))),
+    *((f"seen_{name}", f"letters that only seem hidden: {about}", "body",
+       lambda p, style=style: html("<p>" + "".join(f"<i {style}>{c}</i>" if at % 2 else c
+                                                   for at, c in enumerate(p.latin)) + "</p>"))
+      for name, about, style in (
+          ("string", "a declaration in a string", "style=\"font-family:';display:none;'\""),
+          ("brackets", "a declaration in brackets", "style='background:url(;display:none;)'"),
+          ("comment", "a declaration in a comment", "style='/*;display:none;*/'"),
+          ("important", "an important declaration before", "style='display:inline!important;display:none'"),
+          ("opacity", "declared twice", "style='opacity:0;opacity:1'"),
+          ("second_style", "a second style", "style='color:red' style='display:none'"))),
     ("scripts_in_words", "scripts between letters", "body", splitting(("<script>var a='</b>';</script>", "<style>b{}</style>"))),
     ("entities_named", "named entities", "body", named_entities),
     ("entities_named_open", "named entities without ;", "body",
