@@ -26,7 +26,9 @@ struct ElementTraits {
     kItem = 1 << 7,  // ends an item of its own name
     kTerm = 1 << 8,  // dt and dd end each other
     kList = 1 << 9,
-    kRaw = 1 << 10,  // what is inside is neither text nor tags
+    kRaw = 1 << 10,         // what is inside is neither text nor tags
+    kVerbatim = 1 << 11,    // what looks like tags inside is text
+    kReferences = 1 << 12,  // but character references in it are read
   };
   static constexpr uint16_t kTablePart = kCell | kRow | kRowGroup | kTable;
   // White space that SpamAssassin makes of start and end tags.
@@ -89,7 +91,7 @@ inline constexpr std::array kTable{
     T{element("pre"), T::kBlock, S::kParagraph},
     T{element("section"), T::kBlock, S::kNone},
     T{element("ul"), T::kBlock | T::kList, S::kNone},
-    T{element("xmp"), T::kBlock, S::kParagraph},
+    T{element("xmp"), T::kBlock | T::kVerbatim, S::kParagraph},
 
     T{element("table"), T::kBlock | T::kTable, S::kNone},
     T{element("tbody"), T::kRowGroup, S::kNone},
@@ -103,7 +105,9 @@ inline constexpr std::array kTable{
     T{element("option"), T::kItem, S::kNone},
     T{element("dt"), T::kTerm, S::kBlank},
     T{element("dd"), T::kTerm, S::kBlank},
-    T{element("title"), 0, S::kParagraph},
+    T{element("title"), T::kVerbatim | T::kReferences, S::kParagraph},
+    T{element("textarea"), T::kVerbatim | T::kReferences, S::kNone},
+    T{element("iframe"), T::kVerbatim, S::kNone},
     T{element("script"), T::kRaw, S::kNone},
     T{element("style"), T::kRaw, S::kNone},
 };

@@ -1,5 +1,7 @@
 #include "dataplane/mime/html_style.h"
 
+#include <algorithm>
+
 #include "dataplane/mime/ascii.h"
 
 namespace postern::mime {
@@ -40,6 +42,33 @@ bool is_zero(std::string_view value) {
   return true;
 }
 
+// Where a declaration ends: a ";" in a string, in brackets or in a comment is part of it.
+size_t declaration_length(std::string_view text) {
+  char quote = 0;
+  size_t brackets = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\\') {
+      ++at;
+    } else if (quote != 0) {
+      if (c == quote || c == '\n') quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '/' && text.substr(at).starts_with("/*")) {
+      at = text.find("*/", at + 2);
+      if (at == text.npos) return text.size();
+      ++at;
+    } else if (c == '(') {
+      ++brackets;
+    } else if (c == ')') {
+      if (brackets > 0) --brackets;
+    } else if (c == ';' && brackets == 0) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
 std::string_view without_important(std::string_view value) {
   const size_t mark = value.find('!');
   return trim(value.substr(0, mark));
@@ -49,24 +78,30 @@ std::string_view without_important(std::string_view value) {
 
 Style read_style(std::string_view declarations, Style outer) {
   Style style = outer;
+  bool hidden_by_outlook = false;
+  bool transparent = false;
+  bool display_important = false;  // then no later one counts that is not
   while (!declarations.empty()) {
-    const size_t end = declarations.find(';');
+    const size_t end = declaration_length(declarations);
     const std::string_view declaration = declarations.substr(0, end);
-    declarations.remove_prefix(end == declarations.npos ? declarations.size() : end + 1);
+    declarations.remove_prefix(std::min(end + 1, declarations.size()));
     const size_t colon = declaration.find(':');
     if (colon == declaration.npos) continue;
     const std::string_view property = trim(declaration.substr(0, colon));
     const std::string_view value = without_important(declaration.substr(colon + 1));
     if (equals_ignoring_case(property, "display")) {
+      const bool important = declaration.find('!') != declaration.npos;
+      if (display_important && !important) continue;
+      display_important = important;
       style.none = outer.none || equals_ignoring_case(value, "none");
     } else if (equals_ignoring_case(property, "mso-hide")) {
-      style.none = style.none || equals_ignoring_case(value, "all");
+      hidden_by_outlook = equals_ignoring_case(value, "all");
     } else if (equals_ignoring_case(property, "visibility")) {
       style.invisible = equals_ignoring_case(value, "hidden") ||
                         equals_ignoring_case(value, "collapse") ||
                         (outer.invisible && equals_ignoring_case(value, "inherit"));
     } else if (equals_ignoring_case(property, "opacity")) {
-      style.none = style.none || is_zero(value);
+      transparent = is_zero(value);
     } else if (equals_ignoring_case(property, "font-size") ||
                equals_ignoring_case(property, "font")) {
       const bool size_first = property.size() > 4;
@@ -80,6 +115,7 @@ Style read_style(std::string_view declarations, Style outer) {
         style.tiny = is_tiny(size.substr(0, size.find_first_of(" /")));
     }
   }
+  style.none = style.none || hidden_by_outlook || transparent;
   return style;
 }
 

@@ -1,5 +1,7 @@
 #include "dataplane/mime/html_text.h"
 
+#include <utility>
+
 #include "dataplane/mime/ascii.h"
 #include "dataplane/mime/charset.h"
 
@@ -54,6 +56,14 @@ uint32_t hash_name(std::string_view name) {
   return element({lower, name.size()});
 }
 
+// Of the elements in which no tag counts but that one.
+std::string_view end_tag_of(uint32_t name) {
+  for (std::string_view tag : {"/script", "/style", "/title", "/textarea", "/iframe", "/xmp"}) {
+    if (element(tag.substr(1)) == name) return tag;
+  }
+  return {};
+}
+
 size_t name_length(std::string_view tag) {
   size_t length = 0;
   while (length < tag.size() && !is_space(tag[length]) && tag[length] != '/') ++length;
@@ -65,6 +75,8 @@ size_t name_length(std::string_view tag) {
 void HtmlText::begin(bool asides) {
   asides_ = asides;
   state_ = State::kText;
+  verbatim_ = false;
+  references_ = true;
   open_.begin();
   token_.clear();
   tag_.clear();
@@ -116,7 +128,7 @@ void HtmlText::finish() {
   // What looked like the beginning of something is text after all. An unfinished tag or comment is
   // nothing to browsers.
   if (state_ == State::kEntity) end_entity(false);
-  if (state_ == State::kOpening) {
+  if (state_ == State::kOpening || (state_ == State::kRawOpening && verbatim_)) {
     text("<");
     text(token_.view());
   }
@@ -143,8 +155,12 @@ const char* HtmlText::in_text(const char* p, const char* end) {
     text(sequence == "\u201c" || sequence == "\u201d" ? "\"" : sequence);
     return stop + sequence.size();
   }
+  if (*stop == '&' && !references_) {
+    text("&");
+    return stop + 1;
+  }
   token_.clear();
-  state_ = *stop == '<' ? State::kOpening : State::kEntity;
+  state_ = *stop == '&' ? State::kEntity : verbatim_ ? State::kRawOpening : State::kOpening;
   return stop + 1;
 }
 
@@ -328,6 +344,7 @@ void HtmlText::tag(std::string_view content) {
 void HtmlText::start_tag(const ElementTraits& element, std::string_view attributes) {
   open_.make_room_for(element);
   Style style = open_.style();
+  bool styled = false;
   while (true) {
     size_t at = 0;
     while (at < attributes.size() && (is_space(attributes[at]) || attributes[at] == '/')) ++at;
@@ -358,13 +375,18 @@ void HtmlText::start_tag(const ElementTraits& element, std::string_view attribut
         attributes.remove_prefix(end);
       }
     }
+    // Of two styles the first counts.
+    if (equals_ignoring_case(attribute_name, "style") && std::exchange(styled, true)) continue;
     attribute(element.name, attribute_name, value, style);
   }
   if (element.has(ElementTraits::kRaw)) {
-    raw_end_ = element.name == mime::element("script") ? "/script" : "/style";
+    raw_end_ = end_tag_of(element.name);
     state_ = State::kRaw;
   } else if (!element.has(ElementTraits::kVoid)) {
     open_.open(element, style);
+    verbatim_ = element.has(ElementTraits::kVerbatim);
+    references_ = !verbatim_ || element.has(ElementTraits::kReferences);
+    if (verbatim_) raw_end_ = end_tag_of(element.name);
   }
 }
 
@@ -459,15 +481,36 @@ const char* HtmlText::in_raw_opening(const char* p, const char* end) {
     const size_t at = token_.size();
     if (at == raw_end_.size()) {
       const bool ends = is_space(*p) || *p == '/' || *p == '>';
+      if (verbatim_) {
+        if (ends) return end_verbatim(p);
+        break;
+      }
       state_ = ends ? State::kDeclaration : State::kRaw;
       return p;
     }
     if (to_lower(*p) != raw_end_[at]) {
+      if (verbatim_) break;
       state_ = State::kRaw;
       return p;
     }
     token_.append(*p++);
   }
+  if (p < end) {  // text after all
+    text("<");
+    text(token_.view());
+    state_ = State::kText;
+  }
+  return p;
+}
+
+// Behind the name of the end tag, which then is read like any other.
+const char* HtmlText::end_verbatim(const char* p) {
+  verbatim_ = false;
+  references_ = true;
+  closing_ = true;
+  tag_.assign(raw_end_.substr(1));
+  tag_state_ = TagState::kName;
+  state_ = State::kTag;
   return p;
 }
 

@@ -3,9 +3,11 @@
 // Theory of operation. One pass over UTF-8 in any pieces, following the Encoding Standard's
 // tokenizer where mail depends on it. Text is handed on as it stands in the input, so that a word
 // split by tags or comments is whole again; a tag is gathered (its first kTagBytes) and read when
-// it ends. Scripts and style sheets are dropped. Line breaks come from the elements from which
-// SpamAssassin makes them. URIs are told from attributes that lead somewhere, hidden or not, with
-// character references read and the white space that browsers drop removed.
+// it ends. Scripts and style sheets are dropped;
+// in a title, a field for text and the like no tag counts but the one that ends it. Line breaks
+// come from the elements from which SpamAssassin makes them. URIs are told from attributes that
+// lead somewhere, hidden or not, with character references read and the white space that browsers
+// drop removed.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +54,7 @@ class HtmlText {
     kComment,      // until "-->"
     kDeclaration,  // until ">"
     kRaw,          // script or style: until its end tag
-    kRawOpening,   // "</…" in it
+    kRawOpening,   // "</…" in it, or in a title and the like
   };
   // Where in a tag we are: only a quote after "=" hides ">".
   enum class TagState : uint8_t {
@@ -71,6 +73,7 @@ class HtmlText {
   const char* in_tag(const char* p, const char* end);
   const char* in_comment(const char* p, const char* end);
   const char* in_raw(const char* p, const char* end);
+  const char* end_verbatim(const char* p);
   const char* in_raw_opening(const char* p, const char* end);
   const char* scan_tag(const char* p, const char* end);
 
@@ -90,7 +93,9 @@ class HtmlText {
   uint8_t dashes_ = 0;        // at the end of the comment so far
   bool bang_ = false;         // "--!" at its end
   bool closing_ = false;      // the tag under way is an end tag
-  std::string_view raw_end_;  // "/script" or "/style": what ends the raw text we are in
+  std::string_view raw_end_;  // "/script", "/title" …: what ends the raw or verbatim text we are in
+  bool verbatim_ = false;     // no tag but that one is a tag: "<style>" in a title is text
+  bool references_ = true;    // character references are read
   OpenElements open_;
   FixedText<kMaxEntityName + 8> token_;  // an entity's name, or what follows "<" in raw text
   FixedText<kTagBytes> tag_;

@@ -79,6 +79,28 @@ TEST(HtmlText, ScriptsAndStylesAreNotRead) {
             (Uris{"http://x.example/a.js"}));
 }
 
+TEST(HtmlText, WhatOnlyLooksLikeHiding) {
+  EXPECT_EQ(hidden("<i style=\"font-family:';display:none;'\">x</i>"), "");
+  EXPECT_EQ(hidden("<i style='a:url(;display:none;)'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='/*;display:none;*/'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='display:inline!important;display:none'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='display:inline!important;display:none!important'>x</i>"), "x");
+  EXPECT_EQ(hidden("<i style='opacity:0;opacity:1'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='color:red' style='display:none'>x</i>"), "");
+  EXPECT_EQ(hidden("<i style='a:(b);/* c */;display:none'>x</i>"), "x");
+}
+
+TEST(HtmlText, NoTagCountsInATitleAndTheLikeButItsEnd) {
+  EXPECT_EQ(text("<title><style></title>a<b></b>b"), "||<style>||ab");
+  EXPECT_EQ(text("<title><!-- </title>a"), "||<!-- ||a");
+  EXPECT_EQ(text("<textarea><script></textarea>a"), "<script>a");
+  EXPECT_EQ(text("<iframe><style></iframe >a"), "<style>a");
+  EXPECT_EQ(text("<xmp><style>&lt;</xmpl></XMP x='>'>a"), "||<style>&lt;</xmpl>||a");
+  EXPECT_EQ(text("<title>&lt;b&gt;</title>a"), "||<b>||a");
+  EXPECT_EQ(text("<title>a</tit"), "||a</tit");
+  EXPECT_EQ(read("<title><a href=http://h.example/></title>").uris, std::vector<std::string>());
+}
+
 TEST(HtmlText, CommentsAndDeclarations) {
   EXPECT_EQ(text("a<!-- > -- - x -->b<!---->c<!-->d<!-- x --!>e"), "abcde");
   EXPECT_EQ(text("<!DOCTYPE html>a<?xml x?>b<![if !mso]>c<![endif]>"), "abc");
@@ -202,6 +224,7 @@ TEST(HtmlText, PiecesMakeNoDifference) {
   const std::string_view html =
       "<!DOCTYPE html><!-- a --!><p style='display:none'>h&eacute;</p>x &amp y &#x41;&#66"
       "<a href=\"http://a.example/?a&amp;b\">t</a><script>a</scrip</script>z<br/>q"
+      "<title>a<b></titl&lt;</title><iframe>&lt;<</iframe>"
       "<!--><b title='>'>1 < 2 &nosuch; </b><img src=x>&colon;&lt";
   const Read whole = read(html);
   for (size_t piece = 1; piece < html.size(); ++piece) {

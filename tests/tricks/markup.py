@@ -55,6 +55,16 @@ ROWS = (
      splitting(("<b <i>", "<i =\"x\" y=>", "</b x='>'>", "<br/ ".replace("br", "q") + ">"))),
     ("hidden_in_words", "hidden letters within words", "body",
      splitting(("<span style='display:none'>q</span>", "<b style=font-size:0>z</b>"))),
+    *((f"seen_{name}", f"letters that only seem hidden: {about}", "body",
+       lambda p, style=style: html("<p>" + "".join(f"<i {style}>{c}</i>" if at % 2 else c
+                                                   for at, c in enumerate(p.latin)) + "</p>"))
+      for name, about, style in (
+          ("string", "a declaration in a string", "style=\"font-family:';display:none;'\""),
+          ("brackets", "a declaration in brackets", "style='background:url(;display:none;)'"),
+          ("comment", "a declaration in a comment", "style='/*;display:none;*/'"),
+          ("important", "an important declaration before", "style='display:inline!important;display:none'"),
+          ("opacity", "declared twice", "style='opacity:0;opacity:1'"),
+          ("second_style", "a second style", "style='color:red' style='display:none'"))),
     ("scripts_in_words", "scripts between letters", "body", splitting(("<script>var a='</b>';</script>", "<style>b{}</style>"))),
     ("entities_named", "named entities", "body", named_entities),
     ("entities_named_open", "named entities without ;", "body",
@@ -76,6 +86,9 @@ ROWS = (
     ("page_title", "the page's title", "body",
      lambda p: message(f"<html><head><title>{p.latin}</title></head><body>hello</body></html>\n",
                        "Content-Type: text/html")),
+    *((f"{name}_holds_tag", f"{tag} in {name}, which is no tag there", "body",
+       lambda p, name=name, tag=tag: html(f"<{name}>{tag}</{name}><p>{'<b></b>'.join(p.latin)}</p>"))
+      for name, tag in (("title", "<style>"), ("textarea", "<script>"), ("iframe", "<!--"), ("xmp", "<style>"))),
     ("base64_html", "HTML in base64, and no text part", "body",
      lambda p: message(base64("<html><body>" + "<b></b>".join(p.latin) + "</body></html>"),
                        "Content-Type: text/html; charset=utf-8", BASE64)),
