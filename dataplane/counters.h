@@ -138,7 +138,8 @@
   X(kSessionsReported, "sessions_reported",                                                        \
     "connections without a message that an event tells of: TLS, failed logins, early talkers")     \
   X(kSegmentsMasked, "segments_masked", "replies to EHLO in which STARTTLS was overwritten")       \
-  X(kEnvelopesRefused, "envelopes_refused", "mail transactions refused at MAIL or RCPT")
+  X(kEnvelopesRefused, "envelopes_refused", "mail transactions refused at MAIL or RCPT")           \
+  X(kLinesRefused, "lines_refused", "commands refused: too long a line, or a hidden STARTTLS")
 
 namespace postern {
 

@@ -49,7 +49,12 @@ Command parse_command(std::string_view line) {
   if (rest.empty()) return {};
   const std::string_view word = take_word(rest);
   for (const auto& row : kVerbs) {
-    if (equals_upper(word, row.name)) return {row.verb, word, rest};
+    if (!equals_upper(word, row.name)) continue;
+    // What a server does not take for BDAT it reads the octets of as commands: only the form of
+    // RFC 3030 counts, of any other the reply has to tell.
+    const bool exact = line.starts_with(word) && line.substr(word.size()).starts_with(' ') &&
+                       line.substr(word.size() + 1).starts_with(rest);
+    return {row.verb == Verb::kBdat && !exact ? Verb::kUnknown : row.verb, word, rest};
   }
   return {Verb::kUnknown, word, rest};
 }

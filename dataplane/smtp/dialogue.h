@@ -78,14 +78,11 @@ class Recorder : public SessionHandler {
     --in_use_;
     free_.push_back(transaction);
   }
-  bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step) override {
+  bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step,
+                        std::string_view address) override {
     check(transaction.begun && transaction.has_mail_from >= (step == EnvelopeStep::kMail),
           "an envelope without its address");
     const bool mail = step == EnvelopeStep::kMail;
-    const uint32_t last = transaction.recipients_stored;
-    if (!mail && last == 0) return true;
-    const std::string_view address =
-        mail ? transaction.mail_from() : transaction.recipient(last - 1);
     if (refuse_address.empty() || address.find(refuse_address) == address.npos) return true;
     log += (mail ? "refused MAIL <" : "refused RCPT <") + std::string(address) + ">\n";
     session.refuse_with("550 5.7.1 not you\r\n");

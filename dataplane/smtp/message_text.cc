@@ -31,6 +31,26 @@ constexpr uint32_t bit(Anomaly anomaly) { return static_cast<uint32_t>(anomaly);
 
 }  // namespace
 
+// The state behind a NUL: at the beginning of a line, or beside its only dot, it may be as if it
+// were not there.
+MessageText::After MessageText::after_nul() {
+  anomalies_ |= bit(Anomaly::kNulByte);
+  switch (after_) {
+    case After::kCr:
+    case After::kBareLf:
+    case After::kCrLf:
+    case After::kNulLine:
+      return After::kNulLine;
+    case After::kDot:
+    case After::kCrDot:
+    case After::kLfDot:
+    case After::kNulDot:
+      return After::kNulDot;
+    default:
+      return After::kText;
+  }
+}
+
 // The state behind an octet that ends nothing, inside a line.
 MessageText::After MessageText::after_text(uint8_t octet) {
   if (octet == '\r') return After::kCr;
@@ -38,8 +58,7 @@ MessageText::After MessageText::after_text(uint8_t octet) {
     anomalies_ |= bit(Anomaly::kBareLineFeed);
     return After::kBareLf;
   }
-  if (octet == 0) anomalies_ |= bit(Anomaly::kNulByte);
-  return After::kText;
+  return octet == 0 ? after_nul() : After::kText;
 }
 
 // Stops in front of bytes[to]. Offered again, that octet is ordinary text.
@@ -54,6 +73,9 @@ MessageText::Piece MessageText::dubious(std::span<const uint8_t> bytes, size_t f
       break;
     case After::kDot:
       anomalies_ |= bit(Anomaly::kCrlfDotLf);
+      break;
+    case After::kNulDot:
+      anomalies_ |= bit(Anomaly::kNulDot);
       break;
     default:
       anomalies_ |= bit(Anomaly::kCrlfDotCr);
@@ -114,8 +136,12 @@ MessageText::Piece MessageText::next(std::span<const uint8_t> bytes) {
       case After::kDotCr:
         if (octet != '\n') return dubious(bytes, from, at);
         return {bytes.subspan(from, 0), at, 1, Stop::kEnd};
+      case After::kNulLine:
+        after_ = octet == '.' ? After::kNulDot : after_text(octet);
+        break;
       case After::kCrDot:
       case After::kLfDot:
+      case After::kNulDot:
         if (octet == '\r' || octet == '\n') return dubious(bytes, from, at);
         after_ = after_text(octet);
         break;

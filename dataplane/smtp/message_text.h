@@ -46,9 +46,12 @@ class MessageText {
     kDotCr,      // CRLF . CR
     kCrDot,      // a dot after a bare CR
     kLfDot,      // a dot after a bare LF
+    kNulLine,    // NULs at the beginning of a line
+    kNulDot,     // a dot, and NULs before or behind it, at the beginning of a line
     kDotCrText,  // CRLF . CR and not LF, judged harmless: the CR is still to be delivered
   };
   Piece dubious(std::span<const uint8_t> bytes, size_t from, size_t to);
+  After after_nul();
   After after_text(uint8_t octet);
 
   After after_ = After::kCrLf;

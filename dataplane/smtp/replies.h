@@ -46,7 +46,10 @@ namespace postern::smtp {
   X(kHello, "hello", "250", "250 {host}", "to EHLO and HELO of a blocked sender")              \
   X(kOk, "ok", "250", "250 2.0.0 Ok", "to RSET and NOOP of a blocked sender")                  \
   X(kVerify, "verify", "252", "252 2.0.0 Not verified", "to VRFY of a blocked sender")         \
-  X(kNoTls, "no_tls", "454", "454 4.7.0 TLS not available", "to STARTTLS of a blocked sender") \
+  X(kNoTls, "no_tls", "454", "454 4.7.0 TLS not available",                                    \
+    "to STARTTLS of a blocked sender, and where it is hidden")                                 \
+  X(kLineTooLong, "line_too_long", "5", "554 5.5.2 Command line too long",                     \
+    "to a command line longer than servers read as one")                                       \
   X(kNoTransaction, "no_transaction", "5", "554 5.5.1 No mail transaction",                    \
     "to RCPT, DATA and unknown commands of a blocked sender")                                  \
   X(kClosing, "closing", "421", "421 4.7.0 {host} Closing connection",                         \

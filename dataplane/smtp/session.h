@@ -52,7 +52,10 @@ struct ClientStep {
 };
 
 struct Limits {
-  uint32_t command_line = 2048;         // octets; RFC 5321 4.5.3.1.4 asks 512, ESMTP parameters add
+  // Octets of a command line. RFC 5321 4.5.3.1.4 asks for 512, ESMTP parameters add; of AUTH and
+  // its answers it is kAuthLine (RFC 4954 4).
+  uint32_t command_line = 2048;
+  static constexpr uint32_t kAuthLine = 12288;
   uint32_t outstanding_commands = 256;  // at most 256
   // What is seen has passed already and nothing can be held back: a capture. Packets may then have
   // been noted in another order than the hosts saw them, so a reply ahead of what it answers is no
@@ -62,6 +65,12 @@ struct Limits {
 
 // The command at which an envelope is judged.
 enum class EnvelopeStep : uint8_t { kMail, kRcpt };
+
+// Why a command line may not pass.
+enum class LineFault : uint8_t {
+  kTooLong,         // some servers read the rest of a long line as the next command
+  kHiddenStartTls,  // STARTTLS that the client was not offered
+};
 
 // What a session has shown of its client, over all its transactions.
 struct Conduct {
@@ -83,14 +92,16 @@ class SessionHandler {
   // Memory for a transaction or a partial line; null when none is free (the session then waits).
   virtual Transaction* take_transaction() = 0;
   virtual void give_transaction(Transaction* transaction) = 0;
-  // A MAIL or RCPT command is about to be forwarded; its address is the transaction's last. True
-  // lets it pass. False refuses: the handler has called Session::refuse_with(), and
-  // transaction_over() follows as for a refused message. Not asked for a RCPT within a message
-  // (between two chunks): servers refuse that themselves.
-  virtual bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step) {
-    (void)session, (void)transaction, (void)step;
+  // A MAIL or RCPT command for `address` is about to be forwarded; the transaction has it already,
+  // if it had room. True lets it pass. False refuses: the handler has called
+  // Session::refuse_with(), and transaction_over() follows as for a refused message.
+  virtual bool envelope_allowed(Session& session, Transaction& transaction, EnvelopeStep step,
+                                std::string_view address) {
+    (void)session, (void)transaction, (void)step, (void)address;
     return true;
   }
+  // A command line is not let pass; the handler calls Session::refuse_with().
+  virtual void line_refused(Session& session, LineFault fault);
   // The client has sent DATA (or its first BDAT) and it is about to be forwarded. False: no memory
   // for a message now; the session waits before the command.
   virtual bool message_begin(const Session& session, Transaction& transaction) = 0;
@@ -225,7 +236,9 @@ class Session {
   Step obey_chunk(Chunk chunk);
   Step obey_reset();
   Step await_reply(Awaited awaited);
-  bool envelope_allowed(EnvelopeStep step);
+  Step refuse_line(LineFault fault);
+  bool too_long(size_t octets, std::string_view beginning) const;
+  bool envelope_allowed(EnvelopeStep step, std::string_view address);
   // session.cc: message octets and the commit point.
   ClientStep take_text(std::span<const uint8_t> bytes);
   ClientStep take_chunk(std::span<const uint8_t> bytes);
@@ -240,6 +253,7 @@ class Session {
   void answer(Awaited awaited, uint16_t code);
   void answer_message_end(uint16_t code);
   bool accepted_unseen(uint16_t code);
+  void disagree();
   void answer_nested_mail(uint16_t code);
   void give_up_former();
   void answer_data(uint16_t code);
@@ -273,6 +287,7 @@ class Session {
   uint32_t messages_ = 0;
   uint32_t anomalies_ = 0;
   uint32_t unattributed_anomalies_ = 0;  // for the next transaction
+  uint16_t line_octets_ = 0;             // of the partial line, kept or not
   uint16_t queue_head_ = 0;
   uint16_t queue_count_ = 0;
   State state_ = State::kCommand;

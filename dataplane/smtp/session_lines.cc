@@ -21,6 +21,11 @@ uint32_t line_anomalies(std::string_view line) {
 
 }  // namespace
 
+void SessionHandler::line_refused(Session& session, LineFault fault) {
+  session.refuse_with(fault == LineFault::kTooLong ? "554 5.5.2 Command line too long\r\n"
+                                                   : "454 4.7.0 TLS not available\r\n");
+}
+
 // Reads one line, ended by LF: servers take a bare LF for a command's end too, and their reply
 // tells what became of it.
 ClientStep Session::take_line(std::span<const uint8_t> bytes) {
@@ -32,6 +37,7 @@ ClientStep Session::take_line(std::span<const uint8_t> bytes) {
   bool cut = false;
   std::string_view line = join_line(bytes.first(octets - 1), &cut);
   if (!cut && ended_by_crlf) line.remove_suffix(1);
+  if (too_long(octets, line)) return {0, refuse_line(LineFault::kTooLong)};
 
   Step step = Step::kContinue;
   if (state_ == State::kAuthResponse) {
@@ -58,6 +64,12 @@ ClientStep Session::take_line(std::span<const uint8_t> bytes) {
 ClientStep Session::keep_partial_line(std::span<const uint8_t> bytes) {
   if (!transaction_) transaction_ = take_transaction();
   if (!transaction_) return {0, Step::kWait};
+  const auto* beginning = transaction_->line_used > 0
+                              ? reinterpret_cast<const char*>(transaction_->line.data())
+                              : reinterpret_cast<const char*>(bytes.data());
+  const size_t known = transaction_->line_used > 0 ? transaction_->line_used : bytes.size();
+  if (too_long(bytes.size(), {beginning, known}))
+    return {0, refuse_line(LineFault::kTooLong)};
   const size_t cap = std::min<size_t>(limits_->command_line, Transaction::kLineBytes);
   const size_t used = transaction_->line_used;
   const size_t kept = std::min(bytes.size(), cap - std::min(cap, used));
@@ -65,7 +77,28 @@ ClientStep Session::keep_partial_line(std::span<const uint8_t> bytes) {
   transaction_->line_used = static_cast<uint16_t>(used + kept);
   if (kept < bytes.size()) line_cut_ = true;
   line_ends_in_cr_ = bytes.back() == '\r';
+  // It stays below kAuthLine, unless nothing is refused.
+  line_octets_ = static_cast<uint16_t>(std::min<size_t>(line_octets_ + bytes.size(), UINT16_MAX));
   return {bytes.size(), Step::kContinue};
+}
+
+// Whether a line that goes on with so many octets is longer than may pass.
+bool Session::too_long(size_t octets, std::string_view beginning) const {
+  if (limits_->passive || line_octets_ + octets <= limits_->command_line) return false;
+  if (line_octets_ + octets > Limits::kAuthLine) return true;
+  return state_ != State::kAuthResponse && parse_command(beginning).verb != Verb::kAuth;
+}
+
+// Nothing more of the line passes. What it belonged to is over: so the server never answers it.
+Step Session::refuse_line(LineFault fault) {
+  if (!transaction_) transaction_ = take_transaction();
+  if (!transaction_) return Step::kWait;
+  if (fault == LineFault::kTooLong) note(bit(Anomaly::kLongCommandLine));
+  if (state_ == State::kAuthResponse) --queue_count_;
+  abandon_message();
+  wipe_line(*transaction_);
+  handler_->line_refused(*this, fault);
+  return refuse(Refused::kLine);
 }
 
 // The whole line whose last piece is `bytes`, without changing what is kept of it.
@@ -83,6 +116,7 @@ std::string_view Session::join_line(std::span<const uint8_t> bytes, bool* cut) {
 void Session::forget_line(Transaction* holder) {
   line_cut_ = false;
   line_ends_in_cr_ = false;
+  line_octets_ = 0;
   if (holder && holder->line_used > 0) wipe_line(*holder);
   give_if_idle();
 }
@@ -123,6 +157,7 @@ Step Session::obey(const Command& command, bool cut) {
     case Verb::kXclient:
       return await_reply(Awaited::kXclient);
     case Verb::kStartTls:
+      if (mask_starttls_ && !limits_->passive) return refuse_line(LineFault::kHiddenStartTls);
       return await_reply(Awaited::kStartTls);
     case Verb::kEmpty:
     case Verb::kNoop:
@@ -145,8 +180,8 @@ Step Session::await_reply(Awaited awaited) {
 }
 
 // A refused line never passes whole, so the server owes no reply to it.
-bool Session::envelope_allowed(EnvelopeStep step) {
-  return handler_->envelope_allowed(*this, *transaction_, step);
+bool Session::envelope_allowed(EnvelopeStep step, std::string_view address) {
+  return handler_->envelope_allowed(*this, *transaction_, step, address);
 }
 
 Step Session::obey_mail(std::string_view argument) {
@@ -154,7 +189,7 @@ Step Session::obey_mail(std::string_view argument) {
   if (transaction_ && transaction_->begun) return obey_nested_mail(address);
   if (!open_transaction()) return Step::kWait;
   transaction_->add_mail_from(address);
-  if (!envelope_allowed(EnvelopeStep::kMail)) return refuse(Refused::kLine);
+  if (!envelope_allowed(EnvelopeStep::kMail, address)) return refuse(Refused::kLine);
   if (address.empty()) ++conduct_.null_senders;
   push(Awaited::kMail);
   return Step::kContinue;
@@ -171,7 +206,7 @@ Step Session::obey_nested_mail(std::string_view address) {
   transaction_->anomalies = unattributed_anomalies_;
   unattributed_anomalies_ = 0;
   transaction_->add_mail_from(address);
-  if (!envelope_allowed(EnvelopeStep::kMail)) {
+  if (!envelope_allowed(EnvelopeStep::kMail, address)) {
     give_up_former();
     return refuse(Refused::kLine);
   }
@@ -182,9 +217,11 @@ Step Session::obey_nested_mail(std::string_view address) {
 Step Session::obey_rcpt(std::string_view argument) {
   if (!open_transaction()) return Step::kWait;
   transaction_->reported = false;
-  transaction_->add_recipient(envelope_address(argument, "TO:"));
+  const std::string_view address = envelope_address(argument, "TO:");
+  transaction_->add_recipient(address);
   ++conduct_.recipients_count;
-  if (!message_under_way_ && !envelope_allowed(EnvelopeStep::kRcpt)) {
+  if (!envelope_allowed(EnvelopeStep::kRcpt, address)) {
+    abandon_message();  // of which chunks have come, and this command between them
     return refuse(Refused::kLine);
   }
   push(Awaited::kRcpt);

@@ -38,6 +38,7 @@ void Session::take_reply(uint16_t code) {
     // Unasked for. A 421 or another complaint changes nothing until the server closes; but when it
     // accepts a message whose end we have not seen, it reads the connection otherwise than we do.
     if (state_ == State::kText && code < 300 && accepted_unseen(code)) end_answered_ = true;
+    if (state_ != State::kText && code == 354) disagree();
     return;
   }
   const Awaited last = last_awaited();
@@ -46,6 +47,11 @@ void Session::take_reply(uint16_t code) {
     while (queue_count_ > 1) answer(pop(), 0);
   }
   const Awaited head = awaited_at(queue_head_);
+  if (code == 354 && head != Awaited::kData && head != Awaited::kUnknown) {
+    pop();
+    disagree();  // it found DATA where we have not
+    return settle();
+  }
   const bool challenge = code / 100 == 3 && code != 354;
   if (challenge && (head == Awaited::kAuth || head == Awaited::kUnknown)) {
     // The exchange goes on: its command stays unanswered (RFC 4954 4).
@@ -178,9 +184,15 @@ bool Session::accepted_unseen(uint16_t code) {
     transaction_->final_reply_code = code;
     return true;
   }
+  disagree();
+  return false;
+}
+
+// The server reads the connection otherwise than we do.
+void Session::disagree() {
+  if (limits_->passive || state_ == State::kRefused) return;
   note(static_cast<uint32_t>(Anomaly::kReplyOutOfTurn));
   state_ = State::kDisagreement;
-  return false;
 }
 
 void Session::answer_message_end(uint16_t code) {
@@ -197,6 +209,8 @@ void Session::answer_message_end(uint16_t code) {
   transaction_->final_reply_code = code;
   finish_current();
   state_ = State::kSkippedChunk;
+  // It did not take BDAT for a command, and so the chunk's octets for some.
+  if (code == 500 || code == 502) disagree();
 }
 
 // After each reply: what is over now?

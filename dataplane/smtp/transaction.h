@@ -69,24 +69,25 @@ struct Transaction {
 // the end. A "lone dot" stands on a line by itself whose ends are not both CRLF: no end of data
 // (RFC 5321 4.1.1.4), but one to some servers. Its names say what stands before and behind it; it
 // is judged in front of the CR, so behind those of "dot_crlf" the LF may be missing.
-#define POSTERN_SMTP_ANOMALIES(X)                                                        \
-  X(kBareCarriageReturn, 0, "bare_cr", "a CR without its LF in message text")            \
-  X(kBareLineFeed, 1, "bare_lf", "a LF without its CR in message text")                  \
-  X(kLfDotLf, 2, "lf_dot_lf", "a lone dot behind a bare LF, and a LF")                   \
-  X(kEarlyTalker, 3, "early_talker", "the client spoke before the greeting")             \
-  X(kLongCommandLine, 4, "long_command_line", "a command line longer than we keep")      \
-  X(kUnknownVerb, 5, "unknown_verb", "a command that is none of SMTP's")                 \
-  X(kCommandBytesAfterStartTls, 6, "bytes_after_starttls", "plain text behind STARTTLS") \
-  X(kNulByte, 7, "nul_byte", "a NUL in a command or in message text")                    \
-  X(kReplyOutOfTurn, 8, "reply_out_of_turn",                                             \
-    "the server accepted a message whose end we have not seen")                          \
-  X(kLfDotCrlf, 9, "lf_dot_crlf", "a lone dot behind a bare LF, and a CR or CRLF")       \
-  X(kCrDotLf, 10, "cr_dot_lf", "a lone dot behind a bare CR, and a LF")                  \
-  X(kCrDotCrlf, 11, "cr_dot_crlf", "a lone dot behind a bare CR, and a CR or CRLF")      \
-  X(kCrlfDotLf, 12, "crlf_dot_lf", "a lone dot behind a CRLF, and a LF")                 \
-  X(kCrlfDotCr, 13, "crlf_dot_cr", "a lone dot behind a CRLF, and a CR without LF")      \
-  X(kCommandBareCarriageReturn, 14, "command_bare_cr", "a CR inside a command line")     \
-  X(kCommandBareLineFeed, 15, "command_bare_lf", "a command line ended by a LF without CR")
+#define POSTERN_SMTP_ANOMALIES(X)                                                           \
+  X(kBareCarriageReturn, 0, "bare_cr", "a CR without its LF in message text")               \
+  X(kBareLineFeed, 1, "bare_lf", "a LF without its CR in message text")                     \
+  X(kLfDotLf, 2, "lf_dot_lf", "a lone dot behind a bare LF, and a LF")                      \
+  X(kEarlyTalker, 3, "early_talker", "the client spoke before the greeting")                \
+  X(kLongCommandLine, 4, "long_command_line", "a command line longer than we keep")         \
+  X(kUnknownVerb, 5, "unknown_verb", "a command that is none of SMTP's")                    \
+  X(kCommandBytesAfterStartTls, 6, "bytes_after_starttls", "plain text behind STARTTLS")    \
+  X(kNulByte, 7, "nul_byte", "a NUL in a command or in message text")                       \
+  X(kReplyOutOfTurn, 8, "reply_out_of_turn",                                                \
+    "the server accepted a message whose end we have not seen")                             \
+  X(kLfDotCrlf, 9, "lf_dot_crlf", "a lone dot behind a bare LF, and a CR or CRLF")          \
+  X(kCrDotLf, 10, "cr_dot_lf", "a lone dot behind a bare CR, and a LF")                     \
+  X(kCrDotCrlf, 11, "cr_dot_crlf", "a lone dot behind a bare CR, and a CR or CRLF")         \
+  X(kCrlfDotLf, 12, "crlf_dot_lf", "a lone dot behind a CRLF, and a LF")                    \
+  X(kCrlfDotCr, 13, "crlf_dot_cr", "a lone dot behind a CRLF, and a CR without LF")         \
+  X(kCommandBareCarriageReturn, 14, "command_bare_cr", "a CR inside a command line")        \
+  X(kCommandBareLineFeed, 15, "command_bare_lf", "a command line ended by a LF without CR") \
+  X(kNulDot, 16, "nul_dot", "a lone dot with NULs on its line, which some servers drop")
 
 enum class Anomaly : uint32_t {
 #define X(enumerator, number, name, help) enumerator = 1u << number,
@@ -107,6 +108,6 @@ inline constexpr uint32_t kSmugglingAnomalies =
     static_cast<uint32_t>(Anomaly::kBareLineFeed) | static_cast<uint32_t>(Anomaly::kLfDotLf) |
     static_cast<uint32_t>(Anomaly::kLfDotCrlf) | static_cast<uint32_t>(Anomaly::kCrDotLf) |
     static_cast<uint32_t>(Anomaly::kCrDotCrlf) | static_cast<uint32_t>(Anomaly::kCrlfDotLf) |
-    static_cast<uint32_t>(Anomaly::kCrlfDotCr);
+    static_cast<uint32_t>(Anomaly::kCrlfDotCr) | static_cast<uint32_t>(Anomaly::kNulDot);
 
 }  // namespace postern::smtp

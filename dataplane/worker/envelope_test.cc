@@ -265,6 +265,15 @@ TEST(StartTls, IsNotMaskedUnlessAskedForNorWhereOnlyObserved) {
   }
 }
 
+TEST(StartTls, IsRefusedWhereItIsHidden) {
+  Masking m;
+  m.d->server(kReply);
+  const auto sent = m.d->client("STARTTLS\r\n");
+  ASSERT_THAT(sent, SizeIs(3));
+  EXPECT_THAT(sent[1].segment.payload, StartsWith("454 4.7.0 "));
+  EXPECT_EQ(m.wire->counters.get(Counter::kLinesRefused), 1u);
+}
+
 // The server's copy is the unmasked one: what it sends again is rewritten to what was first sent.
 TEST(StartTls, StaysMaskedInARetransmission) {
   Masking m;

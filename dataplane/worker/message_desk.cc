@@ -273,7 +273,7 @@ bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
 // A sender that was blocked while its connection was open need not send a whole message first, and
 // an envelope that is spam by itself need not be filled.
 bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
-                                   smtp::EnvelopeStep step) {
+                                   smtp::EnvelopeStep step, std::string_view address) {
   if (config_.observe_only) return true;
   const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
   using enum verdict::Treatment;
@@ -287,9 +287,7 @@ bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& tr
   envelope_scan_.begin(*set_, scratch_);
   tell_who(envelope_scan_, session, transaction);
   // One recipient at a time: what is refused is this one.
-  if (step == smtp::EnvelopeStep::kRcpt && transaction.recipients_stored > 0)
-    envelope_scan_.envelope(Target::kRcptTo,
-                            transaction.recipient(transaction.recipients_stored - 1));
+  if (step == smtp::EnvelopeStep::kRcpt) envelope_scan_.envelope(Target::kRcptTo, address);
   const scan::ScanResult found = envelope_scan_.finish();
   // A scan that failed will fail again at the message's end, where there is a policy for it.
   if (found.failed || found.score < policy_.threshold) return true;
@@ -299,6 +297,14 @@ bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& tr
                    .score = found.score,
                    .rules = found.rules});
   return false;
+}
+
+void MessageDesk::line_refused(smtp::Session& session, smtp::LineFault fault) {
+  counters_->add(Counter::kLinesRefused);
+  const smtp::Reply reply =
+      fault == smtp::LineFault::kTooLong ? smtp::Reply::kLineTooLong : smtp::Reply::kNoTls;
+  char line[smtp::kReplyLineBytes];
+  session.refuse_with(texts_->render(reply, {}, flow_->client, line));
 }
 
 void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,

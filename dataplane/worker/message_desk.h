@@ -58,7 +58,8 @@ class MessageDesk : public smtp::SessionHandler {
   smtp::Transaction* take_transaction() override;
   void give_transaction(smtp::Transaction* transaction) override;
   bool envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
-                        smtp::EnvelopeStep step) override;
+                        smtp::EnvelopeStep step, std::string_view address) override;
+  void line_refused(smtp::Session& session, smtp::LineFault fault) override;
   bool message_begin(const smtp::Session& session, smtp::Transaction& transaction) override;
   void message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) override;
   bool message_end(smtp::Session& session, smtp::Transaction& transaction) override;
