@@ -185,13 +185,20 @@ void Skeleton::fold_letters(std::string_view paragraph) {
   }
 }
 
+// Whether what stands from `at` to `end`, within a word, is the "@" of "bob@host.example".
+bool Skeleton::is_address(size_t at, size_t end) const {
+  if (end - at != 1 || text_[at] != '@') return false;
+  while (end < size_ && (octet(text_[end]).is != kNeither || text_[end] == '-')) ++end;
+  return end + 1 < size_ && text_[end] == '.' && octet(text_[end + 1]).is != kNeither;
+}
+
 void Skeleton::fold_digits() {
   const auto is_letter = [this](size_t at) { return octet(text_[at]).is == kLetter; };
   for (size_t at = 1; at + 1 < size_; ++at) {
     if (octet(text_[at]).stands_for == 0 || !is_letter(at - 1)) continue;
     size_t end = at + 1;
     while (end < size_ && end - at < kDigitsInWord && octet(text_[end]).stands_for != 0) ++end;
-    if (end < size_ && is_letter(end)) {
+    if (end < size_ && is_letter(end) && !is_address(at, end)) {
       for (size_t i = at; i < end; ++i) text_[i] = octet(text_[i]).stands_for;
     }
     at = end - 1;

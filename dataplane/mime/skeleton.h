@@ -7,7 +7,8 @@
 //     letter_folds.h); combining marks, zero-width and other unseen characters go; other capitals
 //     become small.
 //  2. Digits in words. One to three of 0 1 3 4 5 7 @ $ ! with a letter right before and right
-//     after them become o i e a s t a s i: "v1agr4s" is "viagras", "2024", "b2" and "h264" stay.
+//     after them become o i e a s t a s i: "v1agr4s" is "viagras", "2024", "b2" and "h264" stay,
+//     and so does the "@" of an address ("bob@host.example").
 //  3. Letters that stand alone. Where at least three single letters or digits follow each other,
 //     between each two of them one to three characters that are neither, those between go:
 //     "v i a g r a", "v.i.a.g.r.a" and "v - i - a - g - r - a" are "viagra". What stands before the
@@ -36,6 +37,7 @@ class Skeleton {
 
  private:
   void fold_letters(std::string_view paragraph);
+  bool is_address(size_t at, size_t end) const;
   void fold_digits();
   void join_letters();
   void put(uint32_t fold);

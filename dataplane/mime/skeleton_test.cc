@@ -47,6 +47,8 @@ TEST(Skeleton, DigitsInWords) {
   EXPECT_EQ(skeleton("V1agra p0rn fr33dom c@sh"), "viagra porn freedom cash");
   EXPECT_EQ(skeleton("v14gra cia1is"), "viagra ciaiis");
   EXPECT_EQ(skeleton("2024 b2 mp3 H264 x1111y 10am"), "2024 b2 mp3 h264 x1111y 10am");
+  EXPECT_EQ(skeleton("Bob@Host.example l1st@my-linux.org p@ss. word"),
+            "bob@host.example list@my-linux.org pass. word");
 }
 
 TEST(Skeleton, LettersThatStandAlone) {
