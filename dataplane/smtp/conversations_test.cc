@@ -444,6 +444,16 @@ const Case kCases[] = {
      "begin\nrefused MAIL <bad@x>\nabandoned <a@x> 250 data 250 final 0\n"
      "over <bad@x> 0 data 0 final 0\n",
      Step::kRefuse, false, "bad"},
+    {"connection lost behind a MAIL between chunks",
+     after_hello({C("MAIL FROM:<a@x>\r\nBDAT 3\r\none"), S("250 a\r\n250 3\r\n"),
+                  C("MAIL FROM:<c@x>\r\n")}),
+     "begin\nabandoned <a@x> 250 data 250 final 0\nover <c@x> 0 data 0 final 0\n"},
+    {"354 to a MAIL between chunks",
+     after_hello({C("MAIL FROM:<a@x>\r\nBDAT 3\r\none"), S("250 a\r\n250 3\r\n"),
+                  C("MAIL FROM:<c@x>\r\n"), S("354 go\r\n"), C("x")}),
+     "begin\nabandoned <a@x> 250 data 250 final 0\n"
+     "over <c@x> 0 data 0 final 0 (reply_out_of_turn)\n",
+     Step::kWait},
     // Some servers take it there, once a chunk was refused.
     {"RCPT within a message in chunks",
      after_hello({C("MAIL FROM:<a@x>\r\nBDAT 3\r\none"), S("250 a\r\n503 no\r\n"),

@@ -68,8 +68,7 @@ ClientStep Session::keep_partial_line(std::span<const uint8_t> bytes) {
                               ? reinterpret_cast<const char*>(transaction_->line.data())
                               : reinterpret_cast<const char*>(bytes.data());
   const size_t known = transaction_->line_used > 0 ? transaction_->line_used : bytes.size();
-  if (too_long(bytes.size(), {beginning, known}))
-    return {0, refuse_line(LineFault::kTooLong)};
+  if (too_long(bytes.size(), {beginning, known})) return {0, refuse_line(LineFault::kTooLong)};
   const size_t cap = std::min<size_t>(limits_->command_line, Transaction::kLineBytes);
   const size_t used = transaction_->line_used;
   const size_t kept = std::min(bytes.size(), cap - std::min(cap, used));

@@ -49,6 +49,7 @@ void Session::take_reply(uint16_t code) {
   const Awaited head = awaited_at(queue_head_);
   if (code == 354 && head != Awaited::kData && head != Awaited::kUnknown) {
     pop();
+    if (head == Awaited::kNestedMail) give_up_former();
     disagree();  // it found DATA where we have not
     return settle();
   }
@@ -285,6 +286,8 @@ void Session::give_if_idle() {
 }
 
 void Session::close() {
+  // Before the reply to a MAIL within a transaction the message under way is the former's.
+  if (queue_count_ > 0 && last_awaited() == Awaited::kNestedMail) give_up_former();
   finish_pending();
   if (transaction_) {
     abandon_message();
