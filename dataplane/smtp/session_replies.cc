@@ -34,6 +34,8 @@ Session::Awaited Session::pop() {
 }
 
 void Session::take_reply(uint16_t code) {
+  // What is outstanding stays so: no reply makes a disagreement good.
+  if (state_ == State::kDisagreement) return;
   if (queue_count_ == 0) {
     // Unasked for. A 421 or another complaint changes nothing until the server closes; but when it
     // accepts a message whose end we have not seen, it reads the connection otherwise than we do.
@@ -47,12 +49,8 @@ void Session::take_reply(uint16_t code) {
     while (queue_count_ > 1) answer(pop(), 0);
   }
   const Awaited head = awaited_at(queue_head_);
-  if (code == 354 && head != Awaited::kData && head != Awaited::kUnknown) {
-    pop();
-    if (head == Awaited::kNestedMail) give_up_former();
-    disagree();  // it found DATA where we have not
-    return settle();
-  }
+  const bool unmeant = code == 354 && head != Awaited::kData && head != Awaited::kUnknown;
+  if (unmeant && !limits_->passive && state_ != State::kRefused) return disagree();
   const bool challenge = code / 100 == 3 && code != 354;
   if (challenge && (head == Awaited::kAuth || head == Awaited::kUnknown)) {
     // The exchange goes on: its command stays unanswered (RFC 4954 4).
