@@ -27,6 +27,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,8 +207,9 @@ def fuzz(_):
         seeds = ROOT / "tests/fuzz/corpus" / name
         log = log_file(f"fuzz-{name}")
         log.unlink(missing_ok=True)
+        # One seed: the same change meets the same inputs again, as far as the time goes.
         status = command(
-            [targets[name], found, *([seeds] if seeds.is_dir() else []),
+            [targets[name], found, *([seeds] if seeds.is_dir() else []), "-seed=1",
              f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3072",
              "-print_final_stats=1", f"-artifact_prefix={crashes}/{name}-"], log)
         return name, status, log
@@ -215,7 +217,8 @@ def fuzz(_):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, status, log in pool.map(run, sorted(targets)):
             if status:
-                counts.fail(f"{name}: {last_matching(log, 'ERROR|SUMMARY|runtime error')}; see {log}")
+                counts.fail(f"{name}: {last_matching(log, 'ERROR|SUMMARY|runtime error')}; see {log}"
+                            + last_input(log))
             else:
                 counts.passed += 1
     return counts
@@ -225,6 +228,13 @@ def last_matching(log, pattern):
     lines = [line for line in Path(log).read_text(errors="replace").splitlines()
              if re.search(pattern, line)]
     return lines[-1] if lines else "ended with an error"
+
+
+def last_input(log):
+    """What the fuzzer failed on, if short enough to be printed: the output may be all that is left."""
+    written = re.findall(r"Test unit written to (.+)$", Path(log).read_text(errors="replace"), re.M)
+    octets = Path(written[-1]).read_bytes() if written else b""
+    return f"\n      input, base64: {b64encode(octets).decode()}" if 0 < len(octets) <= 4096 else ""
 
 
 def sets(_):

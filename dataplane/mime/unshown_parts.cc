@@ -120,9 +120,16 @@ void UnshownParts::encoded(std::string_view octets) {
 
 void UnshownParts::decoded(std::string_view octets) {
   if (!busy_) return;
+  // Where the octets were cut must not tell in what is still fed when they turn out to be no text.
+  const size_t undecided = uncertain_ ? texts_[0].undecided_octets() : 0;
+  if (undecided > 0 && undecided < octets.size()) {
+    decoded(octets.substr(0, undecided));
+    octets.remove_prefix(undecided);
+  }
+  const bool may_hold_files = !uncertain_ || texts_[0].reading();
   for (size_t i = 0; i < kTexts; ++i) {
     if (inputs_[i] == Input::kDecoded) texts_[i].feed(octets);
-    if (inputs_[i] == Input::kFiles && !(uncertain_ && !texts_[0].reading())) files_.feed(octets);
+    if (inputs_[i] == Input::kFiles && may_hold_files) files_.feed(octets);
   }
 }
 

@@ -47,6 +47,19 @@ TEST(UnshownParts, TextInPartsThatAreNone) {
             (Texts{std::string(600, 'x') + "\x01 text"}));
 }
 
+// A file of yEnc ('"' is 'L' - 42) whose part is found to be no text at its 512th octet: what came
+// before is read, what comes after is not, however the message was cut.
+TEST(UnshownParts, FilesInWhatTurnsOutToBeNoText) {
+  const std::string begins = "=ybegin line=128 size=1 name=x\nL\n=yend\n";
+  const std::string part = "Content-Type: application/octet-stream\n\n";
+  const std::string early = attached(part + begins + std::string(600, '\x01'));
+  const std::string late = attached(part + std::string(600, '\x01') + "\n" + begins);
+  for (size_t segment : {size_t{1}, size_t{7}, size_t{511}, SIZE_MAX}) {
+    EXPECT_EQ(read_message(early, {}, segment).hiddens, (Texts{"\""})) << segment;
+    EXPECT_EQ(read_message(late, {}, segment).hiddens, Texts{}) << segment;
+  }
+}
+
 TEST(UnshownParts, BeforeAndBehindTheParts) {
   const RecordingSink sink = read_message(kMixed + "before\n--b\n\nshown\n--b--\nbehind\n");
   EXPECT_EQ(sink.bodies, (Texts{"", "shown"}));

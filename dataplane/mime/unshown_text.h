@@ -36,6 +36,10 @@ class UnshownText final : private PartTextSink, private ParagraphSink {
 
   // A text is under way and may still be one.
   bool reading() const { return state_ != State::kNone; }
+  // Octets still to come before it is decided whether this is text; 0: it is decided.
+  size_t undecided_octets() const {
+    return state_ == State::kProbing ? kProbeBytes - probe_.size() : 0;
+  }
 
  private:
   enum class State : uint8_t { kNone, kProbing, kReading };
