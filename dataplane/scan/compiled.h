@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/scan/factor_search.h"
 #include "dataplane/scan/header_fields.h"
 #include "dataplane/scan/scanner.h"
 #include "patterns/artefact/artefact.h"
@@ -33,9 +34,10 @@ struct CompiledExpression {
 
 // Where texts of one target, or values of one header selector, are matched.
 struct MatchPlan {
-  HsDatabase database;                // null: no expression needs it
-  std::vector<uint32_t> pcre2_alone;  // expressions
-  bool empty() const { return database == nullptr && pcre2_alone.empty(); }
+  HsDatabase database;                    // null: no expression needs it
+  std::unique_ptr<FactorSearch> factors;  // null: no expression is factored
+  std::vector<uint32_t> pcre2_alone;      // expressions
+  bool empty() const { return database == nullptr && factors == nullptr && pcre2_alone.empty(); }
 };
 
 struct HeaderPlan {

@@ -79,6 +79,7 @@ void Matcher::run(const MatchPlan& plan, std::string_view text) {
                 scratch_->hyperscan, &Matcher::on_match, this);
     if (code != HS_SUCCESS) failed_ = true;
   }
+  if (plan.factors != nullptr) search_factors(*plan.factors);
   for (uint32_t expression : plan.pcre2_alone) try_everywhere(expression);
 }
 
@@ -99,22 +100,47 @@ void Matcher::candidate(uint32_t index, uint64_t end) {
 
 void Matcher::try_everywhere(uint32_t index) {
   const CompiledExpression& expression = set_->expressions[index];
-  const uint32_t count = subject_.elements ? subject_.elements->count() : 1;
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < elements(); ++i) {
     if (hits_->is_hit(expression.rule) && expression.counter == kNone) return;
     confirm(index, i);
   }
 }
 
+void Matcher::search_factors(const FactorSearch& factors) {
+  for (uint32_t i = 0; i < elements(); ++i) {
+    factors.search(element(i), scratch_->notes);
+    for (const uint32_t expression : scratch_->notes.candidates()) confirm_candidate(expression, i);
+  }
+}
+
+// Whether there is a match where one may begin is all that is asked, unless matches are counted or
+// a window of the whole message has its own say.
+void Matcher::confirm_candidate(uint32_t index, uint32_t element_index) {
+  const CompiledExpression& expression = set_->expressions[index];
+  if (expression.counter != kNone || subject_.begin + subject_.context > 0) {
+    return confirm(index, element_index);
+  }
+  if (hits_->is_hit(expression.rule)) return;
+  if (expression.no_subject && subject_.has_subject && element_index == 0) return;
+  const std::string_view text = element(element_index);
+  FactorSearch::for_each_window(
+      scratch_->notes, index, text.size(), [&](FactorSearch::Window window) {
+        size_t begin = 0, end = 0;
+        pcre2_set_offset_limit(scratch_->context, window.to);
+        const bool found = search(expression, text, window.from, subject_.options, begin, end);
+        if (found) hits_->hit(expression.rule);
+        return found;
+      });
+  pcre2_set_offset_limit(scratch_->context, PCRE2_UNSET);
+}
+
 // Matches an expression within one element, once.
 void Matcher::confirm(uint32_t index, uint32_t element) {
-  const uint64_t mark = uint64_t{scratch_->scans} << 32 | element;
-  if (scratch_->tried[index] == mark) return;
-  scratch_->tried[index] = mark;
+  if (scratch_->tried[index] == mark_of(element)) return;
+  scratch_->tried[index] = mark_of(element);
   const CompiledExpression& expression = set_->expressions[index];
   if (expression.no_subject && subject_.has_subject && element == 0) return;
-  const std::string_view text =
-      subject_.elements ? subject_.elements->element(element) : subject_.text;
+  const std::string_view text = this->element(element);
   size_t from = subject_.begin;
   size_t begin = 0, end = 0;
   uint32_t options = subject_.options;

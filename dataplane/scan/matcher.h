@@ -49,7 +49,8 @@ struct MessageScan::Scratch::Impl {
   mime::ConverterCache converters;
   mime::HeaderDecoder decoder{&converters};
   std::vector<uint64_t> tried;  // by expression: scan and element last confirmed in
-  std::vector<double> values;   // of rules, while metas are evaluated
+  FactorSearch::Notes notes;
+  std::vector<double> values;  // of rules, while metas are evaluated
   uint32_t scans = 0;
 };
 
@@ -90,7 +91,14 @@ class Matcher {
   void run(const MatchPlan& plan, std::string_view text);
   void candidate(uint32_t expression, uint64_t end);
   void try_everywhere(uint32_t expression);
+  void search_factors(const FactorSearch& search);
   void confirm(uint32_t expression, uint32_t element);
+  void confirm_candidate(uint32_t expression, uint32_t element);
+  uint64_t mark_of(uint32_t element) const { return uint64_t{scratch_->scans} << 32 | element; }
+  uint32_t elements() const { return subject_.elements ? subject_.elements->count() : 1; }
+  std::string_view element(uint32_t i) const {
+    return subject_.elements ? subject_.elements->element(i) : subject_.text;
+  }
   bool search(const CompiledExpression& expression, std::string_view text, size_t from,
               uint32_t options, size_t& begin, size_t& end);
   double evaluate(const artefact::Meta& meta);

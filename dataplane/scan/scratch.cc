@@ -42,6 +42,7 @@ std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSe
         "no memory for Hyperscan's scratch space; free some memory and try again");
   if (impl_->tried.size() < compiled.expressions.size())
     impl_->tried.resize(compiled.expressions.size());
+  impl_->notes.prepare(compiled.expressions.size());
   if (impl_->values.size() < compiled.rules.size()) impl_->values.resize(compiled.rules.size());
   return {};
 }

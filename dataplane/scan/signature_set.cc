@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "dataplane/scan/compiled.h"
 
@@ -48,11 +49,11 @@ class Loader {
     for (const auto& database : in_.databases) {
       auto ready = deserialise(database, in_.provenance);
       if (!ready) return std::unexpected(std::move(ready.error()));
-      MatchPlan& plan = database.target == Target::kHeader ? out_.headers[database.selector].match
-                                                           : out_.plan(database.target);
+      MatchPlan& plan = plan_of(database.target, database.selector);
       if (plan.database != nullptr) return std::unexpected("holds two databases for one target");
       plan.database = std::move(*ready);
     }
+    add_factors();
     out_.rules = std::move(in_.rules);
     out_.metas = std::move(in_.metas);
     out_.provenance = std::move(in_.provenance);
@@ -86,17 +87,31 @@ class Loader {
       out.counter = out_.counter_of_rule[expression.rule];
       out.maximum_hits = rule.maximum_hits;
       if (expression.kind == ExpressionClass::kNative) continue;
-      auto code = language::compile_pcre2(expression.regexp);
+      const bool factored = expression.kind == ExpressionClass::kFactored;
+      auto code = language::compile_pcre2(expression.regexp, factored ? PCRE2_USE_OFFSET_LIMIT : 0);
       if (!code) return std::unexpected(fmt::format("rule {}: {}", rule.name, code.error().what));
       // Without JIT, where the library lacks it, the expression still matches, only slower.
       pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
       out.code = std::move(*code);
       if (expression.kind != ExpressionClass::kPcre2) continue;
-      MatchPlan& plan = rule.target == Target::kHeader ? out_.headers[rule.selector].match
-                                                       : out_.plan(rule.target);
-      plan.pcre2_alone.push_back(i);
+      plan_of(rule.target, rule.selector).pcre2_alone.push_back(i);
     }
     return {};
+  }
+
+  // Of rules that are off there is nothing to look for.
+  void add_factors() {
+    std::map<MatchPlan*, std::vector<artefact::Factor>> groups;
+    for (artefact::Factor& factor : in_.factors) {
+      const artefact::Rule& rule = in_.rules[in_.expressions[factor.expression].rule];
+      if (rule.flags & artefact::kOff) continue;
+      groups[&plan_of(rule.target, rule.selector)].push_back(std::move(factor));
+    }
+    for (auto& [plan, factors] : groups) plan->factors = std::make_unique<FactorSearch>(factors);
+  }
+
+  MatchPlan& plan_of(Target target, uint32_t selector) {
+    return target == Target::kHeader ? out_.headers[selector].match : out_.plan(target);
   }
 
   artefact::Artefact in_;

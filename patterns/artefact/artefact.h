@@ -26,19 +26,22 @@
 #include <string_view>
 #include <vector>
 
+#include "patterns/artefact/gram.h"
 #include "patterns/artefact/sha256.h"
 #include "patterns/language/rule.h"
 
 namespace postern::artefact {
 
 inline constexpr std::array<uint8_t, 8> kMagic{0x89, 'P', 'S', 'I', 'G', '\r', '\n', 0x1A};
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kSectionEntryBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
 inline constexpr uint32_t kNone = UINT32_MAX;
 
 // Caps that the scanner's fixed memory rests on.
+inline constexpr uint32_t kMostFactors = 3;  // of one expression
+inline constexpr uint32_t kMostSights = 200;
 inline constexpr uint32_t kMostRules = 262'144;
 inline constexpr uint32_t kMostCountedRules = 4096;  // tflags multiple
 inline constexpr uint32_t kDeepestMeta = 256;        // values on the evaluation stack
@@ -51,8 +54,11 @@ enum class SectionKind : uint32_t {
   kDatabases = 5,
   kMetas = 6,
   kSignature = 7,  // reserved for an Ed25519 signature; empty
+  kEvals = 8,      // reserved; empty
+  kLists = 9,      // reserved; empty
+  kFactors = 10,
 };
-inline constexpr uint32_t kSections = 7;
+inline constexpr uint32_t kSections = 10;
 
 enum RuleFlag : uint32_t {
   kSubRule = 1 << 0,         // serves metas; no score of its own
@@ -83,8 +89,10 @@ enum class ExpressionClass : uint8_t {
   kNative = 0,     // Hyperscan alone decides
   kConfirmed = 1,  // Hyperscan finds candidates, PCRE2 decides inside the element
   kPcre2 = 2,      // PCRE2 alone
+  kFactored = 3,   // PCRE2 where all factors of the expression were seen
 };
-inline constexpr std::string_view kExpressionClassNames[] = {"native", "confirmed", "pcre2"};
+inline constexpr std::string_view kExpressionClassNames[] = {"native", "confirmed", "pcre2",
+                                                             "factored"};
 
 struct Expression {
   uint32_t rule = 0;
@@ -97,6 +105,17 @@ struct Database {
   language::Target target = language::Target::kBody;
   uint32_t selector = kNone;  // header target
   std::vector<char> bytes;
+};
+
+// Of a factored expression: every text that it matches shows one of these grams, and so at `least`
+// places. Where an expression has several factors, a text must show each.
+struct Factor {
+  uint32_t expression = 0;
+  uint32_t least = 1;  // up to kMostSights
+  // A match begins before the gram's last symbol and at most so many symbols before it (as they are
+  // counted in a text, gram.h); kNone: it may begin anywhere.
+  uint32_t reach = kNone;
+  std::vector<Gram> grams;  // ascending
 };
 
 struct MetaInstruction {
@@ -124,7 +143,8 @@ struct Artefact {
   std::vector<language::HeaderSelector> selectors;
   std::vector<Expression> expressions;
   std::vector<Database> databases;
-  std::vector<Meta> metas;  // in order of evaluation
+  std::vector<Meta> metas;      // in order of evaluation
+  std::vector<Factor> factors;  // those of an expression beside each other, the rarest first
 };
 
 // What a file is, besides its content.

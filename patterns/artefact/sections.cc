@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -142,7 +143,7 @@ std::expected<void, std::string> parse_expressions(Artefact& artefact, ByteReade
     expression.regexp.flags = in.u32();
     expression.regexp.pattern = in.text();
     if (!in.ok()) return damaged("the expressions end too early");
-    if (kind > static_cast<uint8_t>(ExpressionClass::kPcre2))
+    if (kind > static_cast<uint8_t>(ExpressionClass::kFactored))
       return damaged("an expression's class is unknown");
     expression.kind = static_cast<ExpressionClass>(kind);
     if ((expression.regexp.flags & ~language::kAllRegexpFlags) != 0) {
@@ -257,6 +258,49 @@ std::expected<void, std::string> parse_metas(Artefact& artefact, ByteReader& in)
   return {};
 }
 
+void serialise_factors(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.factors.size()));
+  for (const Factor& factor : artefact.factors) {
+    out.u32(factor.expression);
+    out.u32(factor.least);
+    out.u32(factor.reach);
+    out.u32(static_cast<uint32_t>(factor.grams.size()));
+    for (const Gram gram : factor.grams) out.u32(gram);
+  }
+}
+
+std::expected<void, std::string> parse_factors(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(16);
+  artefact.factors.resize(count);
+  std::vector<uint32_t> factors_of(artefact.expressions.size());
+  for (size_t i = 0; i < artefact.factors.size(); ++i) {
+    Factor& factor = artefact.factors[i];
+    factor.expression = in.u32();
+    factor.least = in.u32();
+    factor.reach = in.u32();
+    factor.grams.resize(in.count(4));
+    for (Gram& gram : factor.grams) gram = in.u32();
+    if (!in.ok()) return damaged("the factors end too early");
+    if (factor.expression >= artefact.expressions.size() ||
+        artefact.expressions[factor.expression].kind != ExpressionClass::kFactored) {
+      return damaged("a factor belongs to no factored expression");
+    }
+    const bool goes_on = i > 0 && artefact.factors[i - 1].expression == factor.expression;
+    uint32_t& factors = factors_of[factor.expression];
+    if (factors > 0 && !goes_on) return damaged("factors are out of order");
+    if (++factors > kMostFactors) return damaged("an expression has too many factors");
+    if (factor.least == 0 || factor.least > kMostSights)
+      return damaged("a factor is to be seen too often");
+    if (!std::ranges::is_sorted(factor.grams) || !std::ranges::all_of(factor.grams, is_gram))
+      return damaged("a factor's grams are no grams in order");
+  }
+  for (size_t i = 0; i < artefact.expressions.size(); ++i) {
+    if (artefact.expressions[i].kind == ExpressionClass::kFactored && factors_of[i] == 0)
+      return damaged("a factored expression has no factor");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -280,7 +324,12 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
     case SectionKind::kMetas:
       serialise_metas(artefact, out);
       break;
+    case SectionKind::kFactors:
+      serialise_factors(artefact, out);
+      break;
     case SectionKind::kSignature:
+    case SectionKind::kEvals:
+    case SectionKind::kLists:
       break;
   }
   return std::move(out.bytes());
@@ -309,7 +358,12 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
     case SectionKind::kMetas:
       parsed = parse_metas(artefact, in);
       break;
+    case SectionKind::kFactors:
+      parsed = parse_factors(artefact, in);
+      break;
     case SectionKind::kSignature:
+    case SectionKind::kEvals:
+    case SectionKind::kLists:
       break;
   }
   if (!parsed) return parsed;

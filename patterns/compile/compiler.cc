@@ -10,7 +10,7 @@
 
 #include "patterns/compile/hyperscan_form.h"
 #include "patterns/compile/meta_code.h"
-#include "patterns/compile/trial.h"
+#include "patterns/compile/sample.h"
 
 namespace postern::compile {
 namespace {
@@ -44,6 +44,29 @@ struct Candidate {
   HyperscanForm form;
 };
 
+// A gram as a person reads it: white space as '_', a digit as '0', other ASCII as '.', a high byte
+// as
+// '?'.
+std::string text_of(artefact::Gram gram) {
+  std::string out;
+  for (uint32_t i = artefact::length_of(gram); i-- > 0;) {
+    const uint32_t symbol = gram >> i * artefact::kSymbolBits & artefact::kSymbolMask;
+    out += "_abcdefghijklmnopqrstuvwxyz0.-+"[symbol];
+  }
+  return out;
+}
+
+std::string text_of(const RequiredFactor& factor) {
+  constexpr size_t kShown = 8;
+  std::string out = factor.least > 1 ? fmt::format("{} × ", factor.least) : "";
+  for (size_t i = 0; i < std::min(factor.grams.size(), kShown); ++i) {
+    if (i > 0) out += '|';
+    out += text_of(factor.grams[i]);
+  }
+  if (factor.grams.size() > kShown) out += fmt::format("|… ({} in all)", factor.grams.size());
+  return out;
+}
+
 class Compiler {
  public:
   Compiler(const language::RuleSet& rules, const CompileOptions& options)
@@ -67,12 +90,16 @@ class Compiler {
       return std::unexpected(fmt::format("{} rules with tflags multiple; expected at most {}",
                                          counted_, artefact::kMostCountedRules));
     }
+    place_expressions();
     for (auto& [key, candidates] : groups_) {
       if (auto built = build_database(key.first, key.second, candidates); !built) {
         return std::unexpected(std::move(built.error()));
       }
     }
-    for (const auto& expression : artefact_.expressions) count_class(expression.kind);
+    for (size_t i = 0; i < artefact_.expressions.size(); ++i) {
+      report_.expressions[i].kind = artefact_.expressions[i].kind;
+      count_class(artefact_.expressions[i].kind);
+    }
     artefact_.provenance.compiler = options_.compiler;
     artefact_.provenance.hyperscan = hs_version();
     artefact_.provenance.sources = set_.files;
@@ -137,20 +164,54 @@ class Compiler {
                                rule.target == Target::kFull;
     expression.kind = form.needs_confirmation || needs_element ? ExpressionClass::kConfirmed
                                                                : ExpressionClass::kNative;
-    if (!is_expressible(form, 0)) {
+    bool expressible = is_expressible(form, 0);
+    if (!expressible) {
       form.flags |= HS_FLAG_PREFILTER;
-      expression.kind =
-          is_expressible(form, 0) ? ExpressionClass::kConfirmed : ExpressionClass::kPcre2;
+      expression.kind = ExpressionClass::kConfirmed;
+      expressible = is_expressible(form, 0);
     }
-    if (expression.kind != ExpressionClass::kPcre2 &&
-        form.repetitions > options_.suspicious_repetitions &&
-        !compiles_in_time(form, options_.trial_seconds)) {
-      expression.kind = ExpressionClass::kPcre2;
-    }
-    if (expression.kind == ExpressionClass::kPcre2) return;
     // In joined text a candidate may fail in one element and hold in the next: all are wanted.
     if (expression.kind == ExpressionClass::kNative || !joined) form.flags |= HS_FLAG_SINGLEMATCH;
-    groups_[{rule.target, out.selector}].push_back({out.expression, std::move(form)});
+    searched_.push_back({&rule.regexp, std::move(form), expressible, rule.target,
+                         group_of(rule.target, out.selector)});
+  }
+
+  uint32_t group_of(Target target, uint32_t selector) {
+    const auto next = static_cast<uint32_t>(group_numbers_.size());
+    return group_numbers_.emplace(std::pair(target, selector), next).first->second;
+  }
+
+  // Every expression to its engine; searched_ and the artefact's expressions are in one order.
+  void place_expressions() {
+    Sample sample = options_.sample;
+    for (const auto& [target, elements] : default_sample()) {
+      if (sample[target].empty()) sample[target] = elements;
+    }
+    auto placements = place(searched_, sample, options_.placement);
+    for (uint32_t i = 0; i < placements.size(); ++i) {
+      Placement& placement = placements[i];
+      artefact::Expression& expression = artefact_.expressions[i];
+      const artefact::Rule& rule = artefact_.rules[expression.rule];
+      ExpressionReport report{
+          rule.name, expression.kind,         placement.cost_ns, placement.other_ns,
+          {},        std::move(placement.why)};
+      switch (placement.engine) {
+        case Placement::Engine::kHyperscan:
+          groups_[{rule.target, rule.selector}].push_back({i, std::move(searched_[i].form)});
+          break;
+        case Placement::Engine::kPcre2:
+          expression.kind = ExpressionClass::kPcre2;
+          break;
+        case Placement::Engine::kFactored:
+          expression.kind = ExpressionClass::kFactored;
+          for (RequiredFactor& factor : placement.factors) {
+            report.factors.push_back(text_of(factor));
+            artefact_.factors.push_back({i, factor.least, factor.reach, std::move(factor.grams)});
+          }
+          break;
+      }
+      report_.expressions.push_back(std::move(report));
+    }
   }
 
   // Compiles a group; an expression that Hyperscan turns down after all is searched as a prefilter,
@@ -225,6 +286,9 @@ class Compiler {
       case ExpressionClass::kPcre2:
         ++report_.pcre2_alone;
         break;
+      case ExpressionClass::kFactored:
+        ++report_.factored;
+        break;
     }
   }
 
@@ -233,6 +297,8 @@ class Compiler {
   artefact::Artefact artefact_;
   CompileReport report_;
   uint32_t counted_ = 0;
+  std::vector<Searched> searched_;  // by expression
+  std::map<std::pair<Target, uint32_t>, uint32_t> group_numbers_;
   std::map<language::HeaderSelector, uint32_t> selectors_;
   std::map<std::pair<Target, uint32_t>, std::vector<Candidate>> groups_;
 };

@@ -1,34 +1,85 @@
 #include "patterns/compile/trial.h"
 
-#include <hs/hs.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <map>
 
 namespace postern::compile {
+namespace {
 
-bool compiles_in_time(const HyperscanForm& form, unsigned seconds) {
-  const pid_t child = fork();
-  if (child < 0) return false;
-  if (child == 0) {
-    // Processor time, not time: on a busy machine the same rules give the same artefact.
-    const rlimit limit{.rlim_cur = seconds, .rlim_max = seconds + 1};
-    setrlimit(RLIMIT_CPU, &limit);
-    signal(SIGXCPU, SIG_DFL);
-    hs_database_t* database = nullptr;
-    hs_compile_error_t* error = nullptr;
-    const bool compiled = hs_compile(form.pattern.c_str(), form.flags, HS_MODE_BLOCK, nullptr,
-                                     &database, &error) == HS_SUCCESS;
-    _exit(compiled ? 0 : 1);
+// In a child: says the cost to `pipe` and ends.
+[[noreturn]] void run(const Trial& trial, unsigned seconds, int pipe) {
+  // Processor time, not time: on a busy machine the same expressions fit the budget.
+  const rlimit limit{.rlim_cur = seconds, .rlim_max = seconds + 1};
+  setrlimit(RLIMIT_CPU, &limit);
+  signal(SIGXCPU, SIG_DFL);
+  const auto cost = hyperscan_cost(*trial.form, *trial.sample);
+  const bool told = cost && write(pipe, &*cost, sizeof *cost) == sizeof *cost;
+  _exit(told ? 0 : 1);
+}
+
+class Children {
+ public:
+  explicit Children(std::vector<std::optional<double>>& costs) : costs_(costs) {}
+
+  size_t running() const { return pipes_.size(); }
+
+  void start(size_t index, const Trial& trial, unsigned seconds) {
+    int ends[2];
+    if (pipe(ends) != 0) return;
+    const pid_t child = fork();
+    if (child == 0) run(trial, seconds, ends[1]);
+    close(ends[1]);
+    if (child < 0) {
+      close(ends[0]);
+    } else {
+      pipes_[child] = {index, ends[0]};
+    }
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return false;
+
+  void wait_for_one() {
+    int status = 0;
+    const pid_t child = waitpid(-1, &status, 0);
+    if (child < 0 && errno == EINTR) return;
+    const auto found = pipes_.find(child);
+    if (found == pipes_.end()) {
+      if (child < 0) pipes_.clear();
+      return;
+    }
+    double cost = 0;
+    if (read(found->second.pipe, &cost, sizeof cost) == sizeof cost) {
+      costs_[found->second.index] = cost;
+    }
+    close(found->second.pipe);
+    pipes_.erase(found);
   }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+ private:
+  struct Child {
+    size_t index;
+    int pipe;
+  };
+  std::vector<std::optional<double>>& costs_;
+  std::map<pid_t, Child> pipes_;
+};
+
+}  // namespace
+
+std::vector<std::optional<double>> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
+                                                 unsigned at_once) {
+  std::vector<std::optional<double>> costs(trials.size());
+  Children children(costs);
+  for (size_t i = 0; i < trials.size(); ++i) {
+    while (children.running() >= std::max(at_once, 1U)) children.wait_for_one();
+    children.start(i, trials[i], seconds);
+  }
+  while (children.running() > 0) children.wait_for_one();
+  return costs;
 }
 
 }  // namespace postern::compile

@@ -1,16 +1,24 @@
-// Tries an expression on Hyperscan's compiler with a limit on time.
-//
-// A few expressions (long bounded repeats inside one another) take the compiler half a minute, and
-// it cannot be interrupted: so a child process tries them.
+// What Hyperscan makes of expressions one by one, found out where it can do no harm.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
 
-#include "patterns/compile/hyperscan_form.h"
+#include "patterns/compile/expression_cost.h"
 
 namespace postern::compile {
 
-// True when `form` compiles within `seconds` of processor time. Call it while the process has one thread.
-bool compiles_in_time(const HyperscanForm& form, unsigned seconds);
+struct Trial {
+  const HyperscanForm* form = nullptr;
+  const SampleText* sample = nullptr;
+};
+
+// The cost of each form (hyperscan_cost), found in child processes of which `at_once` run at a
+// time; nothing for one that does not compile within `seconds` of processor time: a few expressions
+// take Hyperscan half a minute. The calling process has no other thread meanwhile.
+std::vector<std::optional<double>> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
+                                                 unsigned at_once);
 
 }  // namespace postern::compile

@@ -170,7 +170,7 @@ uint32_t pcre2_options(uint32_t flags) {
   return options;
 }
 
-std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp) {
+std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp, uint32_t extra) {
   int code = 0;
   size_t offset = 0;
   std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(
@@ -179,7 +179,7 @@ std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp) {
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   pcre2_code* compiled =
       pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regexp.pattern.data()), regexp.pattern.size(),
-                    pcre2_options(regexp.flags), &code, &offset, context.get());
+                    pcre2_options(regexp.flags) | extra, &code, &offset, context.get());
   if (compiled != nullptr) return Pcre2Code(compiled);
   char text[256] = "";
   pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof text);

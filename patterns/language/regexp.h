@@ -51,8 +51,8 @@ struct Pcre2CodeFree {
 using Pcre2Code = std::unique_ptr<pcre2_code, Pcre2CodeFree>;
 
 uint32_t pcre2_options(uint32_t regexp_flags);
-// Compiles for bytes. Not JIT-compiled.
-std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp);
+// Compiles for bytes, with `extra` PCRE2 options. Not JIT-compiled.
+std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp, uint32_t extra = 0);
 // Whether the expression matches `subject`, without limits on work beyond PCRE2's own: for
 // compilers.
 bool matches(const Regexp& regexp, std::string_view subject);

@@ -1,7 +1,9 @@
-// A stand-in for the scanner, linked instead of it: for tests and fuzzers of what surrounds the scan.
+// A stand-in for the scanner, linked instead of it: for tests and fuzzers of what surrounds the
+// scan.
 //
-// The literal "SPAM-HERE" in a message scores 10 (rule 0), "SCAN-FAILS" makes the scan fail. Matching
-// is across any segmentation. An envelope with the literal scores 10 as well. The last message's bytes can be read back.
+// The literal "SPAM-HERE" in a message scores 10 (rule 0), "SCAN-FAILS" makes the scan fail.
+// Matching is across any segmentation. An envelope with the literal scores 10 as well. The last
+// message's bytes can be read back.
 #pragma once
 
 #include <memory>

@@ -11,7 +11,8 @@
 
 namespace postern::scan::testing {
 
-std::shared_ptr<const SignatureSet> compile_rules(std::string_view rule_text) {
+std::shared_ptr<const SignatureSet> compile_rules(std::string_view rule_text,
+                                                  compile::Factoring factoring) {
   language::Reader reader;
   reader.read_text("test.cf", rule_text);
   auto rules = reader.finish();
@@ -19,7 +20,9 @@ std::shared_ptr<const SignatureSet> compile_rules(std::string_view rule_text) {
     for (const auto& error : rules.error()) fmt::print(stderr, "{}\n", error.to_string());
     std::abort();
   }
-  const auto compiled = compile::compile(*rules, {});
+  compile::CompileOptions options;
+  options.placement.factoring = factoring;
+  const auto compiled = compile::compile(*rules, options);
   if (!compiled) {
     fmt::print(stderr, "{}\n", compiled.error());
     std::abort();
@@ -36,7 +39,8 @@ std::shared_ptr<const SignatureSet> compile_rules(std::string_view rule_text) {
   return *set;
 }
 
-RuleScan::RuleScan(std::string_view rule_text) : set_(compile_rules(rule_text)) {
+RuleScan::RuleScan(std::string_view rule_text, compile::Factoring factoring)
+    : set_(compile_rules(rule_text, factoring)) {
   if (auto prepared = scratch_.prepare(*set_); !prepared) std::abort();
   begin();
 }

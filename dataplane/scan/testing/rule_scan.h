@@ -8,16 +8,19 @@
 #include "dataplane/scan/collector.h"
 #include "dataplane/scan/full_text.h"
 #include "dataplane/scan/matcher.h"
+#include "patterns/compile/placement.h"
 
 namespace postern::scan::testing {
 
 // A compiled set of the rule text; a rule file error fails the process with its message.
-std::shared_ptr<const SignatureSet> compile_rules(std::string_view rule_text);
+std::shared_ptr<const SignatureSet> compile_rules(
+    std::string_view rule_text, compile::Factoring factoring = compile::Factoring::kByCost);
 
 // Stands where MessageScan stands, with the test in the MIME reader's place.
 class RuleScan {
  public:
-  explicit RuleScan(std::string_view rule_text);
+  explicit RuleScan(std::string_view rule_text,
+                    compile::Factoring factoring = compile::Factoring::kByCost);
 
   mime::RenderSink& renderings() { return collector_; }
   void full(std::string_view message);

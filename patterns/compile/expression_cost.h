@@ -1,0 +1,37 @@
+// What it costs to search ordinary text for an expression, in one way or the other.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "patterns/compile/hyperscan_form.h"
+#include "patterns/compile/required_factors.h"
+
+namespace postern::compile {
+
+// Text of one target: what its elements look like.
+struct SampleText {
+  std::vector<std::string> elements;
+  std::string joined;  // as the data plane joins them; empty: they are searched one by one
+  double bytes = 0;
+  double mean_element = 1;  // bytes
+};
+SampleText sample_text(std::vector<std::string> elements, bool joined);
+
+// Nanoseconds of processor time for each byte of the sample, beyond what any scan costs; nothing
+// when it does not compile. May take very long: see trial.h.
+std::optional<double> hyperscan_cost(const HyperscanForm& form, const SampleText& sample);
+
+// The same for PCRE2 in every element until one matches, the sample taken for one message.
+double pcre2_cost(const language::Regexp& regexp, const SampleText& sample);
+
+// The same for an expression that is confirmed by PCRE2 where its factors were seen. The passing
+// over the text that all expressions share is not in it. Expected from the rates of its grams and
+// the measured time of one confirmation.
+double factored_cost(const language::Regexp& regexp, std::span<const RequiredFactor> factors,
+                     const SampleText& sample);
+
+}  // namespace postern::compile

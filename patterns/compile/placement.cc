@@ -1,0 +1,191 @@
+#include "patterns/compile/placement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "patterns/compile/trial.h"
+
+namespace postern::compile {
+namespace {
+
+using Engine = Placement::Engine;
+
+// Nanoseconds a byte.
+constexpr double kNegligible = 0.01;  // a factored expression at this price need not be compared
+constexpr double kPass = 2.0;         // the pass over the text that factored expressions share
+constexpr double kUnmeasured = 0.08;  // an expression for Hyperscan, as most are
+constexpr uint32_t kManyRepetitions = 300;  // such may take Hyperscan very long to compile
+
+template <typename Work>
+void in_parallel(size_t count, unsigned threads, Work&& work) {
+  std::atomic<size_t> next{0};
+  const auto run = [&] {
+    for (size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back(run);
+  run();
+}
+
+class Placer {
+ public:
+  Placer(std::span<const Searched> expressions, const Sample& sample,
+         const PlacementOptions& options)
+      : expressions_(expressions), options_(options), placements_(expressions.size()) {
+    for (const auto& [target, elements] : sample) {
+      texts_.emplace(target, sample_text(elements, language::is_joined(target)));
+      rates_.emplace(target, elements);
+    }
+  }
+
+  std::vector<Placement> place() {
+    in_parallel(expressions_.size(), options_.at_once, [this](size_t i) { find_factors(i); });
+    measure_hyperscan();
+    measure_pcre2();
+    for (size_t i = 0; i < expressions_.size(); ++i) choose(i);
+    leave_small_groups_to_hyperscan();
+    return std::move(placements_);
+  }
+
+ private:
+  void find_factors(size_t i) {
+    const Searched& searched = expressions_[i];
+    Placement& out = placements_[i];
+    if (options_.factoring == Factoring::kNever) return;
+    const auto tree = expression_tree(*searched.regexp);
+    if (!tree) return;
+    out.factors = required_factors(*tree, rates_.at(searched.target));
+    // Each factor more makes candidates rarer, and costs where it is seen.
+    size_t best = 0;
+    for (size_t count = 1; count <= out.factors.size(); ++count) {
+      const double cost = factored_cost(*searched.regexp, std::span(out.factors).first(count),
+                                        texts_.at(searched.target));
+      if (best > 0 && cost >= out.cost_ns) continue;
+      best = count;
+      out.cost_ns = cost;
+    }
+    out.factors.resize(best);
+  }
+
+  bool is_tried(size_t i) const {
+    const Searched& searched = expressions_[i];
+    if (!searched.expressible) return false;
+    if (options_.factoring == Factoring::kNever) {
+      return searched.form.repetitions > kManyRepetitions;
+    }
+    if (options_.factoring == Factoring::kAlways) return placements_[i].factors.empty();
+    return placements_[i].factors.empty() || placements_[i].cost_ns > kNegligible;
+  }
+
+  void measure_hyperscan() {
+    std::vector<size_t> tried;
+    std::vector<Trial> trials;
+    for (size_t i = 0; i < expressions_.size(); ++i) {
+      if (!is_tried(i)) continue;
+      tried.push_back(i);
+      trials.push_back({&expressions_[i].form, &texts_.at(expressions_[i].target)});
+    }
+    hyperscan_.resize(expressions_.size());
+    was_tried_.resize(expressions_.size());
+    const auto costs = try_hyperscan(trials, options_.trial_seconds, options_.at_once);
+    for (size_t k = 0; k < tried.size(); ++k) {
+      hyperscan_[tried[k]] = costs[k];
+      was_tried_[tried[k]] = true;
+    }
+  }
+
+  void measure_pcre2() {
+    pcre2_.resize(expressions_.size());
+    if (options_.factoring != Factoring::kByCost) return;
+    in_parallel(expressions_.size(), options_.at_once, [this](size_t i) {
+      if (placements_[i].factors.empty() || placements_[i].cost_ns > kNegligible) {
+        pcre2_[i] = pcre2_cost(*expressions_[i].regexp, texts_.at(expressions_[i].target));
+      }
+    });
+  }
+
+  // Whether Hyperscan can have it: it can be expressed, and compiles in time as far as is known.
+  bool hyperscan_can(size_t i) const {
+    if (!expressions_[i].expressible) return false;
+    if (was_tried_[i]) return hyperscan_[i].has_value();
+    return expressions_[i].form.repetitions <= kManyRepetitions;
+  }
+
+  // The cheapest of the three that can have it.
+  void choose(size_t i) {
+    Placement& out = placements_[i];
+    const bool can = hyperscan_can(i);
+    const bool has_factors = !out.factors.empty();
+    const double factored = out.cost_ns;
+    if (has_factors && (!can || !hyperscan_[i] || factored <= *hyperscan_[i]) &&
+        factored <= pcre2_[i].value_or(factored)) {
+      out.engine = Engine::kFactored;
+      out.other_ns = hyperscan_[i];
+      out.why = !can            ? "Hyperscan cannot have it"
+                : hyperscan_[i] ? "cheaper than by Hyperscan"
+                                : "its factors are rare";
+      return;
+    }
+    const std::string_view unfactored =
+        has_factors ? "its factors are common" : "no rare text must be in what it matches";
+    if (!can) {
+      out.engine = Engine::kPcre2;
+      out.cost_ns = pcre2_[i].value_or(0);
+      out.why = fmt::format("{}, and {}", unfactored,
+                            expressions_[i].expressible ? "it takes Hyperscan too long to compile"
+                                                        : "Hyperscan cannot express it");
+    } else if (pcre2_[i] && hyperscan_[i] && *pcre2_[i] < *hyperscan_[i]) {
+      out.engine = Engine::kPcre2;
+      out.cost_ns = *pcre2_[i];
+      out.other_ns = hyperscan_[i];
+      out.why = fmt::format("{}, and PCRE2 is soon done", unfactored);
+    } else {
+      out.engine = Engine::kHyperscan;
+      out.cost_ns = hyperscan_[i].value_or(0);
+      if (has_factors) out.other_ns = factored;
+      out.why = unfactored;
+    }
+    out.factors.clear();
+  }
+
+  void leave_small_groups_to_hyperscan() {
+    if (options_.factoring == Factoring::kAlways) return;
+    std::map<uint32_t, double> saved;
+    for (size_t i = 0; i < expressions_.size(); ++i) {
+      const Placement& placement = placements_[i];
+      if (placement.engine != Engine::kFactored) continue;
+      if (!hyperscan_can(i)) saved[expressions_[i].group] += kPass;
+      saved[expressions_[i].group] += hyperscan_[i].value_or(kUnmeasured) - placement.cost_ns;
+    }
+    for (size_t i = 0; i < expressions_.size(); ++i) {
+      Placement& placement = placements_[i];
+      if (placement.engine != Engine::kFactored || saved[expressions_[i].group] > kPass) continue;
+      placement.engine = Engine::kHyperscan;
+      placement.other_ns = placement.cost_ns;
+      placement.cost_ns = hyperscan_[i].value_or(kUnmeasured);
+      placement.factors.clear();
+      placement.why = "too few expressions here for a pass of their own";
+    }
+  }
+
+  const std::span<const Searched> expressions_;
+  const PlacementOptions options_;
+  std::vector<Placement> placements_;
+  std::map<language::Target, SampleText> texts_;
+  std::map<language::Target, GramRates> rates_;
+  std::vector<std::optional<double>> hyperscan_;  // costs, of those measured
+  std::vector<std::optional<double>> pcre2_;
+  std::vector<bool> was_tried_;
+};
+
+}  // namespace
+
+std::vector<Placement> place(std::span<const Searched> expressions, const Sample& sample,
+                             const PlacementOptions& options) {
+  return Placer(expressions, sample, options).place();
+}
+
+}  // namespace postern::compile

@@ -1,0 +1,59 @@
+// How each expression is to be searched for.
+//
+// Theory of operation. Most expressions of a large set never match in most mail, and Hyperscan pays
+// for all of them with every byte. A factored expression costs next to nothing until all of its
+// factors (required_factors.h) were seen in one element. So each one is factored unless its factors
+// are so common that Hyperscan is cheaper, both costs taken for a sample of ordinary text
+// (expression_cost.h). Where all that is saved in a group is less than the pass over the text that
+// factors need, the group is left to Hyperscan.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "patterns/compile/expression_cost.h"
+#include "patterns/compile/required_factors.h"
+#include "patterns/language/rule.h"
+
+namespace postern::compile {
+
+// An expression to be placed. What it points to outlives the placement.
+struct Searched {
+  const language::Regexp* regexp = nullptr;
+  HyperscanForm form;
+  bool expressible = false;  // by Hyperscan, as a prefilter at least
+  language::Target target = language::Target::kBody;
+  uint32_t group = 0;  // those with the same are searched for in the same text
+};
+
+struct Placement {
+  enum class Engine : uint8_t { kHyperscan, kFactored, kPcre2 } engine = Engine::kHyperscan;
+  std::vector<RequiredFactor> factors;  // kFactored
+  double cost_ns = 0;                   // for each byte of text, of the engine chosen
+  std::optional<double> other_ns;       // of the other one, if it was measured
+  std::string why;
+};
+
+// Elements of each target, as the data plane would tell them.
+using Sample = std::map<language::Target, std::vector<std::string>>;
+
+enum class Factoring : uint8_t {
+  kByCost,
+  kNever,   // everything to Hyperscan that it can have
+  kAlways,  // whatever has factors: for tests
+};
+
+struct PlacementOptions {
+  Factoring factoring = Factoring::kByCost;
+  unsigned trial_seconds = 5;
+  unsigned at_once = 1;  // threads, and child processes
+};
+
+// In the order of `expressions`. The calling process has no other thread meanwhile.
+std::vector<Placement> place(std::span<const Searched> expressions, const Sample& sample,
+                             const PlacementOptions& options);
+
+}  // namespace postern::compile

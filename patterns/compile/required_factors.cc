@@ -1,0 +1,344 @@
+#include "patterns/compile/required_factors.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <limits>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "patterns/compile/symbol_automaton.h"
+
+namespace postern::compile {
+namespace {
+
+using artefact::Gram;
+using artefact::kGramSymbols;
+using artefact::kSymbolBits;
+using artefact::kSymbolMask;
+
+constexpr size_t kMostStates = 150'000;
+constexpr size_t kMostSteps = 1'500'000;
+constexpr size_t kMostGrams = 1000;     // of one factor
+constexpr int kMostSymbolsOfClass = 8;  // a class of more forgets what came before it
+constexpr double kUselessRate = 0.1;    // a factor that occurs every ten bytes
+constexpr double kGramCost = 1e-7;      // as a rate: what each gram costs by being there
+// What a confirmation costs for each byte that it looks at, beside what it costs anyway.
+constexpr double kCostOfByte = 0.04;
+constexpr uint32_t kNear = 250;        // symbols
+constexpr double kWholeElement = 300;  // bytes looked at where nothing tells where a match begins
+
+constexpr Gram kNoGram = UINT32_MAX;
+
+// A network of capacities (Dinic, Soviet Math. Doklady 11, 1970).
+class Network {
+ public:
+  static constexpr double kUncuttable = 1e9;
+
+  explicit Network(size_t nodes) : out_(nodes) {}
+
+  void connect(uint32_t from, uint32_t to, double capacity, size_t step) {
+    out_[from].push_back(static_cast<uint32_t>(pipes_.size()));
+    pipes_.push_back({to, capacity, step});
+    out_[to].push_back(static_cast<uint32_t>(pipes_.size()));
+    pipes_.push_back({from, 0, kBackward});
+  }
+
+  // Fills the network up. False: nothing cuts `source` from `sink`.
+  bool saturate(uint32_t source, uint32_t sink) {
+    double flow = 0;
+    while (find_levels(source, sink)) {
+      next_.assign(out_.size(), 0);
+      while (const double pushed = push(source, sink, kUncuttable)) {
+        flow += pushed;
+        if (flow >= kUncuttable / 2) return false;
+      }
+    }
+    return true;
+  }
+
+  // The steps from what the source still reaches to what it does not: the minimum cut.
+  template <typename Take>
+  void for_each_cut(Take&& take) const {
+    for (size_t node = 0; node < out_.size(); ++node) {
+      if (level_[node] < 0) continue;
+      for (const uint32_t pipe : out_[node]) {
+        if (pipes_[pipe].step != kBackward && level_[pipes_[pipe].to] < 0) take(pipes_[pipe].step);
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kBackward = SIZE_MAX;
+  static constexpr double kNothing = 1e-12;
+  struct Pipe {
+    uint32_t to;
+    double room;
+    size_t step;
+  };
+
+  bool find_levels(uint32_t source, uint32_t sink) {
+    level_.assign(out_.size(), -1);
+    level_[source] = 0;
+    std::deque<uint32_t> waiting{source};
+    while (!waiting.empty()) {
+      const uint32_t node = waiting.front();
+      waiting.pop_front();
+      for (const uint32_t pipe : out_[node]) {
+        const Pipe& p = pipes_[pipe];
+        if (p.room <= kNothing || level_[p.to] >= 0) continue;
+        level_[p.to] = level_[node] + 1;
+        waiting.push_back(p.to);
+      }
+    }
+    return level_[sink] >= 0;
+  }
+
+  // One way from source to sink along rising levels, without recursion: ways can be long.
+  double push(uint32_t source, uint32_t sink, double most) {
+    std::vector<uint32_t> way;
+    for (uint32_t node = source; node != sink;) {
+      uint32_t& i = next_[node];
+      while (i < out_[node].size()) {
+        const Pipe& p = pipes_[out_[node][i]];
+        if (p.room > kNothing && level_[p.to] == level_[node] + 1) break;
+        ++i;
+      }
+      if (i < out_[node].size()) {
+        way.push_back(out_[node][i]);
+        node = pipes_[way.back()].to;
+        continue;
+      }
+      if (way.empty()) return 0;
+      node = pipes_[way.back() ^ 1].to;
+      way.pop_back();
+      ++next_[node];
+    }
+    for (const uint32_t pipe : way) most = std::min(most, pipes_[pipe].room);
+    for (const uint32_t pipe : way) {
+      pipes_[pipe].room -= most;
+      pipes_[pipe ^ 1].room += most;
+    }
+    return most;
+  }
+
+  std::vector<std::vector<uint32_t>> out_;
+  std::vector<Pipe> pipes_;  // each beside its backward one
+  std::vector<int> level_;
+  std::vector<uint32_t> next_;
+};
+
+// The automaton with the symbols taken last in its states.
+class Unrolled {
+ public:
+  struct Step {
+    uint32_t from;
+    uint32_t to;
+    Gram gram;
+    uint32_t reach;  // symbols from the match's start to the gram's last at most
+  };
+
+  Unrolled(const SymbolAutomaton& automaton, uint32_t gram_symbols)
+      : automaton_(automaton), gram_symbols_(gram_symbols) {}
+
+  // False: too large.
+  bool unroll() {
+    find_closures();
+    find(0, 0, 0);
+    for (uint32_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_.size() > kMostStates || steps_.size() > kMostSteps) return false;
+      const Node node = nodes_[i];
+      for (const uint32_t state : closures_[node.state]) {
+        if (state == automaton_.accept) accept(i);
+        for (const auto& step : automaton_.states[state].steps) take(i, step);
+      }
+    }
+    return true;
+  }
+
+  static constexpr uint32_t kSink = UINT32_MAX;
+  const std::vector<Step>& steps() const { return steps_; }
+  size_t nodes() const { return nodes_.size(); }
+
+ private:
+  struct Node {
+    uint32_t state;
+    uint32_t symbols;
+    uint32_t length;
+  };
+
+  // States with something to do that are reached from each without taking anything.
+  void find_closures() {
+    const auto& states = automaton_.states;
+    closures_.resize(states.size());
+    std::vector<uint32_t> seen(states.size(), UINT32_MAX), waiting;
+    for (uint32_t from = 0; from < states.size(); ++from) {
+      waiting.assign(1, from);
+      seen[from] = from;
+      while (!waiting.empty()) {
+        const uint32_t state = waiting.back();
+        waiting.pop_back();
+        if (!states[state].steps.empty() || state == automaton_.accept)
+          closures_[from].push_back(state);
+        for (const auto& free : states[state].free) {
+          if (seen[free.to] == from) continue;
+          seen[free.to] = from;
+          waiting.push_back(free.to);
+        }
+      }
+    }
+  }
+
+  uint32_t find(uint32_t state, uint32_t symbols, uint32_t length) {
+    const uint64_t key = uint64_t{state} << 32 | uint64_t{length} << 28 | symbols;
+    const auto [entry, is_new] = index_.emplace(key, static_cast<uint32_t>(nodes_.size()));
+    if (is_new) nodes_.push_back({state, symbols, length});
+    return entry->second;
+  }
+
+  // What was taken up to this node, where it is no whole gram: those before were on its way
+  // already.
+  Gram short_gram(const Node& node) const {
+    if (node.length == 0 || node.length >= gram_symbols_) return kNoGram;
+    return artefact::make_gram(node.symbols, node.length);
+  }
+
+  uint32_t reach(const Node& node) const { return automaton_.states[node.state].reach; }
+
+  void accept(uint32_t from) {
+    steps_.push_back({from, kSink, short_gram(nodes_[from]), reach(nodes_[from])});
+  }
+
+  void take(uint32_t from, const SymbolAutomaton::Step& step) {
+    const Node node = nodes_[from];
+    if (__builtin_popcount(step.symbols) > kMostSymbolsOfClass) {
+      steps_.push_back({from, find(step.to, 0, 0), short_gram(node), reach(node)});
+      return;
+    }
+    for (uint32_t left = step.symbols; left != 0; left &= left - 1) {
+      const auto symbol = static_cast<uint32_t>(__builtin_ctz(left));
+      if (node.length > 0 && (node.symbols & kSymbolMask) == symbol &&
+          artefact::is_folded_run(symbol)) {  // the run goes on
+        steps_.push_back({from, find(step.to, node.symbols, node.length), kNoGram, 0});
+        continue;
+      }
+      const uint32_t symbols = node.symbols << kSymbolBits | symbol;
+      const uint32_t length = std::min(node.length + 1, gram_symbols_);
+      const bool whole = length == gram_symbols_;
+      const uint32_t kept = whole ? gram_symbols_ - 1 : length;
+      const uint32_t to = find(step.to, symbols & ((1U << kept * kSymbolBits) - 1), kept);
+      steps_.push_back({from, to, whole ? artefact::make_gram(symbols, length) : kNoGram,
+                        automaton_.states[step.to].reach});
+    }
+  }
+
+  const SymbolAutomaton& automaton_;
+  const uint32_t gram_symbols_;
+  std::vector<std::vector<uint32_t>> closures_;
+  std::vector<Node> nodes_;
+  std::vector<Step> steps_;
+  std::unordered_map<uint64_t, uint32_t> index_;
+};
+
+bool is_bounded(const Unrolled::Step& step) {
+  return artefact::length_of(step.gram) > 1 && step.reach != SymbolAutomaton::kFar;
+}
+
+double cost_of_sight(const Unrolled::Step& step) {
+  const double looked_at =
+      is_bounded(step) ? std::min<double>(step.reach, kWholeElement) : kWholeElement;
+  return 1 + kCostOfByte * looked_at;
+}
+
+// On how many steps any way to acceptance bears one of `grams`, at least: each is at a place of its
+// own in the text.
+uint32_t fewest_sights(const Unrolled& unrolled, const std::vector<Gram>& grams) {
+  const auto& steps = unrolled.steps();
+  std::vector<std::vector<size_t>> out(unrolled.nodes());
+  for (size_t i = 0; i < steps.size(); ++i) out[steps[i].from].push_back(i);
+  std::vector<uint32_t> sights(unrolled.nodes(), UINT32_MAX);
+  uint32_t at_end = artefact::kMostSights;
+  std::deque<uint32_t> waiting{0};
+  sights[0] = 0;
+  while (!waiting.empty()) {
+    const uint32_t node = waiting.front();
+    waiting.pop_front();
+    for (const size_t i : out[node]) {
+      const bool bears =
+          steps[i].gram != kNoGram && std::ranges::binary_search(grams, steps[i].gram);
+      const uint32_t there = sights[node] + (bears ? 1 : 0);
+      uint32_t& known = steps[i].to == Unrolled::kSink ? at_end : sights[steps[i].to];
+      if (there >= known) continue;
+      known = there;
+      if (steps[i].to == Unrolled::kSink) continue;
+      bears ? waiting.push_back(steps[i].to) : waiting.push_front(steps[i].to);
+    }
+  }
+  return std::max(at_end, 1U);
+}
+
+// The cheapest factor without the grams in `used`; `near` the beginning of each match.
+std::vector<RequiredFactor> cut(const Unrolled& unrolled, const GramRates& rates,
+                                std::unordered_set<Gram>& used, bool near) {
+  const auto sink = static_cast<uint32_t>(unrolled.nodes());
+  Network network(unrolled.nodes() + 1);
+  const auto& steps = unrolled.steps();
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const bool cuttable = steps[i].gram != kNoGram && !used.contains(steps[i].gram) &&
+                          (!near || (is_bounded(steps[i]) && steps[i].reach <= kNear));
+    network.connect(steps[i].from, steps[i].to == Unrolled::kSink ? sink : steps[i].to,
+                    cuttable ? rates.rate(steps[i].gram) * cost_of_sight(steps[i]) + kGramCost
+                             : Network::kUncuttable,
+                    i);
+  }
+  if (!network.saturate(0, sink)) return {};
+  RequiredFactor factor;
+  factor.reach = 0;
+  network.for_each_cut([&](size_t i) {
+    factor.grams.push_back(steps[i].gram);
+    const bool bounded =
+        artefact::length_of(steps[i].gram) > 1 && steps[i].reach != SymbolAutomaton::kFar;
+    factor.reach = bounded && factor.reach != artefact::kNone
+                       ? std::max(factor.reach, steps[i].reach)
+                       : artefact::kNone;
+  });
+  std::ranges::sort(factor.grams);
+  const auto repeated = std::ranges::unique(factor.grams);
+  factor.grams.erase(repeated.begin(), repeated.end());
+  for (const Gram gram : factor.grams) factor.rate += rates.rate(gram);
+  factor.least = fewest_sights(unrolled, factor.grams);
+  used.insert(factor.grams.begin(), factor.grams.end());
+  if (factor.grams.size() > kMostGrams || factor.rate > kUselessRate) return {};
+  return {std::move(factor)};
+}
+
+std::vector<RequiredFactor> cuts(const SymbolAutomaton& automaton, uint32_t gram_symbols,
+                                 const GramRates& rates) {
+  Unrolled unrolled(automaton, gram_symbols);
+  if (!unrolled.unroll()) return {};
+  std::unordered_set<Gram> used;
+  std::vector<RequiredFactor> out = cut(unrolled, rates, used, true);
+  used.clear();
+  for (uint32_t i = 0; i < artefact::kMostFactors; ++i) {
+    auto next = cut(unrolled, rates, used, false);
+    if (next.empty()) break;
+    const bool is_near_one = i == 0 && !out.empty() && out[0].grams == next[0].grams;
+    if (!is_near_one) out.push_back(std::move(next[0]));
+    if (out.size() == artefact::kMostFactors) break;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<RequiredFactor> required_factors(const ExpressionTree& tree, const GramRates& rates) {
+  const auto automaton = symbol_automaton(tree);
+  if (!automaton) return {};
+  for (uint32_t gram_symbols = kGramSymbols; gram_symbols >= 2; --gram_symbols) {
+    auto out = cuts(*automaton, gram_symbols, rates);
+    if (!out.empty()) return out;
+  }
+  return {};
+}
+
+}  // namespace postern::compile

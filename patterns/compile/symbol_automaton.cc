@@ -1,0 +1,228 @@
+#include "patterns/compile/symbol_automaton.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "patterns/artefact/gram.h"
+
+namespace postern::compile {
+namespace {
+
+using Kind = ExpressionTree::Kind;
+
+constexpr size_t kMostStates = 20'000;
+constexpr uint32_t kMostCopies = 8;    // of what must be there several times
+constexpr uint32_t kMostOptional = 3;  // copies of what may be; beyond, an endless loop
+constexpr uint32_t kLongestReach = 4096;
+
+uint32_t symbols_of(const std::bitset<256>& bytes) {
+  uint32_t symbols = 0;
+  for (size_t c = 0; c < bytes.size(); ++c) {
+    if (bytes[c]) symbols |= 1U << artefact::kSymbolOf[c];
+  }
+  return symbols;
+}
+
+// Whether the class folds to one symbol of which a run counts once.
+bool is_one_run(const ExpressionTree& tree) {
+  if (tree.kind == Kind::kSequence && tree.parts.size() == 1) return is_one_run(tree.parts[0]);
+  if (tree.kind != Kind::kClass) return false;
+  const uint32_t symbols = symbols_of(tree.bytes);
+  return std::has_single_bit(symbols) &&
+         artefact::is_folded_run(static_cast<uint32_t>(std::countr_zero(symbols)));
+}
+
+// Symbols that a match of the tree takes, kLongestReach at most.
+uint64_t longest(const ExpressionTree& tree) {
+  uint64_t symbols = 0;
+  switch (tree.kind) {
+    case Kind::kEmpty:
+      break;
+    case Kind::kClass:
+      return 1;
+    case Kind::kAnything:
+      return kLongestReach;
+    case Kind::kSequence:
+      for (const ExpressionTree& part : tree.parts) symbols += longest(part);
+      break;
+    case Kind::kChoice:
+      for (const ExpressionTree& part : tree.parts) symbols = std::max(symbols, longest(part));
+      break;
+    case Kind::kRepeat:
+      symbols = is_one_run(tree.parts[0])
+                    ? 1
+                    : longest(tree.parts[0]) * tree.most;  // kNoBound fits, and is cut off
+      break;
+  }
+  return std::min<uint64_t>(symbols, kLongestReach);
+}
+
+class Builder {
+ public:
+  std::optional<SymbolAutomaton> build(const ExpressionTree& tree) {
+    add_state();
+    out_.accept = extend(tree, 0);
+    if (out_.states.size() > kMostStates) return {};
+    measure_reach();
+    return std::move(out_);
+  }
+
+ private:
+  uint32_t add_state() {
+    out_.states.emplace_back();
+    return static_cast<uint32_t>(out_.states.size() - 1);
+  }
+  void join(uint32_t from, uint32_t to, uint32_t symbols = 0, bool back = false) {
+    out_.states[from].free.push_back({to, symbols, back});
+  }
+
+  // The state after what `tree` matches from `from` on.
+  uint32_t extend(const ExpressionTree& tree, uint32_t from) {
+    if (out_.states.size() > kMostStates) return from;
+    switch (tree.kind) {
+      case Kind::kEmpty:
+        return from;
+      case Kind::kAnything: {
+        const uint32_t loop = add_state();
+        join(from, loop);
+        out_.states[loop].steps.push_back({loop, (1U << artefact::kSymbols) - 1});
+        return loop;
+      }
+      case Kind::kClass: {
+        const uint32_t next = add_state();
+        if (const uint32_t symbols = symbols_of(tree.bytes); symbols != 0) {
+          out_.states[from].steps.push_back({next, symbols});
+        }
+        return next;
+      }
+      case Kind::kSequence:
+        for (const ExpressionTree& part : tree.parts) from = extend(part, from);
+        return from;
+      case Kind::kChoice: {
+        const uint32_t end = add_state();
+        for (const ExpressionTree& part : tree.parts) {
+          const uint32_t begin = add_state();
+          join(from, begin);
+          join(extend(part, begin), end);
+        }
+        return end;
+      }
+      case Kind::kRepeat:
+        return repeat(tree, from);
+    }
+    return from;
+  }
+
+  uint32_t repeat(const ExpressionTree& tree, uint32_t from) {
+    const ExpressionTree& part = tree.parts[0];
+    const uint32_t copies = std::min(tree.least, kMostCopies);
+    for (uint32_t i = 0; i < copies; ++i) from = extend(part, from);
+    if (tree.most <= copies) return from;
+    const bool is_endless =
+        tree.most == ExpressionTree::kNoBound || tree.most - copies > kMostOptional;
+    if (is_endless) {
+      const uint64_t symbols = is_one_run(part) ? 1
+                               : tree.most == ExpressionTree::kNoBound
+                                   ? kLongestReach
+                                   : longest(part) * (tree.most - copies);
+      const bool bounded = symbols < kLongestReach;
+      const uint32_t loop = add_state();
+      join(from, loop, bounded ? static_cast<uint32_t>(symbols) : 0);
+      join(extend(part, loop), loop, 0, bounded);
+      return loop;
+    }
+    const uint32_t end = add_state();
+    join(from, end);
+    for (uint32_t i = copies; i < tree.most; ++i) {
+      const uint32_t begin = add_state();
+      join(from, begin);
+      from = extend(part, begin);
+      join(from, end);
+    }
+    return end;
+  }
+
+  // The longest way to each state. States on a circle, and behind one, have no bound: Tarjan's
+  // strongly connected components (SIAM J. Comput. 1, 1972), which come in reverse order.
+  void measure_reach() {
+    const size_t count = out_.states.size();
+    std::vector<uint32_t> order(count, 0), low(count, 0), stack;
+    std::vector<bool> on_stack(count, false);
+    std::vector<std::vector<uint32_t>> components;
+    struct Frame {
+      uint32_t state;
+      size_t next = 0;
+    };
+    const auto successor = [&](uint32_t state, size_t& i) -> std::optional<uint32_t> {
+      const auto& from = out_.states[state];
+      if (i < from.steps.size()) return from.steps[i].to;
+      while (i - from.steps.size() < from.free.size()) {
+        const auto& free = from.free[i - from.steps.size()];
+        if (!free.back) return free.to;
+        ++i;
+      }
+      return {};
+    };
+    uint32_t clock = 0;
+    std::vector<Frame> frames{{0}};
+    while (!frames.empty()) {
+      Frame& frame = frames.back();
+      const uint32_t state = frame.state;
+      if (frame.next == 0 && order[state] == 0) {
+        order[state] = low[state] = ++clock;
+        stack.push_back(state);
+        on_stack[state] = true;
+      }
+      if (const auto next = successor(state, frame.next)) {
+        ++frame.next;
+        if (order[*next] == 0) {
+          frames.push_back({*next});
+        } else if (on_stack[*next]) {
+          low[state] = std::min(low[state], order[*next]);
+        }
+        continue;
+      }
+      frames.pop_back();
+      if (!frames.empty()) {
+        uint32_t& above = low[frames.back().state];
+        above = std::min(above, low[state]);
+      }
+      if (low[state] != order[state]) continue;
+      auto& component = components.emplace_back();
+      do {
+        component.push_back(stack.back());
+        on_stack[stack.back()] = false;
+        stack.pop_back();
+      } while (component.back() != state);
+    }
+    for (size_t i = components.size(); i-- > 0;) settle(components[i]);
+  }
+
+  void settle(const std::vector<uint32_t>& component) {
+    bool circle = component.size() > 1;
+    for (const auto& step : out_.states[component[0]].steps) circle |= step.to == component[0];
+    for (const uint32_t state : component) {
+      auto& from = out_.states[state];
+      if (circle) from.reach = SymbolAutomaton::kFar;
+      const auto raise = [&](uint32_t to, uint32_t symbols) {
+        uint32_t& reach = out_.states[to].reach;
+        const bool far = from.reach >= kLongestReach || reach == SymbolAutomaton::kFar;
+        reach = far ? SymbolAutomaton::kFar : std::max(reach, from.reach + symbols);
+      };
+      for (const auto& step : from.steps) raise(step.to, 1);
+      for (const auto& free : from.free) {
+        if (!free.back) raise(free.to, free.symbols);
+      }
+    }
+  }
+
+  SymbolAutomaton out_;
+};
+
+}  // namespace
+
+std::optional<SymbolAutomaton> symbol_automaton(const ExpressionTree& tree) {
+  return Builder().build(tree);
+}
+
+}  // namespace postern::compile
