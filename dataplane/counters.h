@@ -139,7 +139,12 @@
     "connections without a message that an event tells of: TLS, failed logins, early talkers")     \
   X(kSegmentsMasked, "segments_masked", "replies to EHLO in which STARTTLS was overwritten")       \
   X(kEnvelopesRefused, "envelopes_refused", "mail transactions refused at MAIL or RCPT")           \
-  X(kLinesRefused, "lines_refused", "commands refused: too long a line, or a hidden STARTTLS")
+  X(kLinesRefused, "lines_refused", "commands refused: too long a line, or a hidden STARTTLS")     \
+  X(kShadowScanned, "shadow_scanned", "messages scored by the shadow set too")                     \
+  X(kShadowSkipped, "shadow_skipped",                                                              \
+    "messages that the shadow set did not see: limits.shadow_messages were under way")             \
+  X(kShadowErrors, "shadow_errors",                                                                \
+    "messages whose scan by the shadow set failed; the decision stands")
 
 namespace postern {
 

@@ -14,6 +14,7 @@
 #include "dataplane/gate.h"
 #include "dataplane/ports/interface_offloads.h"
 #include "dataplane/signature_handover.h"
+#include "dataplane/signature_intake.h"
 #include "dataplane/status.h"
 #include "dataplane/telemetry.h"
 
@@ -42,6 +43,11 @@ uint64_t unix_seconds() {
 class DataPlane {
  public:
   explicit DataPlane(const Settings& settings) : settings_(settings) {}
+  // After a launch that failed, too: they speak to each other.
+  ~DataPlane() {
+    if (intake_ != nullptr) intake_->stop();
+    if (agent_ != nullptr) agent_->stop();
+  }
 
   // Everything that can fail for want of something on the machine.
   std::expected<void, std::string> assemble();
@@ -52,8 +58,8 @@ class DataPlane {
 
  private:
   std::expected<void, std::string> make_agent();
-  void load_signature_set();
-  void announce(const scan::SignatureSet& set, uint64_t generation);
+  std::expected<void, std::string> make_intake();
+  void announce(const SignatureHandover::Sets& sets, uint64_t generation);
 
   const Settings& settings_;
   const uint64_t started_unix_s_ = unix_seconds();
@@ -62,6 +68,7 @@ class DataPlane {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<SignatureHandover> signatures_;
   std::unique_ptr<agent::Agent> agent_;
+  std::unique_ptr<SignatureIntake> intake_;
 };
 
 std::expected<void, std::string> DataPlane::assemble() {
@@ -79,9 +86,11 @@ std::expected<void, std::string> DataPlane::assemble() {
   if (!gate) return std::unexpected(gate.error());
   gate_ = std::move(*gate);
   signatures_ = std::make_unique<SignatureHandover>(
-      gate_->workers(),
-      [this](const scan::SignatureSet& set, uint64_t generation) { announce(set, generation); });
-  return make_agent();
+      gate_->workers(), [this](const SignatureHandover::Sets& sets, uint64_t generation) {
+        announce(sets, generation);
+      });
+  if (auto made = make_agent(); !made) return made;
+  return make_intake();
 }
 
 std::expected<void, std::string> DataPlane::make_agent() {
@@ -94,52 +103,61 @@ std::expected<void, std::string> DataPlane::make_agent() {
   config.verdicts.directory = settings_.state_directory;
   config.events.capacity = settings_.event_spool;
   auto agent = agent::Agent::create(
-      config, *verdicts_, queues, [this](channel::v1::DataPlaneStatus& status) {
+      config, *verdicts_, queues,
+      [this](channel::v1::DataPlaneStatus& status) {
         fill_status(settings_, *gate_, *signatures_, started_unix_s_, status);
-      });
+        status.set_signature_set_pushed(intake_->is_pushed());
+      },
+      [this](const channel::v1::ToDataPlane& message) { intake_->receive(message); });
   if (!agent) return std::unexpected(agent.error());
   agent_ = std::move(*agent);
   return {};
 }
 
-void DataPlane::announce(const scan::SignatureSet& set, uint64_t generation) {
-  agent::SignatureNames names{.generation = generation,
-                              .digest = set.digest(),
-                              .name = std::string(set.name()),
-                              .rule_names = {}};
-  for (uint32_t rule = 0; rule < set.rule_count(); ++rule)
-    names.rule_names.emplace_back(set.rule_name(rule));
-  agent_->signature_set_in_force(std::move(names));
+std::expected<void, std::string> DataPlane::make_intake() {
+  auto intake = SignatureIntake::create({.configured = settings_.signature_set,
+                                         .folder = settings_.state_directory / "signatures",
+                                         .trust = settings_.trust,
+                                         .shadows = settings_.pipeline.shadow_messages > 0},
+                                        *signatures_, [this](channel::v1::FromDataPlane message) {
+                                          agent_->send(std::move(message));
+                                        });
+  if (!intake) return std::unexpected(intake.error());
+  intake_ = std::move(*intake);
+  return {};
 }
 
-void DataPlane::load_signature_set() {
-  if (settings_.signature_set.empty()) {
-    spdlog::warn("no signature set is configured (signatures.set): messages are {}",
-                 settings_.pipeline.without_signature_set == worker::FailMode::kOpen
-                     ? "forwarded unscanned"
-                     : "deferred");
-    return;
+void DataPlane::announce(const SignatureHandover::Sets& sets, uint64_t generation) {
+  agent::SignatureNames names{.generation = generation};
+  const auto name_rules = [](const scan::SignatureSet& set, std::vector<std::string>& rules) {
+    for (uint32_t rule = 0; rule < set.rule_count(); ++rule)
+      rules.emplace_back(set.rule_name(rule));
+  };
+  if (sets.set != nullptr) {
+    names.digest = sets.set->digest();
+    names.name = sets.set->name();
+    name_rules(*sets.set, names.rule_names);
   }
-  if (auto loaded = signatures_->load(settings_.signature_set); loaded) {
-    const auto set = signatures_->in_force();
-    spdlog::info("signature set {} in force: {} rules, {}", set->name(), set->rule_count(),
-                 set->digest());
-  } else if (const auto set = signatures_->in_force(); set != nullptr) {
-    spdlog::error("{}; {} stays in force", loaded.error(), set->digest());
-  } else {
-    spdlog::error(
-        "{}; there is no signature set: messages are {} (fail.no_signature_set)", loaded.error(),
-        settings_.pipeline.without_signature_set == worker::FailMode::kOpen ? "forwarded unscanned"
-                                                                            : "deferred");
+  if (sets.shadow != nullptr) {
+    names.shadow_digest = sets.shadow->digest();
+    name_rules(*sets.shadow, names.shadow_rule_names);
   }
+  agent_->signature_set_in_force(std::move(names));
 }
 
 std::expected<void, std::string> DataPlane::launch() {
   if (auto started = agent_->start(); !started) return std::unexpected(started.error());
-  load_signature_set();
+  intake_->take_up();
+  if (signatures_->in_force().set == nullptr) {
+    spdlog::warn("there is no signature set: messages are {} (fail.no_signature_set)",
+                 settings_.pipeline.without_signature_set == worker::FailMode::kOpen
+                     ? "forwarded unscanned"
+                     : "deferred");
+  }
   for (const ports::Device& device : settings_.devices)
     if (const auto warning = ports::warn_of_merging(device)) spdlog::warn(*warning);
   if (auto launched = gate_->launch(); !launched) return std::unexpected(launched.error());
+  intake_->start();
   register_telemetry(gate_.get());
   spdlog::info("gate {} is up: {}", settings_.gate, gate_->describe_distribution());
   return {};
@@ -148,18 +166,19 @@ std::expected<void, std::string> DataPlane::launch() {
 void DataPlane::serve(const sigset_t& signals) {
   for (;;) {
     gate_->tick([](const std::string& line) { spdlog::info(line); });
-    signatures_->collect();
     const timespec second{.tv_sec = 1, .tv_nsec = 0};
     const int signal = sigtimedwait(&signals, nullptr, &second);
     if (signal == SIGTERM || signal == SIGINT) return;
-    if (signal == SIGHUP) load_signature_set();
+    if (signal == SIGHUP) intake_->reload_configured();
   }
 }
 
 void DataPlane::stop() {
   spdlog::info("stopping");
   register_telemetry(nullptr);
-  // Workers first: what they report of the flows they leave is handed over by the agent.
+  // The intake speaks to workers, so it goes before them; they go before the agent: what they
+  // report of the flows they leave is handed over by the agent.
+  intake_->stop();
   gate_->stop();
   agent_->stop();
   for (const std::string& line : gate_->describe_ports()) spdlog::info(line);

@@ -104,7 +104,19 @@ std::vector<ConfigKey> own_keys() {
       {.name = "signatures.set",
        .default_value = "",
        .help = "The signature set: a .psig file that `postern signatures compile` wrote. Empty: "
-               "none. SIGHUP makes the data plane read the file again."},
+               "none. SIGHUP makes the data plane read the file again. A set that `postern "
+               "signatures load` brought goes before it, also across a restart, until `postern "
+               "signatures unload`."},
+      {.name = "signatures.trusted_keys",
+       .type = kTextList,
+       .default_value = "[]",
+       .help = "Whose sets may be put in force: public keys as `postern signatures keygen` prints "
+               "them, or paths of files with one. Sets of others are refused."},
+      {.name = "signatures.allow_unsigned",
+       .type = kBoolean,
+       .default_value = "false",
+       .help = "Whether sets that nobody signed, or somebody else, are put in force too. For "
+               "trials."},
       {.name = "signatures.threshold",
        .type = kNumber,
        .default_value = "5.0",
@@ -198,6 +210,14 @@ std::vector<ConfigKey> own_keys() {
        .default_value = "1024",
        .help = "Messages being scanned at once, for each worker. Further ones wait.",
        .minimum = 1,
+       .maximum = 1048576},
+      {.name = "limits.shadow_messages",
+       .type = kInteger,
+       .default_value = "64",
+       .help = "Messages that a shadow set sees at once, for each worker; their memory is set "
+               "aside whether there is a shadow set or not, as much for each as for a message "
+               "under way. Further ones go without. 0: no shadow sets.",
+       .minimum = 0,
        .maximum = 1048576},
       {.name = "limits.answers",
        .type = kInteger,
@@ -385,6 +405,7 @@ worker::PipelineConfig pipeline_config(const ConfigValues& values) {
   config.flows = integer(values, "limits.flows");
   config.messages_in_flight = integer(values, "limits.messages_in_flight");
   config.transactions = integer(values, "limits.transactions");
+  config.shadow_messages = integer(values, "limits.shadow_messages");
   config.answers = integer(values, "limits.answers");
   config.blocked_answers = integer(values, "limits.blocked_answers");
   config.flow_out_of_order_bytes = integer(values, "limits.flow_out_of_order_kib") * 1024;
@@ -451,6 +472,13 @@ Settings from_values(const ConfigValues& values, std::string& errors) {
     errors += (errors.empty() ? "" : "\n") + texts.error();
 
   settings.signature_set = values.text("signatures.set");
+  settings.trust.allow_unsigned = values.boolean("signatures.allow_unsigned");
+  for (const std::string& text : values.text_list("signatures.trusted_keys")) {
+    if (const auto key = artefact::PublicKey::find(text))
+      settings.trust.keys.push_back(*key);
+    else
+      mistake("signatures.trusted_keys", key.error());
+  }
   settings.default_treatment = treatment(values.text("policy.default"));
   settings.verdicts = integer(values, "limits.verdicts");
   settings.event_queue = integer(values, "limits.event_queue");

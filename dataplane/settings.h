@@ -14,6 +14,7 @@
 #include "dataplane/ports/reassembly.h"
 #include "dataplane/verdict/verdict.h"
 #include "dataplane/worker/pipeline.h"
+#include "patterns/artefact/artefact.h"
 
 namespace postern {
 
@@ -32,6 +33,7 @@ struct Settings {
   worker::PipelineConfig pipeline;      // of every worker, but for its number
   ports::ReassemblyConfig reassembly;   // of every lcore that polls ports
   std::filesystem::path signature_set;  // empty: none
+  artefact::TrustPolicy trust;          // of signature sets
   verdict::Treatment default_treatment = verdict::Treatment::kInspect;
   uint32_t verdicts = 0;     // held at once
   uint32_t event_queue = 0;  // events between a worker and the agent

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 namespace postern {
 namespace {
 
@@ -41,6 +44,24 @@ TEST(Settings, TwoPortsAreEnough) {
   EXPECT_EQ(defaults.pipeline.idle_timeout_s, 600u);
   EXPECT_TRUE(defaults.huge_pages);
   EXPECT_TRUE(defaults.signature_set.empty());
+}
+
+TEST(Settings, TrustedKeysAreKeysOrFilesWithOne) {
+  EXPECT_TRUE(settings("").trust.keys.empty());
+  EXPECT_FALSE(settings("").trust.allow_unsigned);
+  constexpr std::string_view kKey = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+  const auto file = std::filesystem::temp_directory_path() / "postern-settings-test.pub";
+  std::ofstream(file) << kKey << " operator\n";
+  const Settings s = settings("[signatures]\nallow_unsigned = true\ntrusted_keys = [\"" +
+                              std::string(kKey) + "\", \"" + file.string() + "\"]\n");
+  std::filesystem::remove(file);
+  ASSERT_EQ(s.trust.keys.size(), 2u);
+  EXPECT_EQ(s.trust.keys[0].base64(), kKey);
+  EXPECT_EQ(s.trust.keys[1], s.trust.keys[0]);
+  EXPECT_TRUE(s.trust.allow_unsigned);
+  EXPECT_THAT(
+      error_with_ports("[signatures]\ntrusted_keys = [\"nothing.pub\"]\n"),
+      HasSubstr("signatures.trusted_keys: \"nothing.pub\" is neither a public key nor a file"));
 }
 
 TEST(Settings, ValuesReachTheRoomsThatNeedThem) {

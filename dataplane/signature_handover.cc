@@ -30,32 +30,42 @@ SignatureHandover::SignatureHandover(const std::vector<std::unique_ptr<worker::W
     : workers_(workers), announce_(std::move(announce)) {}
 
 std::expected<SignatureHandover::Generation, std::string> SignatureHandover::prepare(
-    const std::filesystem::path& artefact) const {
-  auto set = scan::SignatureSet::load(artefact);
-  if (!set) return std::unexpected(set.error());
-  Generation generation{.number = last_number_ + 1, .set = std::move(*set), .scratches = {}};
+    Sets sets) const {
+  Generation generation{.number = last_number_ + 1, .sets = std::move(sets), .scratches = {}};
+  std::vector<const scan::SignatureSet*> needed = {generation.sets.set.get(),
+                                                   generation.sets.shadow.get()};
+  if (!generations_.empty()) {
+    needed.push_back(generations_.back().sets.set.get());
+    needed.push_back(generations_.back().sets.shadow.get());
+  }
   for (size_t i = 0; i < workers_.size(); ++i) {
     auto scratch = std::make_unique<Scratch>();
-    if (!generations_.empty())
-      if (auto done = scratch->prepare(*generations_.back().set); !done)
-        return std::unexpected(done.error());
-    if (auto done = scratch->prepare(*generation.set); !done) return std::unexpected(done.error());
+    for (const scan::SignatureSet* set : needed) {
+      if (set == nullptr) continue;
+      if (auto done = scratch->prepare(*set); !done) return std::unexpected(done.error());
+    }
     generation.scratches.push_back(std::move(scratch));
   }
   return generation;
 }
 
-std::expected<void, std::string> SignatureHandover::load(const std::filesystem::path& artefact) {
-  auto generation = prepare(artefact);
+std::expected<void, std::string> SignatureHandover::put_in_force(Sets sets) {
+  auto generation = prepare(std::move(sets));
   if (!generation) return std::unexpected(generation.error());
   last_number_ = generation->number;
-  announce_(*generation->set, generation->number);
+  announce_(generation->sets, generation->number);
   generations_.push_back(std::move(*generation));
+  held_.store(generations_.size(), std::memory_order_relaxed);
   const Generation& next = generations_.back();
-  in_force_.store(next.set);
+  {
+    const std::lock_guard lock(in_force_mutex_);
+    in_force_ = next.sets;
+  }
   for (size_t i = 0; i < workers_.size(); ++i) {
-    const worker::SignatureChange change{
-        .set = next.set, .generation = next.number, .scratch = next.scratches[i].get()};
+    const worker::SignatureChange change{.set = next.sets.set,
+                                         .shadow = next.sets.shadow,
+                                         .generation = next.number,
+                                         .scratch = next.scratches[i].get()};
     if (!post(*workers_[i], change))
       return std::unexpected(
           fmt::format("worker {} does not answer; it scans with the set before", i));
@@ -63,13 +73,30 @@ std::expected<void, std::string> SignatureHandover::load(const std::filesystem::
   return {};
 }
 
+SignatureHandover::Sets SignatureHandover::in_force() const {
+  const std::lock_guard lock(in_force_mutex_);
+  return in_force_;
+}
+
+// Whether anybody but the oldest generation still has this set of it, who could become the last.
+bool SignatureHandover::is_held_elsewhere(const Set& set) const {
+  if (set == nullptr) return false;
+  // The next generation has it too: this one frees nothing.
+  const Sets& next = generations_[1].sets;
+  if (next.set == set || next.shadow == set) return false;
+  const Sets& oldest = generations_.front().sets;
+  return set.use_count() > (oldest.set == oldest.shadow ? 2 : 1);
+}
+
 void SignatureHandover::collect() {
   while (generations_.size() > 1) {
     const Generation& oldest = generations_.front();
     const bool settled = std::ranges::all_of(
         workers_, [&](const auto& worker) { return worker->settled_generation() > oldest.number; });
-    if (!settled || oldest.set.use_count() > 1) return;
+    if (!settled || is_held_elsewhere(oldest.sets.set) || is_held_elsewhere(oldest.sets.shadow))
+      return;
     generations_.pop_front();
+    held_.store(generations_.size(), std::memory_order_relaxed);
   }
 }
 

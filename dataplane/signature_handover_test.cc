@@ -1,5 +1,4 @@
-// The handover with a stand-in for the scanner: a file is a set if it exists, and damaged if its
-// name says so.
+// The handover with a stand-in for the scanner: every name is a set.
 #include "dataplane/signature_handover.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +19,6 @@ struct MessageScan::Scratch::Impl {};
 
 std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::load(
     const std::filesystem::path& artefact) {
-  if (artefact == "damaged.psig") return std::unexpected("damaged.psig: wrong checksum");
   std::shared_ptr<SignatureSet> set(new SignatureSet());
   set->compiled_ = std::make_unique<Compiled>(artefact.string());
   return set;
@@ -33,7 +31,10 @@ int scratches = 0;
 }
 MessageScan::Scratch::Scratch() { ++scratches; }
 MessageScan::Scratch::~Scratch() { --scratches; }
-std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSet&) { return {}; }
+std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSet& set) {
+  if (set.digest() == "too-large.psig") return std::unexpected("no memory for scratch");
+  return {};
+}
 
 }  // namespace scan
 
@@ -56,8 +57,8 @@ class Handover : public ::testing::Test {
                                                  {source_.get(), &clock_, verdicts_.get()},
                                                  {{in, in}, {{{out}, {out}}}}, nullptr, 50));
     handover_ = std::make_unique<SignatureHandover>(
-        workers_, [this](const scan::SignatureSet& set, uint64_t generation) {
-          announced_.emplace_back(generation, set.digest());
+        workers_, [this](const SignatureHandover::Sets& sets, uint64_t generation) {
+          announced_.emplace_back(generation, sets.set->digest());
         });
   }
   ~Handover() override {
@@ -66,6 +67,16 @@ class Handover : public ::testing::Test {
     workers_.clear();
     rte_ring_free(empty_);
     EXPECT_EQ(scan::scratches, 0);
+  }
+  static SignatureHandover::Set set(const char* name) { return *scan::SignatureSet::load(name); }
+  std::expected<void, std::string> load(const char* name) {
+    return handover_->put_in_force({set(name), nullptr});
+  }
+  void collect_until_one_is_held() {
+    while (handover_->generations_held() > 1) {
+      handover_->collect();
+      std::this_thread::yield();
+    }
   }
   void start() {
     for (auto& worker : workers_) threads_.emplace_back([&] { worker->run(); });
@@ -87,48 +98,72 @@ class Handover : public ::testing::Test {
 };
 
 TEST_F(Handover, ASetPostedBeforeTheStartIsInForceFromTheFirstFrame) {
-  EXPECT_EQ(handover_->in_force(), nullptr);
-  ASSERT_TRUE(handover_->load("one.psig").has_value());
-  EXPECT_EQ(handover_->in_force()->digest(), "one.psig");
+  EXPECT_EQ(handover_->in_force().set, nullptr);
+  ASSERT_TRUE(load("one.psig").has_value());
+  EXPECT_EQ(handover_->in_force().set->digest(), "one.psig");
   EXPECT_EQ(announced_, (std::vector<std::pair<uint64_t, std::string>>{{1, "one.psig"}}));
   start();
   for (auto& worker : workers_)
     while (worker->adopted_generation() != 1) std::this_thread::yield();
 }
 
-TEST_F(Handover, ADamagedFileLeavesTheSetInForce) {
+TEST_F(Handover, ASetThatCannotBePreparedLeavesTheOneInForce) {
   start();
-  ASSERT_TRUE(handover_->load("one.psig").has_value());
-  const auto loaded = handover_->load("damaged.psig");
+  ASSERT_TRUE(load("one.psig").has_value());
+  const auto loaded = load("too-large.psig");
   ASSERT_FALSE(loaded.has_value());
-  EXPECT_EQ(loaded.error(), "damaged.psig: wrong checksum");
-  EXPECT_EQ(handover_->in_force()->digest(), "one.psig");
+  EXPECT_EQ(loaded.error(), "no memory for scratch");
+  EXPECT_EQ(handover_->in_force().set->digest(), "one.psig");
   EXPECT_EQ(announced_.size(), 1u);
   EXPECT_EQ(handover_->generations_held(), 1u);
 }
 
-TEST_F(Handover, TheFormerSetIsFreedOnceNoWorkerUsesIt) {
-  ASSERT_TRUE(handover_->load("one.psig").has_value());
-  const std::weak_ptr<const scan::SignatureSet> first = handover_->in_force();
+// A shadow set comes and goes beside a set that stays: the set is not freed with the generations.
+TEST_F(Handover, AShadowSetGoesAlone) {
+  const SignatureHandover::Set one = set("one.psig");
+  ASSERT_TRUE(handover_->put_in_force({one, nullptr}).has_value());
   start();
-  ASSERT_TRUE(handover_->load("two.psig").has_value());
-  while (handover_->generations_held() > 1) {
-    handover_->collect();
-    std::this_thread::yield();
+  SignatureHandover::Set shadow = set("shadow.psig");
+  const std::weak_ptr<const scan::SignatureSet> first_shadow = shadow;
+  ASSERT_TRUE(handover_->put_in_force({one, std::move(shadow)}).has_value());
+  EXPECT_EQ(handover_->in_force().shadow->digest(), "shadow.psig");
+  collect_until_one_is_held();
+  EXPECT_FALSE(first_shadow.expired());
+  ASSERT_TRUE(handover_->put_in_force({one, nullptr}).has_value());
+  collect_until_one_is_held();
+  EXPECT_TRUE(first_shadow.expired());
+  EXPECT_EQ(handover_->in_force().set, one);
+  EXPECT_EQ(scan::scratches, static_cast<int>(kWorkers));
+}
+
+TEST_F(Handover, HowLongTakingASetTookIsKept) {
+  start();
+  ASSERT_TRUE(load("one.psig").has_value());
+  for (auto& worker : workers_) {
+    while (worker->adopted_generation() != 1) std::this_thread::yield();
+    while (worker->longest_adoption_ns() == 0) std::this_thread::yield();
   }
+}
+
+TEST_F(Handover, TheFormerSetIsFreedOnceNoWorkerUsesIt) {
+  ASSERT_TRUE(load("one.psig").has_value());
+  const std::weak_ptr<const scan::SignatureSet> first = handover_->in_force().set;
+  start();
+  ASSERT_TRUE(load("two.psig").has_value());
+  collect_until_one_is_held();
   EXPECT_TRUE(first.expired());
   EXPECT_EQ(scan::scratches, static_cast<int>(kWorkers));
-  EXPECT_EQ(handover_->in_force()->digest(), "two.psig");
+  EXPECT_EQ(handover_->in_force().set->digest(), "two.psig");
 }
 
 TEST_F(Handover, TheFormerSetIsKeptWhileAWorkerHasNotTakenTheNew) {
-  ASSERT_TRUE(handover_->load("one.psig").has_value());
-  const std::weak_ptr<const scan::SignatureSet> first = handover_->in_force();
+  ASSERT_TRUE(load("one.psig").has_value());
+  const std::weak_ptr<const scan::SignatureSet> first = handover_->in_force().set;
   start();
   for (auto& worker : workers_)
     while (worker->adopted_generation() != 1) std::this_thread::yield();
   stop();
-  ASSERT_TRUE(handover_->load("two.psig").has_value());
+  ASSERT_TRUE(load("two.psig").has_value());
   handover_->collect();
   EXPECT_EQ(handover_->generations_held(), 2u);
   EXPECT_FALSE(first.expired());

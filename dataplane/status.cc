@@ -31,7 +31,11 @@ void fill_status(const Settings& settings, const Gate& gate, const SignatureHand
   status.set_allocator(allocator_name());
   status.set_threshold(settings.pipeline.threshold);
   status.set_default_treatment(treatment_to_wire(settings.default_treatment));
-  if (const auto set = signatures.in_force(); set != nullptr) {
+  const SignatureHandover::Sets sets = signatures.in_force();
+  status.set_signature_generations(static_cast<uint32_t>(signatures.generations_held()));
+  if (sets.shadow != nullptr)
+    status.set_shadow_set(fmt::format("{} {}", sets.shadow->name(), sets.shadow->digest()));
+  if (const auto& set = sets.set; set != nullptr) {
     status.set_signature_set(fmt::format("{} {}", set->name(), set->digest()));
     status.set_signature_rules(set->rule_count());
   }
@@ -41,6 +45,7 @@ void fill_status(const Settings& settings, const Gate& gate, const SignatureHand
     entry->set_worker(worker->number());
     entry->set_flows(worker->flows());
     entry->set_messages_in_flight(worker->messages_in_flight());
+    entry->set_signature_swap_pause_ns(worker->longest_adoption_ns());
     add_counters(worker->counters(), *entry);
     events_lost += worker->counters().get(Counter::kEventsLost);
   }

@@ -39,11 +39,21 @@ class ControlConnection {
                                                                Reply*);
 
   template <typename Request, typename Reply>
-  ExitCode ask(Method<Request, Reply> method, const Request& request, Reply* reply) {
+  ExitCode ask(Method<Request, Reply> method, const Request& request, Reply* reply,
+               std::chrono::milliseconds patience = std::chrono::seconds(30)) {
+    return converse(
+        [&](channel::v1::Operator::Stub& stub, grpc::ClientContext& context) {
+          return (stub.*method)(&context, request, reply);
+        },
+        patience);
+  }
+  // The same of what is more than one question: `talk(stub, context)` returns how it ended.
+  template <typename Talk>
+  ExitCode converse(Talk talk, std::chrono::milliseconds patience) {
     if (const ExitCode code = dial(); code != kOk) return code;
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
-    return judge((stub_.get()->*method)(&context, request, reply));
+    context.set_deadline(std::chrono::system_clock::now() + patience);
+    return judge(talk(*stub_, context));
   }
 
  private:

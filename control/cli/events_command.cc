@@ -27,6 +27,14 @@ ordered_json list(const google::protobuf::RepeatedPtrField<std::string>& texts) 
   return out;
 }
 
+ordered_json shadow_json(const Event& e) {
+  if (e.shadow_set().empty()) return nullptr;
+  return {{"signature_set", e.shadow_set()},
+          {"score", e.shadow_score()},
+          {"rules", list(e.shadow_rules())},
+          {"failed", e.shadow_failed()}};
+}
+
 ordered_json to_json(const Event& e) {
   const auto or_null = [](const std::string& text) {
     return text.empty() ? ordered_json() : ordered_json(text);
@@ -61,7 +69,8 @@ ordered_json to_json(const Event& e) {
           {"anomalies", list(e.anomalies())},
           {"session", e.has_session() ? channel::to_json(e.session()) : ordered_json()},
           {"origin", e.has_origin() ? channel::to_json(e.origin()) : ordered_json()},
-          {"link_domains", list(e.link_domains())}};
+          {"link_domains", list(e.link_domains())},
+          {"shadow", shadow_json(e)}};
 }
 
 // What the connection showed, on one line.

@@ -63,6 +63,13 @@ std::string verdicts_text(const AttachedDataPlane& gate, const StatusReply& stat
   return text;
 }
 
+uint64_t longest_pause_ns(const DataPlaneStatus& status) {
+  uint64_t longest = 0;
+  for (const WorkerStatus& worker : status.workers())
+    longest = std::max(longest, worker.signature_swap_pause_ns());
+  return longest;
+}
+
 void add_gate(Table& table, const AttachedDataPlane& gate, const StatusReply& reply,
               uint64_t now_unix_ms) {
   const DataPlaneStatus& status = gate.status();
@@ -76,11 +83,20 @@ void add_gate(Table& table, const AttachedDataPlane& gate, const StatusReply& re
                                       up_since(status.started_unix_s(), now_unix_ms),
                                       printable(status.allocator()))});
   table.add({"  verdicts", verdicts_text(gate, reply)});
-  table.add({"  signatures", status.signature_set().empty()
-                                 ? "none loaded"
-                                 : fmt::format("{}, {} rules, threshold {:g}",
-                                               printable(status.signature_set(), 100),
-                                               status.signature_rules(), status.threshold())});
+  table.add(
+      {"  signatures",
+       status.signature_set().empty()
+           ? "none loaded"
+           : fmt::format("{}, {} rules, threshold {:g}, {}", printable(status.signature_set(), 100),
+                         status.signature_rules(), status.threshold(),
+                         status.signature_set_pushed() ? "loaded by control" : "configured")});
+  if (!status.shadow_set().empty()) table.add({"  shadow", printable(status.shadow_set(), 100)});
+  if (!gate.signatures_refused().empty())
+    table.add({"  refused", printable(gate.signatures_refused(), 300)});
+  if (const double pause_us = static_cast<double>(longest_pause_ns(status)) / 1000; pause_us > 0) {
+    table.add({"  swap", fmt::format("longest pause {:.1f} µs, {} generations held", pause_us,
+                                     status.signature_generations())});
+  }
   std::vector<std::string> ports;
   for (const std::string& port : status.ports()) ports.push_back(printable(port));
   table.add({"  ports", fmt::format("{}", fmt::join(ports, ", "))});
@@ -117,6 +133,11 @@ ordered_json gate_json(const AttachedDataPlane& gate, uint64_t now_unix_ms) {
   out["default_treatment"] = channel::treatment_name(status.default_treatment());
   out["signature_set"] = status.signature_set();
   out["signature_rules"] = status.signature_rules();
+  out["signature_set_pushed"] = status.signature_set_pushed();
+  out["shadow_set"] = status.shadow_set();
+  out["signatures_refused"] = gate.signatures_refused();
+  out["signature_generations"] = status.signature_generations();
+  out["signature_swap_pause_ns"] = longest_pause_ns(status);
   out["threshold"] = status.threshold();
   out["events_spooled"] = status.events_spooled();
   out["events_lost"] = status.events_lost();

@@ -58,7 +58,7 @@ TEST(StatusText, ShowsBothProcessesWithTheirSumsOverWorkers) {
   EXPECT_THAT(text, HasSubstr("control       0.1.0, up 2h05m, mimalloc 2.0.9\n"));
   EXPECT_THAT(text, HasSubstr("data plane    edge-1, attached, seen 0.4s ago\n"));
   EXPECT_THAT(text, HasSubstr("12 held, version 48 in force\n"));
-  EXPECT_THAT(text, HasSubstr("starter.psig 3fa4, 120 rules, threshold 5\n"));
+  EXPECT_THAT(text, HasSubstr("starter.psig 3fa4, 120 rules, threshold 5, configured\n"));
   EXPECT_THAT(text, HasSubstr("2, 21 flows, 0 messages under way\n"));
   EXPECT_THAT(text, HasSubstr("  messages    forwarded 200, refused_content 1\n"));
   EXPECT_THAT(text, HasSubstr("  drops       wait 6\n"));

@@ -51,7 +51,8 @@ void insert_event(Statement& insert, const std::string& gate, uint64_t received_
             uint64_t{e.message_bytes()}, e.server_reply(), e.score(), to_json(e.rules()),
             e.signature_set(), to_json(e.anomalies()), e.content_hash(),
             to_text(e.has_session(), e.session()), to_text(e.has_origin(), e.origin()),
-            to_json(e.link_domains()))
+            to_json(e.link_domains()), e.shadow_set(), e.shadow_score(), to_json(e.shadow_rules()),
+            e.threshold(), e.shadow_failed())
       .run();
 }
 
@@ -89,6 +90,11 @@ channel::v1::Event read_event(const Statement& row) {
   const std::string origin = row.text(column++);
   if (!origin.empty()) from_text(origin, event.mutable_origin());
   from_json(row.text(column++), event.mutable_link_domains());
+  event.set_shadow_set(row.text(column++));
+  event.set_shadow_score(row.real(column++));
+  from_json(row.text(column++), event.mutable_shadow_rules());
+  event.set_threshold(row.real(column++));
+  event.set_shadow_failed(row.number(column++) != 0);
   return event;
 }
 

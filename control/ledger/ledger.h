@@ -66,6 +66,17 @@ struct EventQuery {
   uint32_t limit = 50;
 };
 
+// Messages that a shadow set saw, newest first, page by page.
+struct ShadowQuery {
+  uint64_t since_unix_s = 0;  // when they were sent
+  uint64_t before_row = 0;    // 0: from the newest on
+  uint32_t limit = 1000;
+};
+struct ShadowPage {
+  std::vector<channel::v1::Event> events;
+  uint64_t last_row = 0;  // for the next page; 0: there is none
+};
+
 struct Totals {
   uint64_t verdicts = 0;
   uint64_t events = 0;
@@ -113,6 +124,7 @@ class Ledger {
                                     uint64_t now_unix_s) = 0;
   // Newest first.
   virtual Result<std::vector<channel::v1::Event>> events(const EventQuery& query) = 0;
+  virtual Result<ShadowPage> shadow_events(const ShadowQuery& query) = 0;
   // Forgets events received before `unix_s`, at most `limit` of them. Returns how many.
   virtual Result<size_t> forget_events_before(uint64_t unix_s, size_t limit) = 0;
 

@@ -117,6 +117,15 @@ ALTER TABLE events ADD COLUMN session TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN origin TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN link_domains TEXT NOT NULL DEFAULT '[]';
 )",
+    // 5. What a shadow set made of the message. '' for shadow_set: none saw it.
+    R"(
+ALTER TABLE events ADD COLUMN shadow_set TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN shadow_score REAL NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN shadow_rules TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE events ADD COLUMN threshold REAL NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN shadow_failed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX events_with_shadow ON events (id) WHERE shadow_set != '';
+)",
 };
 
 }  // namespace

@@ -95,8 +95,9 @@ struct Desk {
                 " FROM verdict_history WHERE address = ? AND length = ? ORDER BY id DESC"),
         events(database, kSelectEvents),
         events_of_client(database, kSelectEventsOfClient),
-        events_of_case(database, kSelectEventsOfCase) {}
-  Statement on, within, history, events, events_of_client, events_of_case;
+        events_of_case(database, kSelectEventsOfCase),
+        shadow_events(database, kSelectShadowEvents) {}
+  Statement on, within, history, events, events_of_client, events_of_case, shadow_events;
 };
 
 // One connection with its prepared statements, used by one thread at a time.
@@ -261,6 +262,23 @@ class SqliteLedger : public Ledger {
       }
       rows.reset();
       return found;
+    });
+  }
+
+  Result<ShadowPage> shadow_events(const ShadowQuery& query) override {
+    return use(desk_, [&](Desk& d) {
+      ShadowPage page;
+      const uint64_t before = query.before_row == 0 ? uint64_t{INT64_MAX} : query.before_row;
+      Statement& rows =
+          d.shadow_events.with(before, query.since_unix_s * 1'000'000, uint64_t{query.limit});
+      uint64_t row = 0;
+      while (rows.step()) {
+        page.events.push_back(read_event(rows));
+        row = static_cast<uint64_t>(rows.number(kShadowRowColumn));
+      }
+      rows.reset();
+      if (page.events.size() == query.limit) page.last_row = row;
+      return page;
     });
   }
 

@@ -359,7 +359,9 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
   ask("ALTER TABLE verdicts DROP COLUMN starttls");
   ask("ALTER TABLE verdict_history DROP COLUMN starttls");
-  for (const char* column : {"content_hash", "session", "origin", "link_domains"}) {
+  ask("DROP INDEX events_with_shadow");
+  for (const char* column : {"content_hash", "session", "origin", "link_domains", "shadow_set",
+                             "shadow_score", "shadow_rules", "threshold", "shadow_failed"}) {
     ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
   }
   ask("PRAGMA user_version = 1");

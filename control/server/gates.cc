@@ -17,6 +17,8 @@ bool Gates::attach(const channel::v1::Hello& hello, GateStream* stream) {
   gate.known.set_attached_unix_s(unix_ms() / 1000);
   gate.known.set_seen_unix_ms(unix_ms());
   gate.known.clear_refused();
+  gate.known.clear_signature_order();
+  gate.known.clear_signatures_refused();
   // What it holds on its disk is in force there.
   gate.known.set_acknowledged_version(hello.epoch() == epoch_ ? hello.version() : 0);
   return replaces;
@@ -68,6 +70,46 @@ void Gates::reported(const std::string& name, GateStream* stream,
                      const channel::v1::DataPlaneStatus& status) {
   const std::lock_guard guard(mutex_);
   if (Gate* gate = heard(name, stream)) *gate->known.mutable_status() = status;
+}
+
+void Gates::answered(const std::string& name, GateStream* stream,
+                     const channel::v1::SignatureAnswer& answer) {
+  const std::lock_guard guard(mutex_);
+  Gate* gate = heard(name, stream);
+  if (gate == nullptr) return;
+  gate->known.set_signature_order(answer.number());
+  gate->known.set_signature_load_ms(answer.load_ms());
+  gate->known.clear_signatures_refused();
+  if (!answer.in_force())
+    gate->known.set_signatures_refused(answer.reason().empty() ? "without a reason"
+                                                               : answer.reason());
+  acknowledged_.notify_all();
+}
+
+std::vector<channel::v1::SignatureGateAnswer> Gates::wait_for_signatures(
+    uint64_t number, const std::vector<std::string>& gates, std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  std::vector<channel::v1::SignatureGateAnswer> now;
+  acknowledged_.wait_for(lock, patience, [&] {
+    now.clear();
+    bool all = true;
+    for (const auto& [name, gate] : gates_) {
+      if (gate.stream == nullptr ||
+          (!gates.empty() && std::ranges::find(gates, name) == gates.end()))
+        continue;
+      auto& answer = now.emplace_back();
+      answer.set_gate(name);
+      if (gate.known.signature_order() < number) {
+        all = false;
+        continue;
+      }
+      answer.set_in_force(gate.known.signatures_refused().empty());
+      answer.set_refused(gate.known.signatures_refused());
+      answer.set_load_ms(gate.known.signature_load_ms());
+    }
+    return all;
+  });
+  return now;
 }
 
 void Gates::announce() {

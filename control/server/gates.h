@@ -42,6 +42,9 @@ class Gates {
   void reported(const std::string& gate, GateStream* stream,
                 const channel::v1::DataPlaneStatus& status);
 
+  void answered(const std::string& gate, GateStream* stream,
+                const channel::v1::SignatureAnswer& answer);
+
   // Wakes every attached stream.
   void announce();
 
@@ -51,6 +54,11 @@ class Gates {
   };
   // Waits until every attached data plane has acknowledged `version`, or the time is over.
   InForce wait_until_in_force(uint64_t version, std::chrono::milliseconds patience);
+
+  // Waits until each of `gates` (empty: every attached one) has answered order `number` or a later
+  // one, or has gone away, or the time is over. Those that it waited for.
+  std::vector<channel::v1::SignatureGateAnswer> wait_for_signatures(
+      uint64_t number, const std::vector<std::string>& gates, std::chrono::milliseconds patience);
 
   // Attached ones first, by name.
   std::vector<channel::v1::AttachedDataPlane> list() const;

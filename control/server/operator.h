@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "control/channel/operator.grpc.pb.h"
 #include "control/ledger/ledger.h"
 #include "control/server/gates.h"
+#include "control/server/signature_store.h"
 
 namespace postern::server {
 
@@ -22,9 +24,11 @@ struct Identity {
 class Operator final : public channel::v1::Operator::Service {
  public:
   // `changed` is called after every change of verdicts, before data planes are waited for.
-  Operator(ledger::Ledger& ledger, Gates& gates, Identity identity, std::function<void()> changed)
+  Operator(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures, Identity identity,
+           std::function<void()> changed)
       : ledger_(ledger),
         gates_(gates),
+        signatures_(signatures),
         identity_(std::move(identity)),
         changed_(std::move(changed)) {}
 
@@ -42,6 +46,16 @@ class Operator final : public channel::v1::Operator::Service {
                           channel::v1::ListEventsReply* reply) override;
   grpc::Status Status(grpc::ServerContext*, const channel::v1::StatusRequest* request,
                       channel::v1::StatusReply* reply) override;
+  grpc::Status PutSignatures(grpc::ServerContext*,
+                             grpc::ServerReader<channel::v1::SignaturePiece>* pieces,
+                             channel::v1::StoredSignatures* stored) override;
+  grpc::Status LoadSignatures(grpc::ServerContext*,
+                              const channel::v1::LoadSignaturesRequest* request,
+                              channel::v1::LoadSignaturesReply* reply) override;
+  grpc::Status ListSignatures(grpc::ServerContext*, const channel::v1::ListSignaturesRequest*,
+                              channel::v1::ListSignaturesReply* reply) override;
+  grpc::Status CompareShadow(grpc::ServerContext*, const channel::v1::CompareShadowRequest* request,
+                             channel::v1::CompareShadowReply* reply) override;
 
  private:
   // Writes the change, has it sent, and waits a moment for the data planes.
@@ -49,6 +63,8 @@ class Operator final : public channel::v1::Operator::Service {
 
   ledger::Ledger& ledger_;
   Gates& gates_;
+  SignatureStore& signatures_;
+  std::mutex load_mutex_;  // one load at a time: it may be withdrawn
   const Identity identity_;
   const std::function<void()> changed_;
 };

@@ -16,14 +16,18 @@ namespace fs = std::filesystem;
 
 // Made in this order, ended in the other.
 struct Server::Parts {
-  Parts(InstanceLock taken, ledger::Ledger& ledger, const ServerOptions& options)
+  Parts(InstanceLock taken, ledger::Ledger& ledger, std::unique_ptr<SignatureStore> sets,
+        const ServerOptions& options)
       : lock(std::move(taken)),
+        signatures(std::move(sets)),
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.keep_events),
-        verdict_channel(ledger, gates, options.feed),
-        operator_desk(ledger, gates, options.identity, [this] { upkeep.verdicts_changed(); }) {}
+        verdict_channel(ledger, gates, *signatures, options.feed),
+        operator_desk(ledger, gates, *signatures, options.identity,
+                      [this] { upkeep.verdicts_changed(); }) {}
 
   InstanceLock lock;
+  std::unique_ptr<SignatureStore> signatures;
   Gates gates;
   Upkeep upkeep;
   VerdictChannel verdict_channel;
@@ -66,7 +70,10 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   if (std::string obstacle = clear_the_way(options.socket); !obstacle.empty())
     return std::unexpected(obstacle);
 
-  auto parts = std::make_unique<Parts>(std::move(*lock), ledger, options);
+  auto signatures = SignatureStore::open(fs::path(ledger.location()).parent_path() / "signatures");
+  if (!signatures) return std::unexpected(signatures.error());
+
+  auto parts = std::make_unique<Parts>(std::move(*lock), ledger, std::move(*signatures), options);
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials(), &bound);

@@ -21,8 +21,13 @@ constexpr uint32_t kSchema = 1;
 // The sending half of a stream, with its thread.
 class Writer final : public GateStream {
  public:
-  Writer(grpc::ServerContext* context, Stream* stream, VerdictFeed feed)
-      : context_(context), stream_(stream), feed_(std::move(feed)) {}
+  Writer(grpc::ServerContext* context, Stream* stream, VerdictFeed feed, std::string gate,
+         SignatureStore& signatures)
+      : context_(context),
+        stream_(stream),
+        feed_(std::move(feed)),
+        gate_(std::move(gate)),
+        signatures_(signatures) {}
   ~Writer() override {
     {
       const std::lock_guard guard(mutex_);
@@ -72,7 +77,12 @@ class Writer final : public GateStream {
         if (answer.has_ack()) feed_.acknowledged(answer.ack());
         if (answer.has_nack()) feed_.refused();
       }
-      bool alive = true;
+      bool alive = send_signature_order();
+      // A piece at a time: verdicts do not wait for a set.
+      for (const FromDataPlane& request : answers) {
+        if (request.has_signature_request())
+          alive = alive && send_piece(request.signature_request());
+      }
       for (const ToDataPlane& message : due) alive = alive && stream_->Write(message);
       const auto ready_at = feed_.ready_at();
       const bool ready = ready_at && *ready_at <= std::chrono::steady_clock::now();
@@ -96,6 +106,22 @@ class Writer final : public GateStream {
     }
   }
 
+  // False: the stream is over.
+  bool send_signature_order() {
+    auto order = signatures_.order_for(gate_);
+    if (order.number() == signature_order_) return true;
+    signature_order_ = order.number();
+    ToDataPlane message;
+    *message.mutable_signature_order() = std::move(order);
+    return stream_->Write(message);
+  }
+
+  bool send_piece(const channel::v1::SignatureRequest& request) {
+    ToDataPlane message;
+    *message.mutable_signature_chunk() = signatures_.piece(request);
+    return stream_->Write(message);
+  }
+
   bool send_update() {
     const auto message = feed_.next(std::chrono::steady_clock::now());
     if (message) return stream_->Write(*message);
@@ -109,6 +135,9 @@ class Writer final : public GateStream {
   grpc::ServerContext* context_;
   Stream* stream_;
   VerdictFeed feed_;  // the thread's own
+  const std::string gate_;
+  SignatureStore& signatures_;
+  uint64_t signature_order_ = 0;  // sent last
   std::mutex mutex_;
   std::condition_variable changed_;
   std::condition_variable room_;  // in the queues
@@ -153,7 +182,7 @@ grpc::Status VerdictChannel::Attach(grpc::ServerContext* context, Stream* stream
 
   VerdictFeed feed(ledger_, limits_);
   feed.hello(hello);
-  Writer writer(context, stream, std::move(feed));
+  Writer writer(context, stream, std::move(feed), gate, signatures_);
   if (gates_.attach(hello, &writer)) {
     spdlog::warn(
         "gate {} was attached already: the earlier stream is ended. Should two data planes have "
@@ -173,6 +202,16 @@ grpc::Status VerdictChannel::Attach(grpc::ServerContext* context, Stream* stream
                    message.nack().held_version(), message.nack().reason());
       gates_.refused(gate, &writer, message.nack());
       writer.pass(message);
+    } else if (message.has_signature_request()) {
+      writer.pass(message);
+    } else if (message.has_signature_answer()) {
+      const auto& answer = message.signature_answer();
+      if (answer.in_force())
+        spdlog::info("gate {} has signature order {} in force", gate, answer.number());
+      else
+        spdlog::warn("gate {} refused signature order {}: {}", gate, answer.number(),
+                     answer.reason());
+      gates_.answered(gate, &writer, answer);
     } else if (message.has_status()) {
       gates_.reported(gate, &writer, message.status());
     } else if (message.has_events()) {

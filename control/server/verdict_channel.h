@@ -10,14 +10,16 @@
 #include "control/channel/channel.grpc.pb.h"
 #include "control/ledger/ledger.h"
 #include "control/server/gates.h"
+#include "control/server/signature_store.h"
 #include "control/server/verdict_feed.h"
 
 namespace postern::server {
 
 class VerdictChannel final : public channel::v1::VerdictChannel::Service {
  public:
-  VerdictChannel(ledger::Ledger& ledger, Gates& gates, FeedLimits limits = {})
-      : ledger_(ledger), gates_(gates), limits_(limits) {}
+  VerdictChannel(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures,
+                 FeedLimits limits = {})
+      : ledger_(ledger), gates_(gates), signatures_(signatures), limits_(limits) {}
 
   grpc::Status Attach(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<channel::v1::ToDataPlane,
@@ -26,6 +28,7 @@ class VerdictChannel final : public channel::v1::VerdictChannel::Service {
  private:
   ledger::Ledger& ledger_;
   Gates& gates_;
+  SignatureStore& signatures_;
   FeedLimits limits_;
 };
 

@@ -34,11 +34,13 @@ std::shared_ptr<grpc::Channel> dial(const AgentConfig& config) {
 }  // namespace
 
 Agent::Agent(const AgentConfig& config, verdict::VerdictTable& table,
-             std::vector<EventQueue*> queues, FillStatus fill_status)
+             std::vector<EventQueue*> queues, FillStatus fill_status,
+             TakeSignatures take_signatures)
     : config_(config),
       table_(table),
       queues_(std::move(queues)),
       fill_status_(std::move(fill_status)),
+      take_signatures_(std::move(take_signatures)),
       spool_(config.events, new_boot()) {}
 
 Agent::~Agent() { stop(); }
@@ -46,10 +48,12 @@ Agent::~Agent() { stop(); }
 std::expected<std::unique_ptr<Agent>, std::string> Agent::create(const AgentConfig& config,
                                                                  verdict::VerdictTable& table,
                                                                  std::vector<EventQueue*> queues,
-                                                                 FillStatus fill_status) {
+                                                                 FillStatus fill_status,
+                                                                 TakeSignatures take_signatures) {
   if (config.gate.empty())
     return std::unexpected("the data plane needs a name: configure its gate");
-  std::unique_ptr<Agent> agent(new Agent(config, table, std::move(queues), std::move(fill_status)));
+  std::unique_ptr<Agent> agent(new Agent(config, table, std::move(queues), std::move(fill_status),
+                                         std::move(take_signatures)));
   auto intake = VerdictIntake::create(
       config.verdicts, table,
       [self = agent.get()](FromDataPlane message) { self->post(std::move(message)); });
@@ -208,6 +212,10 @@ void Agent::receive(const ToDataPlane& message) {
     case ToDataPlane::kEventsAck:
       spool_.acknowledge(message.events_ack().batch());
       return wake_sender();  // there may be room for the next batch
+    case ToDataPlane::kSignatureOrder:
+    case ToDataPlane::kSignatureChunk:
+      if (take_signatures_) take_signatures_(message);
+      return;
     case ToDataPlane::MESSAGE_NOT_SET:
       return;  // of a newer schema
   }

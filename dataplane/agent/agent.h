@@ -51,13 +51,14 @@ class Agent {
   // ports, and in events_lost what the workers lost (the agent adds its own). On the sender's
   // thread.
   using FillStatus = std::function<void(channel::v1::DataPlaneStatus&)>;
+  // Takes orders and pieces of signature sets, at once. On the channel's thread.
+  using TakeSignatures = std::function<void(const channel::v1::ToDataPlane&)>;
 
   // `table` and `queues` outlive the agent, which is the table's one writer. The error says what
   // to do.
-  static std::expected<std::unique_ptr<Agent>, std::string> create(const AgentConfig& config,
-                                                                   verdict::VerdictTable& table,
-                                                                   std::vector<EventQueue*> queues,
-                                                                   FillStatus fill_status);
+  static std::expected<std::unique_ptr<Agent>, std::string> create(
+      const AgentConfig& config, verdict::VerdictTable& table, std::vector<EventQueue*> queues,
+      FillStatus fill_status, TakeSignatures take_signatures = {});
   ~Agent();  // as stop()
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -71,6 +72,9 @@ class Agent {
   // Any thread, before a worker reports the first event of that generation.
   void signature_set_in_force(SignatureNames names);
 
+  // Any thread. Lost when control is away; it will ask again.
+  void send(channel::v1::FromDataPlane message) { post(std::move(message)); }
+
   bool attached() const { return attached_.load(); }  // control answers
   VerdictIntake::Version verdicts_in_force() const { return intake_->in_force(); }
   uint64_t events_spooled() const { return spool_.spooled(); }
@@ -81,7 +85,7 @@ class Agent {
   static constexpr size_t kGenerationsKept = 8;
 
   Agent(const AgentConfig& config, verdict::VerdictTable& table, std::vector<EventQueue*> queues,
-        FillStatus fill_status);
+        FillStatus fill_status, TakeSignatures take_signatures);
   void run_drain();
   void drain();
   void run_channel();
@@ -97,6 +101,7 @@ class Agent {
   verdict::VerdictTable& table_;
   const std::vector<EventQueue*> queues_;
   const FillStatus fill_status_;
+  const TakeSignatures take_signatures_;
   EventSpool spool_;
   std::unique_ptr<VerdictIntake> intake_;
   std::atomic<bool> attached_{false};

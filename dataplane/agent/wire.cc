@@ -76,6 +76,25 @@ void write_origin(const worker::Origin& origin, channel::v1::Origin* out) {
   out->set_why(valid_utf8(origin.why.view()));
 }
 
+std::string rule_name(const std::vector<std::string>* names, uint32_t rule) {
+  if (names == nullptr || rule >= names->size()) return fmt::format("rule {}", rule);
+  return valid_utf8((*names)[rule]);
+}
+
+void write_shadow(const worker::Event& event, const SignatureNames* names,
+                  channel::v1::Event* out) {
+  out->set_shadow_set(names != nullptr && !names->shadow_digest.empty() ? names->shadow_digest
+                                                                        : "unknown");
+  out->set_threshold(event.threshold);
+  out->set_shadow_failed(event.shadow == worker::ShadowScan::kFailed);
+  out->set_shadow_score(event.shadow_score);
+  const size_t rules = std::min<size_t>(event.shadow_rules_count, worker::Event::kRules);
+  for (size_t i = 0; i < rules; ++i) {
+    out->add_shadow_rules(
+        rule_name(names != nullptr ? &names->shadow_rule_names : nullptr, event.shadow_rules[i]));
+  }
+}
+
 }  // namespace
 
 std::expected<IpPrefix, std::string> from_wire(const channel::v1::Prefix& prefix) {
@@ -163,10 +182,9 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   out.set_score(event.score);
   const size_t rules = std::min<size_t>(event.rules_count, worker::Event::kRules);
   for (size_t i = 0; i < rules; ++i) {
-    const uint32_t rule = event.rules[i];
-    const bool named = names != nullptr && rule < names->rule_names.size();
-    out.add_rules(named ? valid_utf8(names->rule_names[rule]) : fmt::format("rule {}", rule));
+    out.add_rules(rule_name(names != nullptr ? &names->rule_names : nullptr, event.rules[i]));
   }
+  if (event.shadow != worker::ShadowScan::kNone) write_shadow(event, names, &out);
   if (names != nullptr) out.set_signature_set(names->digest);
   const auto add_anomaly = [&](std::string_view name) { out.add_anomalies(std::string(name)); };
   name_bits(event.smtp_anomalies, smtp::kAnomalyNames, add_anomaly);

@@ -20,6 +20,8 @@ struct SignatureNames {
   std::string digest;
   std::string name;
   std::vector<std::string> rule_names;
+  std::string shadow_digest = {};  // empty: no shadow set
+  std::vector<std::string> shadow_rule_names = {};
 };
 
 // The errors name the field and what it must be.

@@ -60,6 +60,7 @@ struct SignatureSet::Compiled {
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
   artefact::Provenance provenance;
+  std::shared_ptr<const artefact::MappedFile> mapping;  // what is read in place lies here
 
   const MatchPlan& plan(language::Target target) const {
     return targets[static_cast<size_t>(target)];

@@ -13,6 +13,10 @@
 #include "dataplane/mime/reader.h"
 #include "patterns/language/rule.h"
 
+namespace postern::artefact {
+struct ArtefactFile;
+}
+
 namespace postern::scan {
 
 // A loaded artefact, immutable and shared by all workers; held by shared ownership because messages
@@ -22,6 +26,9 @@ class SignatureSet {
   // The error says what is wrong with the file and what to do. The set in force is not touched.
   static std::expected<std::shared_ptr<const SignatureSet>, std::string> load(
       const std::filesystem::path& artefact);
+  // The same of a file that was read. `name`: what people call the set.
+  static std::expected<std::shared_ptr<const SignatureSet>, std::string> make(
+      artefact::ArtefactFile file, std::string name);
   ~SignatureSet();
 
   uint32_t rule_count() const;

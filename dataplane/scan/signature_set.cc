@@ -125,6 +125,7 @@ std::expected<std::unique_ptr<SignatureSet::Compiled>, std::string> SignatureSet
   auto compiled = std::make_unique<Compiled>();
   compiled->name = std::move(name);
   compiled->digest = std::move(file.digest);
+  compiled->mapping = std::move(file.mapping);
   auto loaded = Loader(std::move(file.artefact), *compiled).load();
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   return compiled;
@@ -136,8 +137,13 @@ std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::lo
     const std::filesystem::path& path) {
   auto file = artefact::read(path);
   if (!file) return std::unexpected(std::move(file.error()));
-  auto compiled = Compiled::make(std::move(*file), path.filename().string());
-  if (!compiled) return std::unexpected(fmt::format("{}: {}", path.string(), compiled.error()));
+  return make(std::move(*file), path.filename().string());
+}
+
+std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::make(
+    artefact::ArtefactFile file, std::string name) {
+  auto compiled = Compiled::make(std::move(file), name);
+  if (!compiled) return std::unexpected(fmt::format("{}: {}", name, compiled.error()));
   std::shared_ptr<SignatureSet> set(new SignatureSet);
   set->compiled_ = std::move(*compiled);
   return set;

@@ -85,6 +85,9 @@ struct Origin {
   FixedText<240> why;  // a sentence: which header says so
 };
 
+// What a shadow set made of a message.
+enum class ShadowScan : uint8_t { kNone, kScored, kFailed };
+
 struct Event {
   static constexpr size_t kRules = 64;
   static constexpr size_t kRecipients = 16;
@@ -117,6 +120,11 @@ struct Event {
   SessionFacts session;
   Origin origin;
   uint32_t link_domains_stored = 0;
+  ShadowScan shadow = ShadowScan::kNone;
+  double threshold = 0;  // where there was a shadow set: from which score on a message is refused
+  double shadow_score = 0;  // the next two as those without "shadow"
+  uint32_t shadow_rules_count = 0;
+  std::array<uint32_t, kRules> shadow_rules;
   std::array<FixedText<128>, kLinkDomains> link_domains;  // registrable, distinct, the first ones
 };
 

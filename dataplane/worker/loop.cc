@@ -1,5 +1,6 @@
 #include "dataplane/worker/loop.h"
 
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 #include <sys/prctl.h>
 
@@ -90,16 +91,21 @@ void Worker::process(std::span<rte_mbuf*> burst, packet::Side side, const Now& n
 
 void Worker::read_mailbox() {
   if (!mailbox_full_.load(std::memory_order_acquire)) return;
-  pipeline_->use_signature_set(std::move(mailbox_.set), mailbox_.generation, mailbox_.scratch);
+  const uint64_t begin = rte_rdtsc();
+  pipeline_->use_signature_set(std::move(mailbox_.set), mailbox_.generation, mailbox_.scratch,
+                               std::move(mailbox_.shadow));
   adopted_.store(mailbox_.generation, std::memory_order_release);
   mailbox_full_.store(false, std::memory_order_release);
+  const uint64_t cycles = rte_rdtsc() - begin;
+  const uint64_t took_ns = cycles * 1'000'000'000 / rte_get_tsc_hz();
+  if (took_ns > adoption_ns_.load(std::memory_order_relaxed))
+    adoption_ns_.store(took_ns, std::memory_order_relaxed);
 }
 
 void Worker::publish_state() {
   flows_.store(pipeline_->flows(), std::memory_order_relaxed);
-  const uint64_t messages = pipeline_->messages_in_flight();
-  messages_.store(messages, std::memory_order_relaxed);
-  if (messages == 0)
+  messages_.store(pipeline_->messages_in_flight(), std::memory_order_relaxed);
+  if (pipeline_->messages_of_former_sets() == 0)
     settled_.store(adopted_.load(std::memory_order_relaxed), std::memory_order_release);
 }
 

@@ -37,8 +37,9 @@ namespace postern::worker {
 // What the main thread puts into a worker's mailbox.
 struct SignatureChange {
   std::shared_ptr<const scan::SignatureSet> set;
+  std::shared_ptr<const scan::SignatureSet> shadow;  // null: none
   uint64_t generation = 0;
-  scan::MessageScan::Scratch* scratch = nullptr;  // prepared for the set before and for this one
+  scan::MessageScan::Scratch* scratch = nullptr;  // prepared for both
 };
 
 struct WorkerLanes {
@@ -77,6 +78,8 @@ class Worker {
   uint64_t adopted_generation() const { return adopted_.load(std::memory_order_acquire); }
   // No message that began on a set before this one is under way, and their scratch is free.
   uint64_t settled_generation() const { return settled_.load(std::memory_order_acquire); }
+  // The longest that taking a new set has kept this worker from its frames, in nanoseconds.
+  uint64_t longest_adoption_ns() const { return adoption_ns_.load(std::memory_order_relaxed); }
   // As of the last loop.
   uint64_t flows() const { return flows_.load(std::memory_order_relaxed); }
   uint64_t messages_in_flight() const { return messages_.load(std::memory_order_relaxed); }
@@ -107,6 +110,7 @@ class Worker {
   alignas(64) std::atomic<bool> mailbox_full_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> adopted_{0}, settled_{0};
+  std::atomic<uint64_t> adoption_ns_{0};
   std::atomic<uint64_t> flows_{0}, messages_{0};
 };
 

@@ -86,6 +86,14 @@ void tell_who(auto& scan, const smtp::Session& session, const smtp::Transaction&
   if (transaction.has_mail_from) scan.envelope(Target::kMailFrom, transaction.mail_from());
 }
 
+void tell_envelope_to(scan::MessageScan& scan, const smtp::Session& session,
+                      const smtp::Transaction& transaction) {
+  if (scan.set() == nullptr || !scan.set()->has_envelope_rules()) return;
+  tell_who(scan, session, transaction);
+  for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
+    scan.envelope(Target::kRcptTo, transaction.recipient(i));
+}
+
 }  // namespace
 
 // A message under way. Listens to its own renderings for what its event tells.
@@ -117,10 +125,13 @@ struct MessageDesk::Slot : mime::RenderSink {
   XXH3_state_t digest;  // of the octets handed to `scan`
   scan::MessageScan scan;
   scan::ScanResult result;
+  scan::MessageScan* shadow = nullptr;  // null: no shadow set sees it
+  bool ended = false;                   // all of it was fed
   mime::RenderSink* chained = nullptr;
   FixedText<128> subject;
   MessageFacts facts;
   uint64_t generation = 0;
+  uint64_t adoption = 0;  // which use_signature_set() it began after
   uint64_t begun_us = 0;
   Outcome outcome = Outcome::kForwarded;
   CaseReference case_reference;
@@ -148,13 +159,21 @@ MessageDesk::MessageDesk(const PipelineConfig& config, const smtp::ReplyTexts* t
     slots_.push_back(std::make_unique<Slot>(limits));
     free_slots_.push_back(slots_.back().get());
   }
+  for (uint32_t i = 0; i < config.shadow_messages; ++i) {
+    shadow_scans_.push_back(std::make_unique<scan::MessageScan>(mime::ReaderLimits{}));
+    free_shadow_scans_.push_back(shadow_scans_.back().get());
+  }
 }
 
 MessageDesk::~MessageDesk() = default;
 
 void MessageDesk::use_signature_set(std::shared_ptr<const scan::SignatureSet> set,
-                                    uint64_t generation, scan::MessageScan::Scratch* scratch) {
+                                    uint64_t generation, scan::MessageScan::Scratch* scratch,
+                                    std::shared_ptr<const scan::SignatureSet> shadow) {
   set_ = std::move(set);
+  shadow_ = std::move(shadow);
+  messages_of_this_set_ = 0;
+  ++adoptions_;
   generation_ = generation;
   scratch_ = scratch;
 }
@@ -194,7 +213,10 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   slot->result = {};
   slot->subject.length = 0;
   slot->facts.begin(session.helo(), flow_->client);
+  slot->ended = false;
   slot->generation = generation_;
+  slot->adoption = adoptions_;
+  ++messages_of_this_set_;
   slot->begun_us = now_.monotonic_us;
   slot->outcome = Outcome::kForwarded;
   slot->case_reference = {};
@@ -202,13 +224,27 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   XXH3_64bits_reset(&slot->digest);
   slot->scan.observe(slot, MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
+  begin_shadow(*slot);
   return true;
+}
+
+void MessageDesk::begin_shadow(Slot& slot) {
+  slot.shadow = nullptr;
+  if (shadow_ == nullptr) return;
+  if (free_shadow_scans_.empty()) {
+    counters_->add(Counter::kShadowSkipped);
+    return;
+  }
+  slot.shadow = free_shadow_scans_.back();
+  free_shadow_scans_.pop_back();
+  slot.shadow->begin(shadow_, scratch_);
 }
 
 void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) {
   if (observer_ != nullptr) observer_->message_bytes(transaction, bytes);
   Slot& slot = *static_cast<Slot*>(transaction.message);
   slot.scan.feed(bytes);
+  if (slot.shadow != nullptr) slot.shadow->feed(bytes);
   XXH3_64bits_update(&slot.digest, bytes.data(), bytes.size());
 }
 
@@ -309,12 +345,24 @@ void MessageDesk::line_refused(smtp::Session& session, smtp::LineFault fault) {
 
 void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,
                               const smtp::Transaction& transaction) {
-  if (slot.scan.set() != nullptr && slot.scan.set()->has_envelope_rules()) {
-    tell_who(slot.scan, session, transaction);
-    for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
-      slot.scan.envelope(Target::kRcptTo, transaction.recipient(i));
-  }
+  slot.ended = true;
+  tell_envelope_to(slot.scan, session, transaction);
   slot.result = slot.scan.finish();
+}
+
+void MessageDesk::finish_shadow(Event* event, Slot& slot, const smtp::Session& session,
+                                const smtp::Transaction& transaction) {
+  if (slot.shadow == nullptr || !slot.ended) return;
+  tell_envelope_to(*slot.shadow, session, transaction);
+  const scan::ScanResult result = slot.shadow->finish();
+  counters_->add(Counter::kShadowScanned);
+  if (result.failed) counters_->add(Counter::kShadowErrors);
+  event->shadow = result.failed ? ShadowScan::kFailed : ShadowScan::kScored;
+  event->threshold = policy_.threshold;
+  event->shadow_score = result.score;
+  event->shadow_rules_count = static_cast<uint32_t>(result.rules.size());
+  std::copy_n(result.rules.begin(), std::min<size_t>(event->shadow_rules_count, Event::kRules),
+              event->shadow_rules.begin());
 }
 
 // There will be no message to tell of, so the event is made here; replies to earlier commands that
@@ -360,6 +408,11 @@ void MessageDesk::transaction_over(smtp::Session& session, smtp::Transaction& tr
 void MessageDesk::release(smtp::Transaction& transaction) {
   Slot* slot = static_cast<Slot*>(transaction.message);
   slot->scan.begin(nullptr, nullptr);  // lets go of the set
+  if (slot->shadow != nullptr) {
+    slot->shadow->begin(nullptr, nullptr);
+    free_shadow_scans_.push_back(slot->shadow);
+  }
+  if (slot->adoption == adoptions_) --messages_of_this_set_;
   free_slots_.push_back(slot);
   --flow_->host->messages;
   transaction.message = nullptr;
@@ -399,7 +452,10 @@ void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& 
   begin_event(event, EventKind::kMessage, *flow_, now_);
   tell_session(event, session, *flow_);
   tell_envelope(event, transaction);
-  if (slot != nullptr) tell_message(event, *slot);
+  if (slot != nullptr) {
+    tell_message(event, *slot);
+    finish_shadow(event, *slot, session, transaction);
+  }
   counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
                                                             std::popcount(event->mime_anomalies)));
   if (observer_ != nullptr) observer_->transaction_over(*event, transaction);

@@ -5,6 +5,11 @@
 // session is given bytes, the connection attends at the desk (attend()), so that the callbacks know
 // whose message they get. A message holds a slot from its DATA command until the server has
 // answered its end; when no slot is free its DATA command waits.
+//
+// A shadow set scores a message by a second scan of its own, so that whatever befalls it cannot
+// touch the decision: its rendering, its matches, its errors are apart. There are few such scans
+// (shadow_messages); a message that finds none free goes without. The shadow's result is asked for
+// only when the message is reported, behind the commit point.
 #pragma once
 
 #include <memory>
@@ -32,7 +37,8 @@ class MessageDesk : public smtp::SessionHandler {
   ~MessageDesk() override;
 
   void use_signature_set(std::shared_ptr<const scan::SignatureSet> set, uint64_t generation,
-                         scan::MessageScan::Scratch* scratch);
+                         scan::MessageScan::Scratch* scratch,
+                         std::shared_ptr<const scan::SignatureSet> shadow);
   // The session calls that follow are about this flow, at this time.
   void attend(Flow* flow, const Now& now) {
     flow_ = flow;
@@ -54,6 +60,7 @@ class MessageDesk : public smtp::SessionHandler {
   void connection_over(const Flow& flow, const Now& now);
   CaseReference new_case_reference();
   uint64_t messages_in_flight() const { return slots_.size() - free_slots_.size(); }
+  uint64_t messages_of_former_sets() const { return messages_in_flight() - messages_of_this_set_; }
 
   smtp::Transaction* take_transaction() override;
   void give_transaction(smtp::Transaction* transaction) override;
@@ -81,6 +88,9 @@ class MessageDesk : public smtp::SessionHandler {
   void refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
                        const EnvelopeFinding& finding);
   void finish_scan(Slot& slot, const smtp::Session& session, const smtp::Transaction& transaction);
+  void begin_shadow(Slot& slot);
+  void finish_shadow(Event* event, Slot& slot, const smtp::Session& session,
+                     const smtp::Transaction& transaction);
   CaseReference case_of(Outcome outcome, CaseReference from_verdict);
   void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   // What the scan of the message found: subject, score, rules, and where it came from.
@@ -99,6 +109,11 @@ class MessageDesk : public smtp::SessionHandler {
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<Slot*> free_slots_;
   std::shared_ptr<const scan::SignatureSet> set_;
+  std::shared_ptr<const scan::SignatureSet> shadow_;  // null: none
+  std::vector<std::unique_ptr<scan::MessageScan>> shadow_scans_;
+  std::vector<scan::MessageScan*> free_shadow_scans_;
+  uint64_t adoptions_ = 0;
+  uint64_t messages_of_this_set_ = 0;  // under way, begun since the last use_signature_set()
   scan::MessageScan::Scratch* scratch_ = nullptr;
   scan::EnvelopeScan envelope_scan_;
   uint64_t generation_ = 0;

@@ -89,12 +89,14 @@ Pipeline::Pipeline() = default;
 Pipeline::~Pipeline() = default;
 
 void Pipeline::use_signature_set(std::shared_ptr<const scan::SignatureSet> set, uint64_t generation,
-                                 scan::MessageScan::Scratch* scratch) {
-  impl_->desk.use_signature_set(std::move(set), generation, scratch);
+                                 scan::MessageScan::Scratch* scratch,
+                                 std::shared_ptr<const scan::SignatureSet> shadow) {
+  impl_->desk.use_signature_set(std::move(set), generation, scratch, std::move(shadow));
 }
 
 uint64_t Pipeline::flows() const { return impl_->connections.size(); }
 uint64_t Pipeline::messages_in_flight() const { return impl_->desk.messages_in_flight(); }
+uint64_t Pipeline::messages_of_former_sets() const { return impl_->desk.messages_of_former_sets(); }
 void Pipeline::set_overloaded(bool overloaded) { impl_->admission.set_overloaded(overloaded); }
 
 // Each pass over the burst asks for what the next one reads.

@@ -59,6 +59,7 @@ struct PipelineConfig {
   uint32_t handshakes = 262144;
   uint32_t messages_in_flight = 1024;
   uint32_t transactions = 16384;
+  uint32_t shadow_messages = 0;     // scanned with a shadow set at once; further ones are not
   uint32_t answers = 4096;          // clients that we speak to: refused messages
   uint32_t blocked_answers = 4096;  // and blocked senders
   uint32_t flow_out_of_order_bytes = 2048 * 1024;
@@ -107,12 +108,13 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // From now on new messages are scanned with `set`; those under way finish on theirs. `scratch`
-  // has been prepared for the old set and the new one, and outlives its use (the caller frees the
-  // former scratch after this call, once messages_in_flight() has been 0 or the older sets are
-  // gone).
+  // From now on new messages are scanned with `set`; those under way finish on theirs. `shadow`, if
+  // there is one, scores them too and decides nothing. `scratch` has been prepared for both, and
+  // outlives its use (the caller frees the former sets and scratch after this call, once
+  // messages_of_former_sets() has been 0).
   void use_signature_set(std::shared_ptr<const scan::SignatureSet> set, uint64_t generation,
-                         scan::MessageScan::Scratch* scratch);
+                         scan::MessageScan::Scratch* scratch,
+                         std::shared_ptr<const scan::SignatureSet> shadow = nullptr);
 
   // Takes the frames' references; they leave in their order. At most kBurst at once: what they need
   // of the worker's tables is fetched together. `now.monotonic_us` never goes back.
@@ -131,6 +133,8 @@ class Pipeline {
 
   uint64_t flows() const;
   uint64_t messages_in_flight() const;
+  // Of those, the ones that began before the last use_signature_set().
+  uint64_t messages_of_former_sets() const;
 
  private:
   struct Impl;

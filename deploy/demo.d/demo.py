@@ -245,6 +245,9 @@ def main():
         paper.quote(PICTURE)
         demo = Demo(topology, build, paper)
         paper.say(demo.gate.description())
+        paper.say("The set is signed, and the data plane trusts this key alone:")
+        paper.quote(demo.gate.postern("signatures", "verify", demo.gate.signatures, "--trusted",
+                                      demo.gate.public_key))
         spam = demo.ordinary_mail_and_spam()
         demo.what_the_sender_made_of_it(spam)
         demo.a_blocked_sender()

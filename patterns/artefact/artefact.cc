@@ -1,14 +1,10 @@
 #include "patterns/artefact/artefact.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
+#include "base/replace_file.h"
 #include "patterns/artefact/bytes.h"
 #include "patterns/artefact/sections.h"
 
@@ -16,6 +12,7 @@ namespace postern::artefact {
 namespace {
 
 constexpr size_t kDigestOffset = 24;
+constexpr size_t kSignatureIndex = static_cast<size_t>(SectionKind::kSignature) - 1;
 constexpr std::string_view kCompileAgain =
     "compile it again from its rules: postern signatures compile SRC… -o SET.psig";
 
@@ -56,7 +53,49 @@ std::expected<std::vector<Section>, std::string> parse_table(std::span<const uin
   return sections;
 }
 
+Sha256 digest_without(std::span<const uint8_t> file, uint64_t signature_offset,
+                      uint64_t signature_length) {
+  static constexpr std::array<uint8_t, 4096> kZeros{};
+  Sha256Stream stream;
+  const auto zeros = [&](uint64_t count) {
+    for (; count > 0; count -= std::min<uint64_t>(count, kZeros.size()))
+      stream.update(std::span(kZeros).first(std::min<uint64_t>(count, kZeros.size())));
+  };
+  stream.update(file.first(kDigestOffset));
+  zeros(sizeof(Sha256));
+  const size_t behind = kDigestOffset + sizeof(Sha256);
+  stream.update(file.subspan(behind, signature_offset - behind));
+  zeros(signature_length);
+  stream.update(file.subspan(signature_offset + signature_length));
+  return stream.finish();
+}
+
+Sha256 digest_without(std::span<const uint8_t> file, const Section& signature) {
+  return digest_without(file, static_cast<uint64_t>(signature.bytes.data() - file.data()),
+                        signature.bytes.size());
+}
+
+// What a signature is of.
+std::vector<uint8_t> signed_text(const Sha256& digest) {
+  std::vector<uint8_t> text(kSignedPrefix.size() + digest.size());
+  std::ranges::copy(digest, std::ranges::copy(kSignedPrefix, text.begin()).out);
+  return text;
+}
+
+Sha256 header_digest(std::span<const uint8_t> file) {
+  Sha256 digest;
+  std::ranges::copy(file.subspan(kDigestOffset, digest.size()), digest.begin());
+  return digest;
+}
+
 }  // namespace
+
+Sha256 digest_of(std::span<const uint8_t> file) {
+  if (file.size() < kHeaderBytes) return sha256(file);
+  const auto sections = parse_table(file);
+  if (!sections) return digest_without(file, file.size(), 0);
+  return digest_without(file, (*sections)[kSignatureIndex]);
+}
 
 std::vector<uint8_t> serialise(const Artefact& artefact) {
   std::vector<std::vector<uint8_t>> sections;
@@ -87,7 +126,7 @@ std::vector<uint8_t> serialise(const Artefact& artefact) {
   for (uint32_t i = 0; i < kSections; ++i) {
     std::ranges::copy(sections[i], file.begin() + static_cast<ptrdiff_t>(offsets[i]));
   }
-  const Sha256 digest = sha256(file);
+  const Sha256 digest = digest_of(file);
   std::ranges::copy(digest, file.begin() + kDigestOffset);
   return file;
 }
@@ -110,77 +149,89 @@ std::expected<Artefact, std::string> parse(std::span<const uint8_t> file) {
     return refuse(fmt::format("the artefact is truncated: {} bytes are there", file.size()));
   }
   if (file.size() > size) return refuse("the artefact is damaged: bytes follow its end");
-  std::vector<uint8_t> copy(file.begin(), file.end());
-  std::fill_n(copy.begin() + kDigestOffset, sizeof(Sha256), uint8_t{0});
-  if (!std::ranges::equal(sha256(copy), file.subspan(kDigestOffset, sizeof(Sha256)))) {
-    return refuse("the artefact is damaged: its checksum does not match");
-  }
+  // Of a table that is out of order nothing can be said but that something was changed.
   auto sections = parse_table(file);
   if (!sections) return std::unexpected(std::move(sections.error()));
+  const Sha256 digest = header_digest(file);
+  if (digest_without(file, (*sections)[kSignatureIndex]) != digest)
+    return refuse("the artefact is damaged: its checksum does not match");
   Artefact artefact;
   for (const Section& section : *sections) {
     if (auto parsed = parse_section(artefact, section.kind, section.bytes); !parsed) {
       return refuse(parsed.error());
     }
   }
+  if (const auto& signature = artefact.signature;
+      signature && !signature->signer.verify(signed_text(digest), signature->value)) {
+    return std::unexpected(
+        "the artefact is damaged: its signature does not match; sign it again: postern signatures "
+        "sign SET --key FILE");
+  }
   return artefact;
 }
 
 std::expected<void, std::string> write(const Artefact& artefact,
                                        const std::filesystem::path& path) {
-  const std::vector<uint8_t> file = serialise(artefact);
-  const std::string temporary = fmt::format("{}.{}.tmp", path.string(), getpid());
-  const auto failed = [&](std::string_view step) {
-    const int code = errno;
-    unlink(temporary.c_str());
-    return std::unexpected(
-        fmt::format("{}: cannot {}: {}", path.string(), step, std::strerror(code)));
-  };
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return failed("create the file");
-  for (size_t done = 0; done < file.size();) {
-    const ssize_t n = ::write(fd, file.data() + done, file.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const auto error = failed("write");
-      close(fd);
-      return error;
-    }
-    done += static_cast<size_t>(n);
-  }
-  if (fsync(fd) != 0) {
-    const auto error = failed("sync");
-    close(fd);
-    return error;
-  }
-  close(fd);
-  if (rename(temporary.c_str(), path.c_str()) != 0) return failed("rename the new file into place");
-  // The rename itself must survive a power cut.
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  const int directory = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    fsync(directory);
-    close(directory);
-  }
-  return {};
+  return replace_file(path, serialise(artefact));
 }
 
 std::expected<ArtefactFile, std::string> read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) {
-    return std::unexpected(
-        fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
-  }
-  const std::streamoff size = in.tellg();
-  if (size < 0) return std::unexpected(fmt::format("{}: is not a regular file", path.string()));
-  std::vector<uint8_t> file(static_cast<size_t>(size));
-  in.seekg(0);
-  if (!in.read(reinterpret_cast<char*>(file.data()), size)) {
-    return std::unexpected(fmt::format("{}: cannot be read", path.string()));
+  auto mapping = MappedFile::open(path);
+  if (!mapping) return std::unexpected(std::move(mapping.error()));
+  return read(std::move(*mapping), path.string());
+}
+
+std::expected<ArtefactFile, std::string> read(std::shared_ptr<const MappedFile> mapping,
+                                              std::string_view name) {
+  const std::span<const uint8_t> file = mapping->bytes();
+  auto artefact = parse(file);
+  if (!artefact) return std::unexpected(fmt::format("{}: {}", name, artefact.error()));
+  return ArtefactFile{std::move(*artefact), hex(header_digest(file)), file.size(),
+                      std::move(mapping)};
+}
+
+std::expected<void, std::string> sign(Artefact& artefact, const PrivateKey& key) {
+  artefact.signature.reset();
+  const auto value = key.sign(signed_text(header_digest(serialise(artefact))));
+  if (!value) return std::unexpected(value.error());
+  artefact.signature = SetSignature{key.public_key(), *value};
+  return {};
+}
+
+std::expected<void, std::string> sign(const std::filesystem::path& path, const PrivateKey& key) {
+  auto mapping = MappedFile::open(path);
+  if (!mapping) return std::unexpected(std::move(mapping.error()));
+  const auto sections = parse_table((*mapping)->bytes());
+  std::vector<uint8_t> file((*mapping)->bytes().begin(), (*mapping)->bytes().end());
+  // Whatever signature is there, it goes: it alone may be damaged.
+  if (sections) {
+    const auto& old = (*sections)[kSignatureIndex].bytes;
+    std::fill_n(file.begin() + (old.data() - (*mapping)->bytes().data()), old.size(), uint8_t{0});
   }
   auto artefact = parse(file);
   if (!artefact) return std::unexpected(fmt::format("{}: {}", path.string(), artefact.error()));
-  return ArtefactFile{std::move(*artefact), hex(sha256(file)), file.size()};
+  const auto value = key.sign(signed_text(header_digest(file)));
+  if (!value) return std::unexpected(value.error());
+  artefact->signature = SetSignature{key.public_key(), *value};
+  const auto section = serialise_section(*artefact, SectionKind::kSignature);
+  std::ranges::copy(section, file.begin() + ((*sections)[kSignatureIndex].bytes.data() -
+                                             (*mapping)->bytes().data()));
+  return replace_file(path, file);
+}
+
+std::expected<void, std::string> TrustPolicy::check(const Artefact& artefact) const {
+  if (allow_unsigned) return {};
+  constexpr std::string_view kSign =
+      "sign it with a trusted key: postern signatures sign SET --key FILE";
+  if (!artefact.signature)
+    return std::unexpected(
+        fmt::format("the set is not signed; {} (or allow it: signatures.allow_unsigned)", kSign));
+  const PublicKey& signer = artefact.signature->signer;
+  if (std::ranges::find(keys, signer) != keys.end()) return {};
+  return std::unexpected(
+      fmt::format("the set is signed by key {} ({}), which is not trusted here; {}, or add the key "
+                  "to signatures.trusted_keys",
+                  signer.id(), signer.base64(), kSign));
 }
 
 }  // namespace postern::artefact

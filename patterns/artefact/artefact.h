@@ -7,10 +7,21 @@
 //   8   4  format version
 //   12  4  number of sections
 //   16  8  size of the whole file
-//   24 32  SHA-256 of the whole file with these 32 bytes as zero
+//   24 32  the set's digest: SHA-256 of the whole file, with these 32 bytes and the octets of the
+//          signature section as zero
 //   56  8  zero
 //   64 32  each: section kind (4), zero (4), offset (8), length (8), zero (8)
 //   then the sections in the order of the table, each at a multiple of 64 bytes, zeros between.
+//
+// The signature section has 104 octets always: scheme (4; 0 unsigned, 1 Ed25519), zero (4), the
+// signer's public key (32), the Ed25519 signature (64) of kSignedPrefix followed by the 32 octets
+// of the digest. Unsigned, all are zero. So signing changes neither the set's digest nor any other
+// octet, and whoever has the key can be asked by any Ed25519 program. parse() refuses a signature
+// that is not its own key's; whether that key is trusted is for the caller to ask (TrustPolicy).
+//
+// An Artefact that was parsed holds views into the octets it was parsed from. read() maps the file
+// and ArtefactFile keeps the mapping: whoever keeps views keeps `mapping`. Files are replaced by a
+// rename and never written to in place (mapped_file.h).
 //
 // read() trusts nothing: every length and index is checked against what it indexes before use, so a
 // damaged file can be refused but not misread. What it returns may be used without further checks,
@@ -21,12 +32,17 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "patterns/artefact/gram.h"
+#include "patterns/artefact/keys.h"
+#include "patterns/artefact/mapped_file.h"
+#include "patterns/artefact/octets.h"
 #include "patterns/artefact/sha256.h"
 #include "patterns/language/rule.h"
 
@@ -53,9 +69,9 @@ enum class SectionKind : uint32_t {
   kExpressions = 4,
   kDatabases = 5,
   kMetas = 6,
-  kSignature = 7,  // reserved for an Ed25519 signature; empty
-  kEvals = 8,      // reserved; empty
-  kLists = 9,      // reserved; empty
+  kSignature = 7,
+  kEvals = 8,  // reserved; empty
+  kLists = 9,  // reserved; empty
   kFactors = 10,
 };
 inline constexpr uint32_t kSections = 10;
@@ -104,7 +120,7 @@ struct Expression {
 struct Database {
   language::Target target = language::Target::kBody;
   uint32_t selector = kNone;  // header target
-  std::vector<char> bytes;
+  Octets bytes;
 };
 
 // Of a factored expression: every text that it matches shows one of these grams, and so at `least`
@@ -137,6 +153,14 @@ struct Provenance {
   std::vector<language::SourceFile> sources;
 };
 
+inline constexpr std::string_view kSignedPrefix = "postern signature set\n";
+
+// Who vouches for the set.
+struct SetSignature {
+  PublicKey signer;
+  SignatureBytes value{};
+};
+
 struct Artefact {
   Provenance provenance;
   std::vector<Rule> rules;
@@ -145,22 +169,41 @@ struct Artefact {
   std::vector<Database> databases;
   std::vector<Meta> metas;      // in order of evaluation
   std::vector<Factor> factors;  // those of an expression beside each other, the rarest first
+  std::optional<SetSignature> signature;
 };
 
 // What a file is, besides its content.
 struct ArtefactFile {
   Artefact artefact;
-  std::string digest;  // hex SHA-256 of the file
+  std::string digest;  // of the set, hex: as the file's header has it
   uint64_t bytes = 0;
+  std::shared_ptr<const MappedFile> mapping = nullptr;  // what `artefact` has views into
+};
+
+// Whose sets may be put in force.
+struct TrustPolicy {
+  std::vector<PublicKey> keys;
+  bool allow_unsigned = false;  // or signed by anybody
+
+  // The error says why not and what to do.
+  std::expected<void, std::string> check(const Artefact& artefact) const;
 };
 
 std::vector<uint8_t> serialise(const Artefact& artefact);
-// The error says what is wrong and what to do.
+// The error says what is wrong and what to do. `file` outlives the artefact.
 std::expected<Artefact, std::string> parse(std::span<const uint8_t> file);
+// The digest that belongs into the file's header; of what has no table of sections, any.
+Sha256 digest_of(std::span<const uint8_t> file);
 
-// Writes a temporary file beside `path`, syncs it and renames it: a reader sees the old file or the
-// new.
+// Replaces the file whole: a reader sees the old one or the new one.
 std::expected<void, std::string> write(const Artefact& artefact, const std::filesystem::path& path);
 std::expected<ArtefactFile, std::string> read(const std::filesystem::path& path);
+// The same of a file that is mapped already; `name` begins the errors.
+std::expected<ArtefactFile, std::string> read(std::shared_ptr<const MappedFile> mapping,
+                                              std::string_view name);
+// In place of who signed before.
+std::expected<void, std::string> sign(Artefact& artefact, const PrivateKey& key);
+// The same of a file, which is replaced whole and keeps every other octet.
+std::expected<void, std::string> sign(const std::filesystem::path& path, const PrivateKey& key);
 
 }  // namespace postern::artefact

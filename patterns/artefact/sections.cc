@@ -191,7 +191,7 @@ std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader&
                                            : database.selector != kNone) {
       return damaged("a database's header selector is missing");
     }
-    database.bytes.assign(bytes.begin(), bytes.end());
+    database.bytes = Octets::view({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
   return {};
 }
@@ -301,6 +301,35 @@ std::expected<void, std::string> parse_factors(Artefact& artefact, ByteReader& i
   return {};
 }
 
+constexpr uint32_t kUnsigned = 0;
+constexpr uint32_t kEd25519 = 1;
+
+void serialise_signature(const Artefact& artefact, ByteWriter& out) {
+  const SetSignature signature = artefact.signature.value_or(SetSignature{});
+  out.u32(artefact.signature ? kEd25519 : kUnsigned);
+  out.u32(0);
+  for (const uint8_t byte : signature.signer.bytes) out.u8(byte);
+  for (const uint8_t byte : signature.value) out.u8(byte);
+}
+
+// Whether the signature is right is for parse() to ask: it knows the digest.
+std::expected<void, std::string> parse_signature(Artefact& artefact, ByteReader& in) {
+  const uint32_t scheme = in.u32();
+  const uint32_t zero = in.u32();
+  SetSignature signature;
+  const auto key = in.take(signature.signer.bytes.size());
+  const auto value = in.take(signature.value.size());
+  if (!in.ok()) return damaged("the signature ends too early");
+  std::ranges::copy(key, signature.signer.bytes.begin());
+  std::ranges::copy(value, signature.value.begin());
+  const auto is_zero = [](uint8_t byte) { return byte == 0; };
+  const bool empty = std::ranges::all_of(key, is_zero) && std::ranges::all_of(value, is_zero);
+  if (zero != 0 || scheme > kEd25519 || (scheme == kUnsigned && !empty))
+    return damaged("its signature is of no known kind");
+  if (scheme == kEd25519) artefact.signature = signature;
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -328,6 +357,8 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       serialise_factors(artefact, out);
       break;
     case SectionKind::kSignature:
+      serialise_signature(artefact, out);
+      break;
     case SectionKind::kEvals:
     case SectionKind::kLists:
       break;
@@ -362,6 +393,8 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       parsed = parse_factors(artefact, in);
       break;
     case SectionKind::kSignature:
+      parsed = parse_signature(artefact, in);
+      break;
     case SectionKind::kEvals:
     case SectionKind::kLists:
       break;

@@ -41,8 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> file(data, data + size);
   if (file.size() >= artefact::kHeaderBytes) {
     for (size_t i = 0; i < 8; ++i) file[16 + i] = static_cast<uint8_t>(uint64_t{size} >> (8 * i));
-    std::fill_n(file.begin() + 24, 32, uint8_t{0});
-    const artefact::Sha256 digest = artefact::sha256(file);
+    const artefact::Sha256 digest = artefact::digest_of(file);
     std::copy(digest.begin(), digest.end(), file.begin() + 24);
   }
   auto parsed = artefact::parse(file);

@@ -1,6 +1,7 @@
 """What stands in the gate namespace: the appliance, or a plain bridge to try the wiring without it."""
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -42,7 +43,10 @@ class Appliance:
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
-        self._signatures = self._compiled_rules(rules) if rules else self._compiled_set()
+        # The data plane trusts this key and no other.
+        self.postern("signatures", "keygen", "-o", self.directory / "operator")
+        self.key, self.public_key = (self.directory / f"operator.{end}" for end in ("key", "pub"))
+        self.signatures = self.compiled("rules", rules) if rules else self._compiled_set()
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
         self._settings = settings   # further lines of the data plane's configuration
@@ -151,7 +155,7 @@ class Appliance:
         scores = {}
         for start in range(0, len(paths), 400):
             batch = paths[start:start + 400]
-            text = self.postern("scan", "--json", "--signatures", self._signatures, *batch,
+            text = self.postern("scan", "--json", "--signatures", self.signatures, *batch,
                                 check=False)
             answers = [json.loads(line) for line in text.splitlines()]
             if len(answers) != len(batch):
@@ -215,12 +219,17 @@ class Appliance:
         made_of = [self._program("control/cli/postern"), source, *source.iterdir()]
         if not compiled.exists() or compiled.stat().st_mtime < max(p.stat().st_mtime for p in made_of):
             self.postern("signatures", "compile", source, "-o", compiled)
-        return compiled
+        signed = self.directory / "outbound.psig"
+        shutil.copyfile(compiled, signed)
+        self.postern("signatures", "sign", signed, "--key", self.key)
+        return signed
 
-    def _compiled_rules(self, rules):
-        source, compiled = self.directory / "rules.cf", self.directory / "rules.psig"
+    def compiled(self, name, rules, signed=True):
+        """The rules of this text as a set of this name."""
+        source, compiled = self.directory / f"{name}.cf", self.directory / f"{name}.psig"
         source.write_text(rules)
-        self.postern("signatures", "compile", source, "-o", compiled)
+        key = ["--key", self.key] if signed else []
+        self.postern("signatures", "compile", source, "-o", compiled, *key)
         return compiled
 
     def _program(self, path):
@@ -248,8 +257,9 @@ count = {self._workers}
 idle_sleep_us = {self._idle_sleep_us}
 
 [signatures]
-set = "{self._signatures}"
+set = "{self.signatures}"
 threshold = 5.0
+trusted_keys = ["{self.public_key}"]
 
 [replies]
 host = "gate.postern.example"

@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/version.h"
+#include "control/cli/signatures/key_commands.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
@@ -26,6 +28,7 @@ constexpr int kInputError = 2;
 struct CompileArguments {
   std::vector<std::string> sources;
   std::string output;
+  std::string key;  // empty: not signed
   bool as_json = false;
   bool verbose = false;
 };
@@ -109,12 +112,22 @@ int run_compile(const CompileArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<std::filesystem::path> sources(arguments.sources.begin(),
                                                    arguments.sources.end());
+  // Before the long work.
+  std::optional<artefact::PrivateKey> key;
+  if (!arguments.key.empty()) {
+    auto found = artefact::PrivateKey::read(arguments.key);
+    if (!found) return fail(found.error());
+    key = std::move(*found);
+  }
   const auto rules = language::read_rules(sources);
   if (!rules) return report_errors(rules.error(), arguments.as_json);
   compile::CompileOptions options;
   options.compiler = fmt::format("postern {}", kVersion);
-  const auto compiled = compile::compile(*rules, options);
+  auto compiled = compile::compile(*rules, options);
   if (!compiled) return fail(compiled.error());
+  if (key) {
+    if (auto done = artefact::sign(compiled->artefact, *key); !done) return fail(done.error());
+  }
   if (auto written = artefact::write(compiled->artefact, arguments.output); !written) {
     return fail(written.error());
   }
@@ -128,6 +141,7 @@ int run_compile(const CompileArguments& arguments) {
     out["output"] = arguments.output;
     out["digest"] = file->digest;
     out["bytes"] = file->bytes;
+    out["signed_by"] = key ? json(key->public_key().id()) : json();
     out["seconds"] = seconds;
     print(out);
     return kDone;
@@ -135,6 +149,7 @@ int run_compile(const CompileArguments& arguments) {
   print_report(*rules, compiled->report, arguments.verbose);
   fmt::print("wrote {}: {} bytes, sha256 {}, in {:.1f} s\n", arguments.output, file->bytes,
              file->digest, seconds);
+  if (key) fmt::print("signed by key {}\n", key->public_key().id());
   return kDone;
 }
 
@@ -170,7 +185,11 @@ json set_json(const ShowArguments& arguments, const artefact::ArtefactFile& file
            {"expressions", set.expressions.size()},
            {"metas", set.metas.size()},
            {"databases", set.databases.size()},
-           {"signed", false}};
+           {"signed", set.signature.has_value()}};
+  if (set.signature) {
+    out["signed_by"] = set.signature->signer.id();
+    out["public_key"] = set.signature->signer.base64();
+  }
   out["sources"] = json::array();
   for (const auto& source : set.provenance.sources) {
     out["sources"].push_back({{"path", source.path}, {"sha256", source.sha256}});
@@ -192,8 +211,11 @@ int run_show(const ShowArguments& arguments) {
   const artefact::Artefact& set = file->artefact;
   fmt::print("set          {}\n", arguments.set);
   fmt::print("digest       {}\n", file->digest);
-  fmt::print("size         {} bytes, format version {}, not signed\n", file->bytes,
-             artefact::kFormatVersion);
+  fmt::print("size         {} bytes, format version {}\n", file->bytes, artefact::kFormatVersion);
+  fmt::print("signed by    {}\n", set.signature
+                                      ? fmt::format("key {} ({})", set.signature->signer.id(),
+                                                    set.signature->signer.base64())
+                                      : "nobody");
   fmt::print("compiled by  {} for Hyperscan {}\n", set.provenance.compiler,
              set.provenance.hyperscan);
   fmt::print("platform     {}\n", set.provenance.platform);
@@ -216,7 +238,7 @@ int run_show(const ShowArguments& arguments) {
 }  // namespace
 
 void add_signatures_command(CLI::App& app, int* exit_code) {
-  CLI::App* signatures = app.add_subcommand("signatures", "Compile and look at signature sets");
+  CLI::App* signatures = app.add_subcommand("signatures", "Compile, sign and load signature sets");
   signatures->require_subcommand(1);
 
   auto compile_arguments = std::make_shared<CompileArguments>();
@@ -225,6 +247,8 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
   compile->add_option("SRC", compile_arguments->sources, "Rule files or directories")->required();
   compile->add_option("-o,--output", compile_arguments->output, "The set to write (SET.psig)")
       ->required();
+  compile->add_option("--key", compile_arguments->key, "Sign the set with this private key")
+      ->type_name("FILE");
   compile->add_flag("--json", compile_arguments->as_json, "Print a JSON object");
   compile->add_flag("--verbose", compile_arguments->verbose,
                     "List the rules that are not run, and why");
@@ -236,6 +260,8 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
   show->add_flag("--json", show_arguments->as_json, "Print a JSON object");
   show->add_flag("--rules", show_arguments->rules, "List every rule");
   show->callback([=] { *exit_code = run_show(*show_arguments); });
+
+  add_key_commands(*signatures, exit_code);
 }
 
 }  // namespace postern::cli

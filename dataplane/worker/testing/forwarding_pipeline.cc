@@ -21,7 +21,8 @@ std::expected<std::unique_ptr<Pipeline>, std::string> Pipeline::create(
 }
 
 void Pipeline::use_signature_set(std::shared_ptr<const scan::SignatureSet>, uint64_t,
-                                 scan::MessageScan::Scratch*) {}
+                                 scan::MessageScan::Scratch*,
+                                 std::shared_ptr<const scan::SignatureSet>) {}
 
 void Pipeline::process(std::span<packet::Frame* const> frames, packet::Side arrived, const Now&) {
   for (packet::Frame* frame : frames) {
@@ -38,5 +39,6 @@ void Pipeline::expire(const Now&) {}
 void Pipeline::clear(const Now&) {}
 uint64_t Pipeline::flows() const { return 0; }
 uint64_t Pipeline::messages_in_flight() const { return 0; }
+uint64_t Pipeline::messages_of_former_sets() const { return 0; }
 
 }  // namespace postern::worker
