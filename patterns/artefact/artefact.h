@@ -32,7 +32,7 @@
 namespace postern::artefact {
 
 inline constexpr std::array<uint8_t, 8> kMagic{0x89, 'P', 'S', 'I', 'G', '\r', '\n', 0x1A};
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kSectionEntryBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;

@@ -283,6 +283,10 @@ void Reader::define(std::string_view key, std::string_view value) {
     rule.meta = std::move(*meta);
     return;
   }
+  if (rule.target == Target::kMimeHeader) {
+    rule.not_run = "headers of MIME parts are not matched";
+    return;
+  }
   for (std::string_view prefix : {"eval:", "rbleval:"}) {
     if (text.starts_with(prefix)) {
       rule.not_run =

@@ -31,10 +31,14 @@ enum class Target : uint8_t {
   kHidden = 10,
   kSkeleton = 11,
   kUriDomain = 12,  // the registrable domain of each link
+  kEnvelope = 13,  // "helo: …", "mail_from: …", "rcpt_to: …", "auth_user: …", each by itself
+  kOrigin = 14,    // where the message came from before it reached the sending server
+  kMimeHeader = 15,  // one field of the header of a MIME part
 };
-inline constexpr std::array<std::string_view, 13> kTargetNames{
-    "header",    "body",    "rawbody",   "uri",    "full",     "meta",      "helo",
-    "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton", "uri_domain"};
+inline constexpr std::array<std::string_view, 16> kTargetNames{
+    "header",     "body",      "rawbody", "uri",       "full",   "meta",
+    "helo",       "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton",
+    "uri_domain", "envelope",  "origin",  "mimeheader"};
 constexpr std::string_view name_of(Target target) {
   return kTargetNames[static_cast<size_t>(target)];
 }
@@ -58,7 +62,7 @@ constexpr bool is_joined(Target target) {
 }
 // Known before there is a message: such a rule can refuse at MAIL or RCPT.
 constexpr bool is_of_envelope(Target target) {
-  return target >= Target::kHelo && target <= Target::kAuthUser;
+  return (target >= Target::kHelo && target <= Target::kAuthUser) || target == Target::kEnvelope;
 }
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
