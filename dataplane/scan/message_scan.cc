@@ -80,7 +80,7 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 }
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
-  state_->matcher.match_text(target, text);
+  state_->matcher.match_envelope(target, text);
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
@@ -117,7 +117,7 @@ void EnvelopeScan::begin(const SignatureSet& set, MessageScan::Scratch* scratch)
 }
 
 void EnvelopeScan::envelope(language::Target target, std::string_view text) {
-  state_->matcher.match_text(target, text);
+  state_->matcher.match_envelope(target, text);
 }
 
 ScanResult EnvelopeScan::finish() {

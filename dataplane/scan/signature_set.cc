@@ -42,14 +42,24 @@ class Loader {
       return std::unexpected(fmt::format("asks for more than {} header fields; split the set",
                                          FieldTable::kMostFields));
     }
-    for (const auto& selector : in_.selectors) out_.headers.push_back({selector, {}, {}, {}, {}});
+    for (const auto& selector : in_.selectors) {
+      if (selector.source == language::HeaderSelector::Source::kPartField) {
+        out_.part_headers.push_back(static_cast<uint32_t>(out_.headers.size()));
+      }
+      out_.headers.push_back({selector, {}, {}, {}, {}});
+    }
+    if (out_.part_headers.size() > kMostPartFields) {
+      return std::unexpected(fmt::format(
+          "asks for more than {} fields of MIME parts; split the set", kMostPartFields));
+    }
     add_rules();
     if (auto added = add_expressions(); !added) return added;
     for (const auto& database : in_.databases) {
       auto ready = deserialise(database, in_.provenance);
       if (!ready) return std::unexpected(std::move(ready.error()));
-      MatchPlan& plan = database.target == Target::kHeader ? out_.headers[database.selector].match
-                                                           : out_.plan(database.target);
+      MatchPlan& plan = language::has_selector(database.target)
+                            ? out_.headers[database.selector].match
+                            : out_.plan(database.target);
       if (plan.database != nullptr) return std::unexpected("holds two databases for one target");
       plan.database = std::move(*ready);
     }
@@ -66,7 +76,7 @@ class Loader {
       const artefact::Rule& rule = in_.rules[i];
       if (rule.flags & artefact::kOff) continue;
       if (rule.flags & artefact::kMultiple) out_.counter_of_rule[i] = out_.counters++;
-      if (rule.target != Target::kHeader) continue;
+      if (!language::has_selector(rule.target)) continue;
       HeaderPlan& plan = out_.headers[rule.selector];
       if (rule.flags & artefact::kExists) plan.hit_when_present.push_back(i);
       if (rule.flags & artefact::kNegated) plan.negated.push_back(i);
@@ -92,8 +102,8 @@ class Loader {
       pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
       out.code = std::move(*code);
       if (expression.kind != ExpressionClass::kPcre2) continue;
-      MatchPlan& plan = rule.target == Target::kHeader ? out_.headers[rule.selector].match
-                                                       : out_.plan(rule.target);
+      MatchPlan& plan = language::has_selector(rule.target) ? out_.headers[rule.selector].match
+                                                            : out_.plan(rule.target);
       plan.pcre2_alone.push_back(i);
     }
     return {};
@@ -138,7 +148,7 @@ std::string_view SignatureSet::rule_description(uint32_t rule) const {
 }
 bool SignatureSet::has_envelope_rules() const {
   using enum Target;
-  return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser},
+  return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser, kEnvelope},
                              [this](Target t) { return !compiled_->plan(t).empty(); });
 }
 std::string_view SignatureSet::name() const { return compiled_->name; }

@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "patterns/language/replace_tags.h"
 #include "patterns/language/rule.h"
 
 namespace postern::language {
@@ -61,10 +62,12 @@ class Reader {
   bool conditional(std::string_view key, std::string_view value);
   void directive(std::string_view key, std::string_view value);
   void include(std::string_view value);
+  bool replace_tags(std::string_view key, std::string_view value);
   void accept(std::string_view name, std::string_view why);
 
   void define(std::string_view key, std::string_view value);
   void define_header(Rule& rule, std::string_view text);
+  void define_mime_header(Rule& rule, std::string_view text);
   void define_regexp(Rule& rule, std::string_view literal);
   Rule* new_rule(std::string_view name, Target target);
   void score(std::string_view value);
@@ -73,6 +76,7 @@ class Reader {
 
   void apply_settings();
   void apply_flags(Rule& rule, const std::string& flags);
+  void expand_tags();
   void expand_globs();
   void check_metas();
   bool check_rule_name(std::string_view name);
@@ -82,6 +86,7 @@ class Reader {
   std::vector<Diagnostic> errors_;
   std::unordered_map<std::string, uint32_t> rule_index_;
   std::unordered_map<std::string, Settings> settings_;
+  ReplaceTags tags_;
   std::unordered_map<std::string, uint32_t> accepted_index_;
   std::unordered_map<std::string, bool> skipped_names_;
   std::vector<OpenCondition> conditions_;

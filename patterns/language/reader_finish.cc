@@ -22,6 +22,9 @@ void Reader::apply_flags(Rule& rule, const std::string& flags) {
     if (flag == "nice") nice = true;
     if (flag == "multiple") rule.multiple = true;
     if (flag == "nosubject") rule.no_subject = true;
+    if (rule.target == Target::kMimeHeader && (flag == "concat" || flag.starts_with("range="))) {
+      rule.not_run = "tflags range and concat of MIME parts are not followed";
+    }
     if (flag.starts_with("maxhits=")) {
       uint32_t maximum = 0;
       for (char c : flag.substr(8)) {
@@ -48,6 +51,27 @@ void Reader::apply_settings() {
     if (settings.has_score && !rule_index_.contains(name) && !skipped_names_.contains(name)) {
       place_ = settings.score_place;
       accept("score", "of a rule that is not defined");
+    }
+  }
+}
+
+// SpamAssassin's kinds of rules that take tags: those with an expression of their own.
+void Reader::expand_tags() {
+  for (Rule& rule : set_.rules) {
+    if (!tags_.rules.contains(rule.name) || rule.regexp.pattern.empty() ||
+        rule.target == Target::kMimeHeader) {
+      continue;
+    }
+    std::string expanded = tags_.expand(rule.regexp.pattern);
+    if (expanded == rule.regexp.pattern) continue;
+    auto regexp = check_regexp({std::move(expanded), rule.regexp.flags});
+    if (!regexp && regexp.error().portable) {
+      error_at(rule.place, fmt::format("{} {}: with its tags replaced: {}", name_of(rule.target),
+                                       rule.name, regexp.error().what));
+    } else if (!regexp) {
+      rule.not_run = "with its tags replaced: " + regexp.error().what;
+    } else {
+      rule.regexp = std::move(*regexp);
     }
   }
 }

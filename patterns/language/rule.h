@@ -60,6 +60,10 @@ constexpr bool is_joined(Target target) {
       return false;
   }
 }
+// Matched against what a header selector reads.
+constexpr bool has_selector(Target target) {
+  return target == Target::kHeader || target == Target::kMimeHeader;
+}
 // Known before there is a message: such a rule can refuse at MAIL or RCPT.
 constexpr bool is_of_envelope(Target target) {
   return (target >= Target::kHelo && target <= Target::kAuthUser) || target == Target::kEnvelope;
@@ -67,14 +71,14 @@ constexpr bool is_of_envelope(Target target) {
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
 struct HeaderSelector {
-  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3 };
+  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3, kPartField = 4 };
   enum class Part : uint8_t { kValue = 0, kAddresses = 1, kNames = 2 };
   enum class Instance : uint8_t { kEvery = 0, kFirst = 1, kLast = 2 };
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
   bool raw = false;   // not unfolded, not decoded
-  std::string field;  // lower case; kField only
+  std::string field;  // lower case; kField and kPartField only
   auto operator<=>(const HeaderSelector&) const = default;
 };
 // As a rule file would write it.
