@@ -74,7 +74,8 @@ struct Renderings {
 class RenderSink {
  public:
   virtual ~RenderSink() = default;
-  // A header field of the message itself. `raw`: the value with folding kept, no final line end;
+  // A header field of the message itself. `raw`: all that stands behind the
+  // colon, the blank there and the folding too, less the final line end;
   // `decoded`: unfolded, RFC 2047 decoded, UTF-8.
   virtual void header(std::string_view name, std::string_view raw, std::string_view decoded) = 0;
   // A field of the header of a part, or of a message within; the message itself is the first part.

@@ -21,6 +21,7 @@ void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
   }
   chunk_used_ = 0;
   begin_part();
+  any_header_ = false;
 }
 
 void Collector::gather(Gathering& gathering, std::string_view element, std::string_view end) {
@@ -45,6 +46,8 @@ void Collector::match(Gathering& gathering) {
 
 void Collector::header(std::string_view name, std::string_view raw, std::string_view decoded) {
   fields_.add(name, raw, decoded);
+  any_header_ = true;
+  if (origin_ != nullptr) origin_->field(name, raw);
   if (observer_ != nullptr) observer_->header(name, raw, decoded);
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/mime/origin.h"
 #include "dataplane/mime/render.h"
 #include "dataplane/scan/compiled.h"
 #include "dataplane/scan/element_buffer.h"
@@ -32,6 +33,10 @@ class Collector : public mime::RenderSink {
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
              MessageScan::Scratch::Impl* scratch);
+  // Told of the message's own fields, or null.
+  void read_origin(mime::OriginReader* reader) { origin_ = reader; }
+  // Whether the message has shown a field of its own.
+  bool any_header() const { return any_header_; }
   void observe(mime::RenderSink* observer) { observer_ = observer; }
   // Matches what is left, the header included.
   void finish();
@@ -92,6 +97,8 @@ class Collector : public mime::RenderSink {
   std::array<PartField, kMostPartFields> part_fields_;  // as the set's part_headers
   std::array<char, kPartHeaderBytes> part_text_;
   uint32_t part_text_used_ = 0;
+  mime::OriginReader* origin_ = nullptr;
+  bool any_header_ = false;
 };
 
 }  // namespace postern::scan

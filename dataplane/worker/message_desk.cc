@@ -202,6 +202,7 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   XXH3_64bits_reset(&slot->digest);
   slot->scan.observe(slot, MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
+  slot->scan.connection(session.helo(), flow_->client);
   return true;
 }
 

@@ -91,6 +91,11 @@ void Reader::error_at(Place place, std::string what) {
   errors_.push_back({set_.files[place.file].path, place.line, std::move(what)});
 }
 
+void Reader::warn_at(Place place, std::string what) {
+  if (set_.warnings.size() >= kMostErrors) return;
+  set_.warnings.push_back({set_.files[place.file].path, place.line, std::move(what)});
+}
+
 void Reader::read(const std::filesystem::path& path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code)) {
@@ -293,7 +298,14 @@ bool Reader::check_rule_name(std::string_view name) {
 Rule* Reader::new_rule(std::string_view name, Target target) {
   const auto [entry, is_new] =
       rule_index_.emplace(std::string(name), static_cast<uint32_t>(set_.rules.size()));
-  if (is_new) set_.rules.emplace_back();
+  if (is_new) {
+    set_.rules.emplace_back();
+  } else {
+    const Place& before = set_.rules[entry->second].place;
+    warn_at(place_, fmt::format("{} is defined again, and its definition at {}:{} counts no more; "
+                                "give one of them another name",
+                                name, set_.files[before.file].path, before.line));
+  }
   Rule& rule = set_.rules[entry->second];
   rule = Rule{};
   rule.name = name;
@@ -445,7 +457,7 @@ void Reader::score(std::string_view value) {
   }
   settings.score = relative ? settings.score + first : first;
   settings.has_score = true;
-  settings.score_place = place_;
+  settings.place = settings.score_place = place_;
 }
 
 void Reader::describe(std::string_view value) {
@@ -454,6 +466,7 @@ void Reader::describe(std::string_view value) {
   if (name.empty() || rest.empty())
     return error("describe without a text; expected a rule name and a text");
   settings_[name].description = rest;
+  settings_[name].place = place_;
 }
 
 void Reader::flags(std::string_view value) {
@@ -462,10 +475,12 @@ void Reader::flags(std::string_view value) {
   if (name.empty() || rest.empty())
     return error("tflags without flags; expected a rule name and flags");
   settings_[name].flags = rest;
+  settings_[name].place = place_;
 }
 
 std::expected<RuleSet, std::vector<Diagnostic>> Reader::finish() {
   apply_settings();
+  warn_of_strays();
   expand_tags();
   for (const auto& [name, unused] : skipped_names_) {
     if (!rule_index_.contains(name)) set_.skipped_rules.push_back(name);

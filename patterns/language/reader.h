@@ -53,11 +53,13 @@ class Reader {
     double score = 0;
     std::string description;
     std::string flags;
+    Place place;  // where the name was last set about
     Place score_place;
   };
 
   void error(std::string what);
   void error_at(Place place, std::string what);
+  void warn_at(Place place, std::string what);
   void line(std::string_view text);
   bool conditional(std::string_view key, std::string_view value);
   void directive(std::string_view key, std::string_view value);
@@ -76,6 +78,7 @@ class Reader {
 
   void apply_settings();
   void apply_flags(Rule& rule, const std::string& flags);
+  void warn_of_strays();
   void expand_tags();
   void expand_globs();
   void check_metas();

@@ -55,6 +55,29 @@ void Reader::apply_settings() {
   }
 }
 
+// Scores, descriptions and flags of names that no rule bears.
+void Reader::warn_of_strays() {
+  for (const auto& [name, settings] : settings_) {
+    if (rule_index_.contains(name) || skipped_names_.contains(name)) continue;
+    const std::string_view what = settings.has_score              ? "score"
+                                  : !settings.description.empty() ? "describe"
+                                                                  : "tflags";
+    warn_at(settings.place,
+            fmt::format("{} {}: no rule has this name; is it spelt as the rule is?", what, name));
+  }
+  for (const Rule& rule : set_.rules) {
+    for (const MetaToken& token : rule.meta) {
+      if (token.op == MetaOperator::kRule && !token.is_glob &&
+          skipped_names_.contains(token.rule) && !rule_index_.contains(token.rule)) {
+        warn_at(rule.place,
+                fmt::format("meta {} uses {}, which an if leaves out or which is not run "
+                            "here: it counts as 0",
+                            rule.name, token.rule));
+      }
+    }
+  }
+}
+
 // SpamAssassin's kinds of rules that take tags: those with an expression of their own.
 void Reader::expand_tags() {
   for (Rule& rule : set_.rules) {

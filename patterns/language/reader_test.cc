@@ -142,6 +142,26 @@ TEST(Reader, headers_of_mime_parts) {
   EXPECT_THAT(errors_of("mimeheader A exists:To\nmimeheader B From:addr =~ /x/\n"), SizeIs(2));
 }
 
+TEST(Reader, warns_of_what_is_hardly_meant) {
+  const RuleSet set = read(R"(
+body A /a/
+body A /b/
+score AB 3
+describe AC text
+ifplugin Mail::SpamAssassin::Plugin::SPF
+body SPF /x/
+endif
+meta M SPF && A
+)");
+  std::vector<std::string> said;
+  for (const auto& warning : set.warnings) said.push_back(warning.to_string());
+  EXPECT_THAT(said, ::testing::UnorderedElementsAre(
+                        HasSubstr("test.cf:3: A is defined again, and its definition at test.cf:2"),
+                        HasSubstr("test.cf:4: score AB: no rule"),
+                        HasSubstr("test.cf:5: describe AC: no rule"),
+                        HasSubstr("test.cf:9: meta M uses SPF")));
+}
+
 TEST(Reader, conditions) {
   const RuleSet set = read(R"(
 ifplugin Mail::SpamAssassin::Plugin::SPF

@@ -34,9 +34,9 @@ struct Regexp {
   bool operator==(const Regexp&) const = default;
 };
 
-// Why a literal was refused. `portable` is false when Perl would accept it and only the matcher here
-// cannot hold it (a character above 0xFF, an expression too large): the rule is then listed as not
-// run, not as an error.
+// Why a literal was refused. `portable` is false when Perl would accept it and only the matcher
+// here cannot hold it (a character above 0xFF, an expression too large): the rule is then listed as
+// not run, not as an error.
 struct RegexpError {
   std::string what;
   bool portable = true;

@@ -124,19 +124,20 @@ struct AcceptedDirective {
   Place first;
 };
 
-struct RuleSet {
-  std::vector<SourceFile> files;
-  std::vector<Rule> rules;  // in order of first definition, names unique
-  std::vector<AcceptedDirective> accepted;
-  std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
-};
-
 // One error of a rule file. All errors are found, not only the first.
 struct Diagnostic {
   std::string file;
   uint32_t line = 0;              // 0: the file as a whole
   std::string what;               // what is wrong; what was expected
   std::string to_string() const;  // file:line: what
+};
+
+struct RuleSet {
+  std::vector<SourceFile> files;
+  std::vector<Rule> rules;  // in order of first definition, names unique
+  std::vector<AcceptedDirective> accepted;
+  std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
+  std::vector<Diagnostic> warnings;        // what is allowed and hardly meant
 };
 
 }  // namespace postern::language

@@ -151,8 +151,8 @@ def compare(arguments, folder):
         share = same[what] / pairs
         enough = share >= LEAST_SHARE or what == "eval"
         passed, failed = passed + enough, failed + (not enough)
-        print(f"{what:6} {100 * share:.3f} % of {pairs} pairs agree, {differ[what]} differ; "
-              f"{set_aside[what]} counted apart{'' if enough else ': FAIL'}")
+        print(f"{'' if enough else 'FAIL '}{what:6} {100 * share:.3f} % of {pairs} pairs agree, {differ[what]} differ; "
+              f"{set_aside[what]} counted apart")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
