@@ -48,7 +48,7 @@ void AlternateParts::finish() {
 }
 
 void AlternateParts::field(MessageStream&, std::string_view name, std::string_view value) {
-  content_.field(name, value);
+  content_.field(name, trim(value));
 }
 
 void AlternateParts::headers_end(MessageStream& stream) {

@@ -217,7 +217,7 @@ void MessageStream::end_field() {
   const std::string_view text(field_.data(), drop_carriage_returns(field_.first(size)));
   const size_t colon = text.find(':');
   if (colon == text.npos) return;
-  sink_->field(*this, trim(text.substr(0, colon)), trim(text.substr(colon + 1)));
+  sink_->field(*this, trim(text.substr(0, colon)), without_line_end(text.substr(colon + 1)));
 }
 
 // --- bodies ---

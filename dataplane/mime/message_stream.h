@@ -25,7 +25,7 @@ class StructureSink {
   virtual ~StructureSink() = default;
   // Headers begin: of the message (`part` false), of one within, or of a part.
   virtual void entity_begin(MessageStream& stream, bool part, bool in_digest) = 0;
-  // `value` is folded with "\n", without white space around it.
+  // `value`: all that stands behind the colon, folded with "\n", less the last line end.
   virtual void field(MessageStream& stream, std::string_view name, std::string_view value) = 0;
   // Must call one of the stream's open functions with success.
   virtual void headers_end(MessageStream& stream) = 0;

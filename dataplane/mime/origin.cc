@@ -82,7 +82,7 @@ void OriginReader::field(std::string_view name, std::string_view raw) {
   switch (to_lower(name[0])) {
     case 'r':
       if (!equals_ignoring_case(name, "received")) return;
-      if (!found_) received(read_received(raw));
+      if (!found_) received(read_received(trim(raw)));
       ++received_;
       return;
     case 'x':

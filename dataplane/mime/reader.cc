@@ -148,10 +148,15 @@ void Reader::State::entity_begin(MessageStream&, bool part, bool in_digest) {
   digest_child = part && in_digest;
 }
 
-void Reader::State::field(MessageStream&, std::string_view name, std::string_view value) {
+void Reader::State::field(MessageStream&, std::string_view name, std::string_view raw) {
+  const std::string_view value = trim(raw);
   content.field(name, value);
   using Words = HeaderDecoder::Words;
   if (!top) {
+    if (wanted.part_headers) {
+      const auto words = holds_encoded_words(name) ? Words::kDecode : Words::kKeep;
+      sink->part_header(name, value, header_decoder.decode(value, words, decoded_room));
+    }
     // What a mail program shows of a part or of a message within.
     if (wanted.hidden && (equals_ignoring_case(name, "subject") ||
                           equals_ignoring_case(name, "content-description"))) {
@@ -162,7 +167,8 @@ void Reader::State::field(MessageStream&, std::string_view name, std::string_vie
   const auto words = holds_encoded_words(name) ? Words::kDecode : Words::kKeep;
   const std::string_view decoded = header_decoder.decode(value, words, decoded_room);
   if (header_decoder.cut()) anomaly(Anomaly::kLongHeader);
-  sink->header(name, value, decoded);
+  sink->header(name, raw, decoded);
+  if (wanted.part_headers) sink->part_header(name, raw, decoded);
   if (wanted.hidden && words == Words::kKeep && value.find("=?") != value.npos) {
     unshown.value(header_decoder.decode(value, Words::kDecode, decoded_room));
   }
@@ -171,6 +177,7 @@ void Reader::State::field(MessageStream&, std::string_view name, std::string_vie
 }
 
 void Reader::State::headers_end(MessageStream& stream) {
+  if (wanted.part_headers) sink->part_headers_end();
   if (std::exchange(top, false)) body.subject(subject.view());
   std::string_view name = content.type();
   if (name.empty()) name = digest_child ? "message/rfc822" : "text/plain";

@@ -36,8 +36,8 @@ TEST(Reader, PlainMessage) {
       "From: a@a.example\nSubject: =?utf-8?Q?H=C3=A9llo?=\n world\nTo:b@b.example\n\n"
       "First line\nsecond line\n\nSee http://c.example/x.\n");
   EXPECT_EQ(sink.headers, (std::vector<RecordingSink::Header>{
-                              {"From", "a@a.example", "a@a.example"},
-                              {"Subject", "=?utf-8?Q?H=C3=A9llo?=\n world", "Héllo world"},
+                              {"From", " a@a.example", "a@a.example"},
+                              {"Subject", " =?utf-8?Q?H=C3=A9llo?=\n world", "Héllo world"},
                               {"To", "b@b.example", "b@b.example"}}));
   EXPECT_EQ(sink.bodies,
             (Texts{"Héllo world", "First line second line", "See http://c.example/x. "}));
@@ -258,12 +258,21 @@ TEST(Reader, BoundaryEndsHeadersThatHaveNoBlankLine) {
   EXPECT_EQ(sink.bodies, (Texts{"", "x"}));
 }
 
+// Rules on a raw header see the very octets behind the colon.
+TEST(Reader, RawFieldsKeepTheirBlanks) {
+  const RecordingSink sink = read_message("A:  x \r\nB:y\r\nC: z\r\n\tw\r\n\r\n", {});
+  ASSERT_EQ(sink.headers.size(), 3u);
+  EXPECT_EQ(sink.headers[0].raw, "  x ");
+  EXPECT_EQ(sink.headers[1].raw, "y");
+  EXPECT_EQ(sink.headers[2].raw, " z\n\tw");
+}
+
 TEST(Reader, LongAndManyHeaders) {
   ReaderLimits limits;
   const RecordingSink sink =
       read_message("X: " + std::string(40'000, 'x') + "\n y\nSubject: s\n\ntext", limits);
   EXPECT_EQ(sink.anomalies, bit(Anomaly::kLongHeader));
-  EXPECT_EQ(sink.headers[0].raw.size(), limits.header_bytes - 3);
+  EXPECT_EQ(sink.headers[0].raw.size(), limits.header_bytes - 2);
   EXPECT_EQ(sink.bodies, (Texts{"s", "text"}));
 
   std::string many;
@@ -345,7 +354,7 @@ TEST(Reader, HiddenTextIsApart) {
 TEST(Reader, NulsAndEightBitOctets) {
   const std::string message = std::string("Subject: a\0b\n\nte\0xt\xff\n", 21);
   const RecordingSink sink = read_message(message);
-  EXPECT_EQ(sink.headers[0].raw, std::string("a\0b", 3));
+  EXPECT_EQ(sink.headers[0].raw, std::string(" a\0b", 4));
   EXPECT_EQ(sink.raws, (Texts{std::string("te\0xt\xff\n", 7)}));
   EXPECT_EQ(sink.bodies[1], "textÿ ");
 }

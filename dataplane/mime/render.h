@@ -60,10 +60,12 @@ struct Renderings {
   bool hidden = false;  // also of what is no text part; what HTML hides is always told
   bool skeleton = false;
   bool links = false;
+  bool part_headers = false;
 
-  static constexpr Renderings all() { return {true, true, true}; }
+  static constexpr Renderings all() { return {true, true, true, true}; }
   constexpr Renderings operator|(Renderings other) const {
-    return {hidden || other.hidden, skeleton || other.skeleton, links || other.links};
+    return {hidden || other.hidden, skeleton || other.skeleton, links || other.links,
+            part_headers || other.part_headers};
   }
 };
 
@@ -72,9 +74,16 @@ struct Renderings {
 class RenderSink {
  public:
   virtual ~RenderSink() = default;
-  // A header field of the message itself. `raw`: the value with folding kept, no final line end;
+  // A header field of the message itself. `raw`: all that stands behind the
+  // colon, the blank there and the folding too, less the final line end;
   // `decoded`: unfolded, RFC 2047 decoded, UTF-8.
   virtual void header(std::string_view name, std::string_view raw, std::string_view decoded) = 0;
+  // A field of the header of a part, or of a message within; the message itself is the first part.
+  // As header() tells it. Then, once for each part, the end of its header.
+  virtual void part_header(std::string_view name, std::string_view raw, std::string_view decoded) {
+    static_cast<void>(name), static_cast<void>(raw), static_cast<void>(decoded);
+  }
+  virtual void part_headers_end() {}
   // Text as a reader sees it: charset to UTF-8, HTML to text, white space runs to one blank; one
   // paragraph a call, at most 2,049 bytes (longer ones are split at a blank): the lines, less their
   // line end, that SpamAssassin matches body rules against. The subject comes first, always, even

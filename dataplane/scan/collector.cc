@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/mime/ascii.h"
+
 namespace postern::scan {
 
 using language::Target;
@@ -18,6 +20,8 @@ void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
     gathering->from_the_start = true;
   }
   chunk_used_ = 0;
+  begin_part();
+  any_header_ = false;
 }
 
 void Collector::gather(Gathering& gathering, std::string_view element, std::string_view end) {
@@ -42,6 +46,8 @@ void Collector::match(Gathering& gathering) {
 
 void Collector::header(std::string_view name, std::string_view raw, std::string_view decoded) {
   fields_.add(name, raw, decoded);
+  any_header_ = true;
+  if (origin_ != nullptr) origin_->field(name, raw);
   if (observer_ != nullptr) observer_->header(name, raw, decoded);
 }
 
@@ -88,6 +94,45 @@ void Collector::part(const mime::Part& part) {
   if (observer_ != nullptr) observer_->part(part);
 }
 
+void Collector::begin_part() {
+  part_fields_.fill({});
+  part_text_used_ = 0;
+}
+
+void Collector::part_header(std::string_view name, std::string_view raw, std::string_view decoded) {
+  const auto& plans = set_->part_headers;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const language::HeaderSelector& selector = set_->headers[plans[i]].selector;
+    if (!mime::equals_ignoring_case(name, selector.field)) continue;
+    const std::string_view value = selector.raw ? raw : decoded;
+    PartField& field = part_fields_[i];
+    field.present = true;
+    field.begin = part_text_used_;
+    char* const out = part_text_.data() + part_text_used_;
+    const auto room = static_cast<uint32_t>(part_text_.size()) - part_text_used_;
+    field.length = static_cast<uint32_t>(std::min<size_t>(value.size(), room));
+    std::memcpy(out, value.data(), field.length);
+    // SpamAssassin's values end with a line end.
+    if (field.length < room) out[field.length++] = '\n';
+    part_text_used_ += field.length;
+  }
+  if (observer_ != nullptr) observer_->part_header(name, raw, decoded);
+}
+
+void Collector::part_headers_end() {
+  for (size_t i = 0; i < set_->part_headers.size(); ++i) {
+    const HeaderPlan& plan = set_->headers[set_->part_headers[i]];
+    const PartField& field = part_fields_[i];
+    if (field.present) {
+      matcher_->match_part_value(plan, {part_text_.data() + field.begin, field.length});
+    } else {
+      matcher_->match_part_absent(plan);
+    }
+  }
+  begin_part();
+  if (observer_ != nullptr) observer_->part_headers_end();
+}
+
 // Cuts chunks off while more than two chunks' worth of text waits: at the first line end past 2,048
 // bytes, else at a '>', else at a blank, else there.
 void Collector::split_chunks() {
@@ -116,6 +161,7 @@ void Collector::end_chunks() {
 void Collector::match_headers() {
   for (uint32_t i = 0; i < set_->headers.size(); ++i) {
     const HeaderPlan& plan = set_->headers[i];
+    if (plan.selector.source == language::HeaderSelector::Source::kPartField) continue;
     const auto value = fields_.value(plan.selector, i, &scratch_->decoder,
                                      {scratch_->value.get(), HeaderFields::kValueBytes});
     if (value) {
@@ -129,6 +175,7 @@ void Collector::match_headers() {
 void Collector::finish() {
   end_chunks();
   match_headers();
+  for (uint32_t plan : set_->part_headers) matcher_->part_values_end(set_->headers[plan]);
   for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
     match(*gathering);
   }

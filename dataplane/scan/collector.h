@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/mime/origin.h"
 #include "dataplane/mime/render.h"
+#include "dataplane/scan/compiled.h"
 #include "dataplane/scan/element_buffer.h"
 #include "dataplane/scan/header_fields.h"
 #include "dataplane/scan/matcher.h"
@@ -31,6 +33,10 @@ class Collector : public mime::RenderSink {
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
              MessageScan::Scratch::Impl* scratch);
+  // Told of the message's own fields, or null.
+  void read_origin(mime::OriginReader* reader) { origin_ = reader; }
+  // Whether the message has shown a field of its own.
+  bool any_header() const { return any_header_; }
   void observe(mime::RenderSink* observer) { observer_ = observer; }
   // Matches what is left, the header included.
   void finish();
@@ -43,6 +49,8 @@ class Collector : public mime::RenderSink {
   void uri(std::string_view uri) override;
   void link(const mime::Link& link) override;
   void part(const mime::Part& part) override;
+  void part_header(std::string_view name, std::string_view raw, std::string_view decoded) override;
+  void part_headers_end() override;
 
  private:
   static constexpr uint32_t kChunkBytes = 2048;  // SpamAssassin's MAX_BODY_LINE_LENGTH
@@ -56,10 +64,19 @@ class Collector : public mime::RenderSink {
     bool from_the_start = true;  // the first element is the message's first
   };
 
+  // A field of the part whose headers are being read; its last instance.
+  struct PartField {
+    uint32_t begin = 0;
+    uint32_t length = 0;
+    bool present = false;
+  };
+  static constexpr uint32_t kPartHeaderBytes = 16 * 1024;  // of one part; what goes beyond is cut
+
   bool wanted(const Gathering& gathering) const { return !set_->plan(gathering.target).empty(); }
   void gather(Gathering& gathering, std::string_view element, std::string_view end = {});
   void gather_paragraph(Gathering& gathering, std::string_view paragraph);
   void match(Gathering& gathering);
+  void begin_part();
   void match_headers();
   void split_chunks();
   void end_chunks();
@@ -77,6 +94,11 @@ class Collector : public mime::RenderSink {
   Gathering domains_{language::Target::kUriDomain, kUriBytes, kUris};
   std::array<char, 4 * kChunkBytes> chunk_;
   uint32_t chunk_used_ = 0;
+  std::array<PartField, kMostPartFields> part_fields_;  // as the set's part_headers
+  std::array<char, kPartHeaderBytes> part_text_;
+  uint32_t part_text_used_ = 0;
+  mime::OriginReader* origin_ = nullptr;
+  bool any_header_ = false;
 };
 
 }  // namespace postern::scan

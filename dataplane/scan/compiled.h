@@ -40,6 +40,9 @@ struct MatchPlan {
   bool empty() const { return database == nullptr && factors == nullptr && pcre2_alone.empty(); }
 };
 
+// Fields of MIME parts that one set may ask for.
+inline constexpr size_t kMostPartFields = 32;
+
 struct HeaderPlan {
   language::HeaderSelector selector;
   MatchPlan match;
@@ -57,6 +60,7 @@ struct SignatureSet::Compiled {
   uint32_t counters = 0;
   std::array<MatchPlan, language::kTargetNames.size()> targets;  // those of headers are below
   std::vector<HeaderPlan> headers;
+  std::vector<uint32_t> part_headers;  // those of `headers` that are about MIME parts
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
   artefact::Provenance provenance;
@@ -72,7 +76,8 @@ struct SignatureSet::Compiled {
     using enum language::Target;
     return {.hidden = !plan(kHidden).empty(),
             .skeleton = !plan(kSkeleton).empty(),
-            .links = !plan(kUriDomain).empty()};
+            .links = !plan(kUriDomain).empty(),
+            .part_headers = !part_headers.empty()};
   }
 
   static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,

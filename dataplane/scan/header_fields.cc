@@ -84,6 +84,8 @@ FieldTable::FieldTable(std::span<const HeaderSelector> selectors) {
       case HeaderSelector::Source::kAll:
         (selector.raw ? needs_raw_all_ : needs_all_) = true;
         break;
+      case HeaderSelector::Source::kPartField:
+        break;  // the Collector keeps these
     }
     selector_fields_.push_back(std::move(fields));
   }

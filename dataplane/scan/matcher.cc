@@ -52,6 +52,19 @@ void Matcher::match_text(Target target, std::string_view text) {
   run(plan, text);
 }
 
+void Matcher::match_envelope(Target target, std::string_view text) {
+  match_text(target, text);
+  constexpr size_t kLongestLine = 2048;  // more than any line of SMTP holds (RFC 5321 4.5.3.1)
+  std::array<char, kLongestLine> line;
+  size_t size = 0;
+  for (std::string_view piece : {language::name_of(target), std::string_view(": "), text}) {
+    const size_t length = std::min(piece.size(), line.size() - size);
+    std::copy_n(piece.begin(), length, line.data() + size);
+    size += length;
+  }
+  match_text(Target::kEnvelope, {line.data(), size});
+}
+
 void Matcher::match_value(const HeaderPlan& plan, std::string_view value) {
   for (uint32_t rule : plan.hit_when_present) hits_->hit(rule);
   subject_ = {nullptr, false, value, 0, 0, 0};
@@ -61,6 +74,24 @@ void Matcher::match_value(const HeaderPlan& plan, std::string_view value) {
 
 void Matcher::match_absent(const HeaderPlan& plan) {
   for (uint32_t rule : plan.hit_when_absent) hits_->hit(rule);
+}
+
+void Matcher::match_part_value(const HeaderPlan& plan, std::string_view value) {
+  subject_ = {nullptr, false, value, 0, 0, 0};
+  run(plan.match, value);
+}
+
+void Matcher::match_part_absent(const HeaderPlan& plan) {
+  for (uint32_t rule : plan.hit_when_absent) {
+    hits_->hit(rule);
+    const uint32_t counter = set_->counter_of_rule[rule];
+    if (counter != kNone) ++hits_->count(counter);
+  }
+}
+
+// A negated rule hits when no part's field matched.
+void Matcher::part_values_end(const HeaderPlan& plan) {
+  for (uint32_t rule : plan.negated) hits_->flip(rule);
 }
 
 void Matcher::match_window(std::string_view window, size_t begin, size_t context, bool is_last) {

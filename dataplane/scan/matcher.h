@@ -63,9 +63,16 @@ class Matcher {
   void match_elements(language::Target target, const ElementBuffer& buffer, bool has_subject);
   // What is one element of `target`, matched by itself.
   void match_text(language::Target target, std::string_view text);
+  // What is one element of an envelope target: by itself, and with its name before it as one of
+  // kEnvelope.
+  void match_envelope(language::Target target, std::string_view text);
   // A value of a header selector.
   void match_value(const HeaderPlan& plan, std::string_view value);
   void match_absent(const HeaderPlan& plan);
+  // The same of one MIME part, any number of times; part_values_end() once behind the last.
+  void match_part_value(const HeaderPlan& plan, std::string_view value);
+  void match_part_absent(const HeaderPlan& plan);
+  void part_values_end(const HeaderPlan& plan);
   // A window of the whole message. Its first `context` bytes were matched before and only serve
   // those after them; a match may begin from `begin` on.
   void match_window(std::string_view window, size_t begin, size_t context, bool is_last);

@@ -42,6 +42,9 @@ ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> s
                         MessageScan::Scratch& scratch, std::span<const uint8_t> message,
                         std::span<const EnvelopeElement> envelope) {
   scan.begin(std::move(set), &scratch);
+  for (const EnvelopeElement& element : envelope) {
+    if (element.target == language::Target::kHelo) scan.connection(element.text, {});
+  }
   for (const EnvelopeElement& element : envelope) scan.envelope(element.target, element.text);
   scan.feed(message);
   return scan.finish();

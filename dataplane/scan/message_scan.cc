@@ -1,8 +1,10 @@
+#include <array>
 #include <bit>
 
 #include "dataplane/scan/collector.h"
 #include "dataplane/scan/full_text.h"
 #include "dataplane/scan/matcher.h"
+#include "dataplane/scan/origin_line.h"
 #include "dataplane/scan/scanner.h"
 
 namespace postern::scan {
@@ -54,6 +56,7 @@ struct MessageScan::State {
   Collector collector;
   Matcher matcher;
   FullText full;
+  mime::OriginReader origin;
   Hits hits;
   Reported reported;
   std::shared_ptr<const SignatureSet> set;
@@ -70,6 +73,9 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
   state.matcher.begin(&compiled, memory, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory);
+  state.origin.begin({}, {});
+  const bool asks_origin = !compiled.plan(language::Target::kOrigin).empty();
+  state.collector.read_origin(asks_origin ? &state.origin : nullptr);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
   state.reader.begin(&state.collector, compiled.renderings() | state.observed);
 }
@@ -80,7 +86,11 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 }
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
-  state_->matcher.match_text(target, text);
+  state_->matcher.match_envelope(target, text);
+}
+
+void MessageScan::connection(std::string_view helo, const IpAddress& client) {
+  state_->origin.begin(helo, client);
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
@@ -93,6 +103,10 @@ ScanResult MessageScan::finish() {
   state.reader.finish();
   state.full.finish();
   state.collector.finish();
+  if (state.collector.any_header() && !state.rules().plan(language::Target::kOrigin).empty()) {
+    std::array<char, kOriginLineBytes> line;
+    state.matcher.match_text(language::Target::kOrigin, origin_line(state.origin.finish(), line));
+  }
   state.matcher.evaluate_metas();
   return result_of(state.hits, state.matcher, state.rules(), state.reported);
 }
@@ -117,7 +131,7 @@ void EnvelopeScan::begin(const SignatureSet& set, MessageScan::Scratch* scratch)
 }
 
 void EnvelopeScan::envelope(language::Target target, std::string_view text) {
-  state_->matcher.match_text(target, text);
+  state_->matcher.match_envelope(target, text);
 }
 
 ScanResult EnvelopeScan::finish() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "dataplane/mime/reader.h"
 #include "patterns/language/rule.h"
 
@@ -78,6 +79,9 @@ class MessageScan {
   void observe(mime::RenderSink* observer, mime::Renderings wanted = {});
   // One element of an envelope target (language::is_of_envelope); any time before finish().
   void envelope(language::Target target, std::string_view text);
+  // Who hands the message in, for rules about its origin: the name in EHLO or HELO, the address.
+  // After begin(), before the first feed(); else neither is known.
+  void connection(std::string_view helo, const IpAddress& client);
   // Message octets, dots unstuffed, any segmentation.
   void feed(std::span<const uint8_t> bytes);
   // Matches what is left and scores. Once per message.

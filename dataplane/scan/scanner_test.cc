@@ -96,6 +96,37 @@ body      TEXT     /x/
   EXPECT_FALSE(testing::compile_rules("body B /b/\n")->has_envelope_rules());
 }
 
+constexpr std::string_view kOriginRules = R"(
+origin   FROM_WEB   /^ip=203\.0\.113\.7 auth=yes user=bob script=- confidence=\w+$/
+origin   NOWHERE    /^ip=- auth=unknown user=- script=- confidence=\w+$/
+mimeheader GIF      Content-Type =~ /^image\/gif\b/
+mimeheader MIXED    Content-Type:raw =~ /^ multipart/
+envelope GREETING   /^helo: mx\.example\.org$/
+)";
+
+struct OriginScanner : Scanner {
+  OriginScanner() : Scanner(kOriginRules) {}
+};
+
+TEST_F(OriginScanner, origin_is_read_from_the_header_when_a_rule_asks) {
+  const std::string_view message =
+      "Received: from [192.168.1.5] (dsl.example.net [203.0.113.7])\r\n"
+      "\t(Authenticated sender: bob)\r\n"
+      "\tby mx.example.org (Postfix) with ESMTPSA id 4ABCD12;\r\n"
+      "\tMon, 2 Nov 2026 10:00:00 +0000\r\n"
+      "Subject: x\r\n\r\ntext\r\n";
+  const std::vector<EnvelopeElement> envelope{{language::Target::kHelo, "mx.example.org"}};
+  EXPECT_THAT(names(scan_message(scan_, set_, scratch_, octets(message), envelope)),
+              ElementsAre("FROM_WEB", "GREETING"));
+  EXPECT_THAT(names(scan("Subject: x\r\n\r\ntext\r\n")), ElementsAre("NOWHERE"));
+}
+
+TEST_F(OriginScanner, headers_of_parts_are_read_when_a_rule_asks) {
+  EXPECT_THAT(names(scan("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                         "Content-Type:\r\n image/gif\r\n\r\nx\r\n--b--\r\n")),
+              ElementsAre("NOWHERE", "GIF", "MIXED"));
+}
+
 TEST_F(Scanner, scores_a_message) {
   const ScanResult result = scan(kSpam);
   EXPECT_THAT(names(result), ElementsAre("SUBJECT", "BODY", "LINK", "WIRE", "BOTH"));

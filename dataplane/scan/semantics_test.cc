@@ -103,6 +103,50 @@ meta M1 (E3 && T3)
   EXPECT_THAT(scan.hits(), ElementsAre("E2", "E6"));
 }
 
+TEST(Semantics, envelope_is_each_element_with_its_name) {
+  RuleScan scan(R"(
+envelope V1 /^helo: localhost$/
+envelope V2 /^mail_from: $/
+envelope __V3 /^rcpt_to: /
+tflags __V3 multiple
+meta TWO __V3 == 2
+envelope V4 /^(?:mail_from|rcpt_to): .*\@bank\.example$/
+envelope V5 /localhost.*rcpt_to/s
+)");
+  using enum language::Target;
+  scan.envelope(kHelo, "localhost").envelope(kMailFrom, "");
+  scan.envelope(kRcptTo, "a@x.example").envelope(kRcptTo, "b@bank.example");
+  EXPECT_THAT(scan.hits(), ElementsAre("TWO", "V1", "V2", "V4", "__V3"));
+}
+
+// As Mail::SpamAssassin::Plugin::MIMEHeader: each part by itself, of several fields the last, an
+// absent one is its stand-in or empty, `!~` when no part matches.
+TEST(Semantics, headers_of_mime_parts) {
+  RuleScan scan(R"(
+mimeheader P1 Content-Type =~ /^image.gif; name="x"$/
+mimeheader P2 Content-Type:raw =~ /^image.gif;\n name="x"$/
+mimeheader P3 Content-Type =~ /mixed.*gif/s
+mimeheader P4 Content-Type !~ /gif/
+mimeheader P5 Content-Type !~ /pdf/
+mimeheader P6 Content-ID =~ /^$/
+mimeheader P7 Content-ID =~ /^none$/ [if-unset: none]
+mimeheader P8 Content-Type =~ /^$/
+mimeheader __P9 Content-Type =~ /^./
+tflags __P9 multiple
+meta TWO __P9 == 2
+mimeheader P10 Content-Type =~ /first/
+header H Content-Type =~ /gif/
+)");
+  mime::RenderSink& sink = scan.renderings();
+  sink.part_header("Content-Type", "text/first", "text/first");
+  sink.part_header("content-type", "multipart/mixed", "multipart/mixed");
+  sink.part_headers_end();
+  sink.part_header("Content-Type", "image/gif;\n name=\"x\"", "image/gif; name=\"x\"");
+  sink.part_header("Content-ID", "<1>", "<1>");
+  sink.part_headers_end();
+  EXPECT_THAT(scan.hits(), ElementsAre("P1", "P2", "P5", "P6", "P7", "TWO", "__P9"));
+}
+
 TEST(Semantics, rawbody_goes_over_line_ends) {
   RuleScan scan(
       "rawbody R1 /foo\\nbar/\nrawbody R2 /^foo/\nrawbody R3 /bar\\n\\nnext/\nrawbody R4 /^bar/\n"

@@ -43,7 +43,16 @@ class Loader {
       return std::unexpected(fmt::format("asks for more than {} header fields; split the set",
                                          FieldTable::kMostFields));
     }
-    for (const auto& selector : in_.selectors) out_.headers.push_back({selector, {}, {}, {}, {}});
+    for (const auto& selector : in_.selectors) {
+      if (selector.source == language::HeaderSelector::Source::kPartField) {
+        out_.part_headers.push_back(static_cast<uint32_t>(out_.headers.size()));
+      }
+      out_.headers.push_back({selector, {}, {}, {}, {}});
+    }
+    if (out_.part_headers.size() > kMostPartFields) {
+      return std::unexpected(fmt::format(
+          "asks for more than {} fields of MIME parts; split the set", kMostPartFields));
+    }
     add_rules();
     if (auto added = add_expressions(); !added) return added;
     for (const auto& database : in_.databases) {
@@ -67,7 +76,7 @@ class Loader {
       const artefact::Rule& rule = in_.rules[i];
       if (rule.flags & artefact::kOff) continue;
       if (rule.flags & artefact::kMultiple) out_.counter_of_rule[i] = out_.counters++;
-      if (rule.target != Target::kHeader) continue;
+      if (!language::has_selector(rule.target)) continue;
       HeaderPlan& plan = out_.headers[rule.selector];
       if (rule.flags & artefact::kExists) plan.hit_when_present.push_back(i);
       if (rule.flags & artefact::kNegated) plan.negated.push_back(i);
@@ -111,7 +120,7 @@ class Loader {
   }
 
   MatchPlan& plan_of(Target target, uint32_t selector) {
-    return target == Target::kHeader ? out_.headers[selector].match : out_.plan(target);
+    return language::has_selector(target) ? out_.headers[selector].match : out_.plan(target);
   }
 
   artefact::Artefact in_;
@@ -159,7 +168,7 @@ std::string_view SignatureSet::rule_description(uint32_t rule) const {
 }
 bool SignatureSet::has_envelope_rules() const {
   using enum Target;
-  return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser},
+  return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser, kEnvelope},
                              [this](Target t) { return !compiled_->plan(t).empty(); });
 }
 std::string_view SignatureSet::name() const { return compiled_->name; }

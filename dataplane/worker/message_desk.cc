@@ -224,11 +224,12 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   XXH3_64bits_reset(&slot->digest);
   slot->scan.observe(slot, MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
-  begin_shadow(*slot);
+  slot->scan.connection(session.helo(), flow_->client);
+  begin_shadow(*slot, session.helo());
   return true;
 }
 
-void MessageDesk::begin_shadow(Slot& slot) {
+void MessageDesk::begin_shadow(Slot& slot, std::string_view helo) {
   slot.shadow = nullptr;
   if (shadow_ == nullptr) return;
   if (free_shadow_scans_.empty()) {
@@ -238,6 +239,7 @@ void MessageDesk::begin_shadow(Slot& slot) {
   slot.shadow = free_shadow_scans_.back();
   free_shadow_scans_.pop_back();
   slot.shadow->begin(shadow_, scratch_);
+  slot.shadow->connection(helo, flow_->client);
 }
 
 void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) {

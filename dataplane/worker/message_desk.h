@@ -88,7 +88,7 @@ class MessageDesk : public smtp::SessionHandler {
   void refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
                        const EnvelopeFinding& finding);
   void finish_scan(Slot& slot, const smtp::Session& session, const smtp::Transaction& transaction);
-  void begin_shadow(Slot& slot);
+  void begin_shadow(Slot& slot, std::string_view helo);
   void finish_shadow(Event* event, Slot& slot, const smtp::Session& session,
                      const smtp::Transaction& transaction);
   CaseReference case_of(Outcome outcome, CaseReference from_verdict);

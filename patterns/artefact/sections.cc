@@ -110,7 +110,7 @@ std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader&
     const uint8_t raw = in.u8();
     selector.field = in.text();
     if (!in.ok()) return damaged("the header selectors end too early");
-    if (source > static_cast<uint8_t>(HeaderSelector::Source::kMessageId) ||
+    if (source > static_cast<uint8_t>(HeaderSelector::Source::kPartField) ||
         part > static_cast<uint8_t>(HeaderSelector::Part::kNames) ||
         instance > static_cast<uint8_t>(HeaderSelector::Instance::kLast) || raw > 1) {
       return damaged("a header selector is unknown");
@@ -157,7 +157,12 @@ std::expected<void, std::string> parse_expressions(Artefact& artefact, ByteReade
   for (const Rule& rule : artefact.rules) {
     if (rule.expression != kNone && rule.expression >= count)
       return damaged("a rule's expression is missing");
-    const bool is_header = rule.target == Target::kHeader && !(rule.flags & kOff);
+    const bool is_header = language::has_selector(rule.target) && !(rule.flags & kOff);
+    if (is_header && rule.selector < artefact.selectors.size() &&
+        (rule.target == Target::kMimeHeader) !=
+            (artefact.selectors[rule.selector].source == HeaderSelector::Source::kPartField)) {
+      return damaged("a rule's header selector is of another kind");
+    }
     if (is_header ? rule.selector >= artefact.selectors.size() : rule.selector != kNone) {
       return damaged("a rule's header selector is missing");
     }
@@ -187,8 +192,8 @@ std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader&
     if (target >= language::kTargetNames.size() || target == static_cast<uint8_t>(Target::kMeta))
       return damaged("a database's target is unknown");
     database.target = static_cast<Target>(target);
-    if (database.target == Target::kHeader ? database.selector >= artefact.selectors.size()
-                                           : database.selector != kNone) {
+    if (language::has_selector(database.target) ? database.selector >= artefact.selectors.size()
+                                                : database.selector != kNone) {
       return damaged("a database's header selector is missing");
     }
     database.bytes = Octets::view({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

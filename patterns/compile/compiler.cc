@@ -132,7 +132,7 @@ class Compiler {
       ++counted_;
     }
     if (rule.no_subject && rule.target == Target::kBody) out.flags |= artefact::kNoSubject;
-    if (rule.target == Target::kHeader) add_header(rule, out);
+    if (language::has_selector(rule.target)) add_header(rule, out);
     if (!rule.exists) add_expression(index, out);
   }
 
@@ -147,7 +147,11 @@ class Compiler {
     }
     if (rule.negated) out.flags |= artefact::kNegated;
     // What the rule says of an absent header does not depend on the message.
-    if (language::matches(rule.regexp, rule.if_unset.value_or("")) != rule.negated) {
+    // Of a part's header: what the expression says, for the rule's answer is all parts'.
+    const bool of_parts = rule.target == Target::kMimeHeader;
+    const bool flips = rule.negated && !of_parts;
+    const bool stands_in = !of_parts || !rule.header.raw;
+    if (language::matches(rule.regexp, stands_in ? rule.if_unset.value_or("") : "") != flips) {
       out.flags |= artefact::kHitsWhenAbsent;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -21,8 +22,20 @@ constexpr std::array<std::string_view, 13> kFeatures{
     "feature_yesno_takes_args",  "feature_capture_rules",         "has_tflags_nosubject",
     "perl_min_version_5010000"};
 
+// SpamAssassin's plugins whose rules are run here, and ours.
+constexpr std::array<std::string_view, 3> kPlugins{
+    "Mail::SpamAssassin::Plugin::MIMEHeader",
+    "Mail::SpamAssassin::Plugin::ReplaceTags",
+    "Postern",
+};
+
+bool has_plugin(std::string_view name) {
+  return std::ranges::find(kPlugins, name) != kPlugins.end();
+}
+
 bool has_feature(std::string_view name) {
   constexpr std::string_view kModule = "Mail::SpamAssassin::Conf::";
+  if (name == "Mail::SpamAssassin::Plugin::MIMEHeader::has_tflags_multiple") return true;
   if (!name.starts_with(kModule)) return false;
   name.remove_prefix(kModule.size());
   for (std::string_view feature : kFeatures) {
@@ -143,7 +156,7 @@ class Parser {
       expected("a Perl module or method name in parentheses");
       return 0;
     }
-    return what == "plugin" ? argument == "Postern" : has_feature(argument);
+    return what == "plugin" ? has_plugin(argument) : has_feature(argument);
   }
 
   std::string_view text_;

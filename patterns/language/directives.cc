@@ -65,8 +65,7 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "pyzor_timeout", "pyzor_welcomelist_factor", "pyzor_welcomelist_min",
     "pyzor_whitelist_factor", "pyzor_whitelist_min", "rawbody_part_scan_size", "razor_config",
     "razor_fork", "razor_timeout", "rbl_headers", "rbl_timeout", "redirector_pattern",
-    "remove_header", "replace_end", "replace_inter", "replace_post", "replace_pre",
-    "replace_rules", "replace_start", "replace_tag", "report", "report_charset", "report_contact",
+    "remove_header", "report", "report_charset", "report_contact",
     "report_hostname", "report_safe", "report_safe_copy_headers", "report_template",
     "report_wrap_width", "required_hits", "required_score", "reuse", "rewrite_header",
     "run_reuse_tests_only", "shortcircuit", "shortcircuit_ham_score",
@@ -103,7 +102,6 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
 // Sorted.
 constexpr auto kRulesNotRun = std::to_array<std::string_view>({
     "askdns",
-    "mimeheader",
     "uri_block_cc",
     "uri_block_cidr",
     "uri_block_cont",

@@ -89,6 +89,7 @@ std::string to_string(const HeaderSelector& selector) {
   std::string out;
   switch (selector.source) {
     case HeaderSelector::Source::kField:
+    case HeaderSelector::Source::kPartField:
       out = selector.field;
       break;
     case HeaderSelector::Source::kAll:

@@ -91,6 +91,11 @@ void Reader::error_at(Place place, std::string what) {
   errors_.push_back({set_.files[place.file].path, place.line, std::move(what)});
 }
 
+void Reader::warn_at(Place place, std::string what) {
+  if (set_.warnings.size() >= kMostErrors) return;
+  set_.warnings.push_back({set_.files[place.file].path, place.line, std::move(what)});
+}
+
 void Reader::read(const std::filesystem::path& path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code)) {
@@ -207,6 +212,8 @@ void Reader::directive(std::string_view key, std::string_view value) {
     std::string_view rest = value;
     skipped_names_.emplace(std::string(take_word(rest)), true);
     accept(key, "rule that needs the network or a plugin: not run");
+  } else if (replace_tags(key, value)) {
+    // taken
   } else if (is_setting_without_effect(key)) {
     accept(key, "setting without effect here");
   } else {
@@ -215,6 +222,37 @@ void Reader::directive(std::string_view key, std::string_view value) {
         "tflags, if, include or a SpamAssassin setting",
         key));
   }
+}
+
+// True when the line was about tags.
+bool Reader::replace_tags(std::string_view key, std::string_view value) {
+  if (!key.starts_with("replace_")) return false;
+  key.remove_prefix(8);
+  if (key == "rules") {
+    while (!value.empty()) tags_.rules.emplace(take_word(value));
+    return true;
+  }
+  if (key == "start" || key == "end") {
+    if (value.empty()) {
+      error(fmt::format("replace_{0} without a text; expected what a tag {0}s with", key));
+    } else {
+      (key == "start" ? tags_.start : tags_.end) = value;
+    }
+    return true;
+  }
+  ReplaceTags::Pieces* pieces = key == "tag"     ? &tags_.tags
+                                : key == "pre"   ? &tags_.pre
+                                : key == "inter" ? &tags_.inter
+                                : key == "post"  ? &tags_.post
+                                                 : nullptr;
+  if (pieces == nullptr) return false;
+  const std::string name(take_word(value));
+  if (value.empty()) {
+    error(fmt::format("replace_{} without an expression; expected a name and an expression", key));
+  } else {
+    (*pieces)[name] = value;
+  }
+  return true;
 }
 
 void Reader::accept(std::string_view name, std::string_view why) {
@@ -260,7 +298,14 @@ bool Reader::check_rule_name(std::string_view name) {
 Rule* Reader::new_rule(std::string_view name, Target target) {
   const auto [entry, is_new] =
       rule_index_.emplace(std::string(name), static_cast<uint32_t>(set_.rules.size()));
-  if (is_new) set_.rules.emplace_back();
+  if (is_new) {
+    set_.rules.emplace_back();
+  } else {
+    const Place& before = set_.rules[entry->second].place;
+    warn_at(place_, fmt::format("{} is defined again, and its definition at {}:{} counts no more; "
+                                "give one of them another name",
+                                name, set_.files[before.file].path, before.line));
+  }
   Rule& rule = set_.rules[entry->second];
   rule = Rule{};
   rule.name = name;
@@ -292,6 +337,8 @@ void Reader::define(std::string_view key, std::string_view value) {
   }
   if (rule.target == Target::kHeader) {
     define_header(rule, text);
+  } else if (rule.target == Target::kMimeHeader) {
+    define_mime_header(rule, text);
   } else {
     define_regexp(rule, text);
   }
@@ -335,13 +382,35 @@ void Reader::define_header(Rule& rule, std::string_view text) {
   define_regexp(rule, literal);
 }
 
+// Of SpamAssassin's modifiers only :raw; the field's last instance in each part counts.
+void Reader::define_mime_header(Rule& rule, std::string_view text) {
+  if (text.starts_with("exists:")) {
+    return error(fmt::format(
+        "mimeheader {}: exists: is for header rules; expected FIELD =~ /…/ or FIELD !~ /…/",
+        rule.name));
+  }
+  define_header(rule, text);
+  using enum HeaderSelector::Source;
+  const HeaderSelector& selector = rule.header;
+  if (selector.source == kAll) {
+    rule.not_run = "the whole header of a MIME part is not kept";
+  } else if (selector.source != kField || selector.part != HeaderSelector::Part::kValue ||
+             selector.instance != HeaderSelector::Instance::kEvery) {
+    return error(fmt::format(
+        "mimeheader {}: '{}' is no field of a MIME part; expected a field name, or one with :raw",
+        rule.name, to_string(selector)));
+  } else {
+    rule.header.source = kPartField;
+  }
+}
+
 void Reader::define_regexp(Rule& rule, std::string_view literal) {
   auto regexp = parse_regexp(literal);
   if (!regexp && regexp.error().portable) {
     return error(fmt::format("{} {}: {}", name_of(rule.target), rule.name, regexp.error().what));
   }
   if (!regexp) {
-    rule.not_run = regexp.error().what + "; bytes are matched: write the character's UTF-8 bytes";
+    rule.not_run = regexp.error().what;
     return;
   }
   rule.regexp = std::move(*regexp);
@@ -388,7 +457,7 @@ void Reader::score(std::string_view value) {
   }
   settings.score = relative ? settings.score + first : first;
   settings.has_score = true;
-  settings.score_place = place_;
+  settings.place = settings.score_place = place_;
 }
 
 void Reader::describe(std::string_view value) {
@@ -397,6 +466,7 @@ void Reader::describe(std::string_view value) {
   if (name.empty() || rest.empty())
     return error("describe without a text; expected a rule name and a text");
   settings_[name].description = rest;
+  settings_[name].place = place_;
 }
 
 void Reader::flags(std::string_view value) {
@@ -405,10 +475,13 @@ void Reader::flags(std::string_view value) {
   if (name.empty() || rest.empty())
     return error("tflags without flags; expected a rule name and flags");
   settings_[name].flags = rest;
+  settings_[name].place = place_;
 }
 
 std::expected<RuleSet, std::vector<Diagnostic>> Reader::finish() {
   apply_settings();
+  warn_of_strays();
+  expand_tags();
   for (const auto& [name, unused] : skipped_names_) {
     if (!rule_index_.contains(name)) set_.skipped_rules.push_back(name);
   }

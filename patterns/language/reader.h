@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "patterns/language/replace_tags.h"
 #include "patterns/language/rule.h"
 
 namespace postern::language {
@@ -52,19 +53,23 @@ class Reader {
     double score = 0;
     std::string description;
     std::string flags;
+    Place place;  // where the name was last set about
     Place score_place;
   };
 
   void error(std::string what);
   void error_at(Place place, std::string what);
+  void warn_at(Place place, std::string what);
   void line(std::string_view text);
   bool conditional(std::string_view key, std::string_view value);
   void directive(std::string_view key, std::string_view value);
   void include(std::string_view value);
+  bool replace_tags(std::string_view key, std::string_view value);
   void accept(std::string_view name, std::string_view why);
 
   void define(std::string_view key, std::string_view value);
   void define_header(Rule& rule, std::string_view text);
+  void define_mime_header(Rule& rule, std::string_view text);
   void define_regexp(Rule& rule, std::string_view literal);
   Rule* new_rule(std::string_view name, Target target);
   void score(std::string_view value);
@@ -73,6 +78,8 @@ class Reader {
 
   void apply_settings();
   void apply_flags(Rule& rule, const std::string& flags);
+  void warn_of_strays();
+  void expand_tags();
   void expand_globs();
   void check_metas();
   bool check_rule_name(std::string_view name);
@@ -82,6 +89,7 @@ class Reader {
   std::vector<Diagnostic> errors_;
   std::unordered_map<std::string, uint32_t> rule_index_;
   std::unordered_map<std::string, Settings> settings_;
+  ReplaceTags tags_;
   std::unordered_map<std::string, uint32_t> accepted_index_;
   std::unordered_map<std::string, bool> skipped_names_;
   std::vector<OpenCondition> conditions_;

@@ -22,6 +22,9 @@ void Reader::apply_flags(Rule& rule, const std::string& flags) {
     if (flag == "nice") nice = true;
     if (flag == "multiple") rule.multiple = true;
     if (flag == "nosubject") rule.no_subject = true;
+    if (rule.target == Target::kMimeHeader && (flag == "concat" || flag.starts_with("range="))) {
+      rule.not_run = "tflags range and concat of MIME parts are not followed";
+    }
     if (flag.starts_with("maxhits=")) {
       uint32_t maximum = 0;
       for (char c : flag.substr(8)) {
@@ -48,6 +51,50 @@ void Reader::apply_settings() {
     if (settings.has_score && !rule_index_.contains(name) && !skipped_names_.contains(name)) {
       place_ = settings.score_place;
       accept("score", "of a rule that is not defined");
+    }
+  }
+}
+
+// Scores, descriptions and flags of names that no rule bears.
+void Reader::warn_of_strays() {
+  for (const auto& [name, settings] : settings_) {
+    if (rule_index_.contains(name) || skipped_names_.contains(name)) continue;
+    const std::string_view what = settings.has_score              ? "score"
+                                  : !settings.description.empty() ? "describe"
+                                                                  : "tflags";
+    warn_at(settings.place,
+            fmt::format("{} {}: no rule has this name; is it spelt as the rule is?", what, name));
+  }
+  for (const Rule& rule : set_.rules) {
+    for (const MetaToken& token : rule.meta) {
+      if (token.op == MetaOperator::kRule && !token.is_glob &&
+          skipped_names_.contains(token.rule) && !rule_index_.contains(token.rule)) {
+        warn_at(rule.place,
+                fmt::format("meta {} uses {}, which an if leaves out or which is not run "
+                            "here: it counts as 0",
+                            rule.name, token.rule));
+      }
+    }
+  }
+}
+
+// SpamAssassin's kinds of rules that take tags: those with an expression of their own.
+void Reader::expand_tags() {
+  for (Rule& rule : set_.rules) {
+    if (!tags_.rules.contains(rule.name) || rule.regexp.pattern.empty() ||
+        rule.target == Target::kMimeHeader) {
+      continue;
+    }
+    std::string expanded = tags_.expand(rule.regexp.pattern);
+    if (expanded == rule.regexp.pattern) continue;
+    auto regexp = check_regexp({std::move(expanded), rule.regexp.flags});
+    if (!regexp && regexp.error().portable) {
+      error_at(rule.place, fmt::format("{} {}: with its tags replaced: {}", name_of(rule.target),
+                                       rule.name, regexp.error().what));
+    } else if (!regexp) {
+      rule.not_run = "with its tags replaced: " + regexp.error().what;
+    } else {
+      rule.regexp = std::move(*regexp);
     }
   }
 }

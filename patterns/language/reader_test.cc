@@ -110,6 +110,58 @@ TEST(Reader, flags) {
   EXPECT_TRUE(rule(set, "A").no_subject);
 }
 
+TEST(Reader, tags_are_replaced_where_asked_for_wherever_they_stand) {
+  const RuleSet set = read(R"(
+body ONE /<V>x/i
+body TWO /<V>x/i
+replace_rules ONE
+replace_tag V [v\x7c]
+ifplugin Mail::SpamAssassin::Plugin::ReplaceTags
+replace_rules NOBODY
+endif
+)");
+  EXPECT_EQ(rule(set, "ONE").regexp, (Regexp{"[v\\x7c]x", kCaseless}));
+  EXPECT_EQ(rule(set, "TWO").regexp, (Regexp{"<V>x", kCaseless}));
+  EXPECT_THAT(errors_of("body A /<V>/\nreplace_tag V (\nreplace_rules A\n"),
+              ElementsAre(HasSubstr("test.cf:1: body A: with its tags replaced")));
+}
+
+TEST(Reader, headers_of_mime_parts) {
+  const RuleSet set = read(
+      "mimeheader A Content-Type =~ /x/\nmimeheader B Content-ID:raw !~ /x/\n"
+      "mimeheader C Content-Type =~ /x/ [if-unset: no]\nmimeheader D ALL =~ /x/\n"
+      "mimeheader E Content-Type =~ /x/\ntflags E concat\n");
+  using Source = HeaderSelector::Source;
+  EXPECT_EQ(rule(set, "A").header,
+            (HeaderSelector{.source = Source::kPartField, .raw = false, .field = "content-type"}));
+  EXPECT_TRUE(rule(set, "B").header.raw);
+  EXPECT_TRUE(rule(set, "B").negated);
+  EXPECT_EQ(rule(set, "C").if_unset, "no");
+  EXPECT_NE(rule(set, "D").not_run, "");
+  EXPECT_NE(rule(set, "E").not_run, "");
+  EXPECT_THAT(errors_of("mimeheader A exists:To\nmimeheader B From:addr =~ /x/\n"), SizeIs(2));
+}
+
+TEST(Reader, warns_of_what_is_hardly_meant) {
+  const RuleSet set = read(R"(
+body A /a/
+body A /b/
+score AB 3
+describe AC text
+ifplugin Mail::SpamAssassin::Plugin::SPF
+body SPF /x/
+endif
+meta M SPF && A
+)");
+  std::vector<std::string> said;
+  for (const auto& warning : set.warnings) said.push_back(warning.to_string());
+  EXPECT_THAT(said, ::testing::UnorderedElementsAre(
+                        HasSubstr("test.cf:3: A is defined again, and its definition at test.cf:2"),
+                        HasSubstr("test.cf:4: score AB: no rule"),
+                        HasSubstr("test.cf:5: describe AC: no rule"),
+                        HasSubstr("test.cf:9: meta M uses SPF")));
+}
+
 TEST(Reader, conditions) {
   const RuleSet set = read(R"(
 ifplugin Mail::SpamAssassin::Plugin::SPF

@@ -183,11 +183,18 @@ std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp, uint32
   if (compiled != nullptr) return Pcre2Code(compiled);
   char text[256] = "";
   pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof text);
-  // Perl has characters above 0xFF in an expression; bytes cannot.
-  const bool portable =
-      code != PCRE2_ERROR_CODE_POINT_TOO_BIG && code != PCRE2_ERROR_OCTAL_BYTE_TOO_BIG;
-  return std::unexpected(RegexpError{
-      fmt::format("{} at character {} of the regular expression", text, offset), portable});
+  // Perl has characters above 0xFF in an expression, bytes cannot; and PCRE2's compiled form holds
+  // 64 KiB.
+  const bool portable = code != PCRE2_ERROR_CODE_POINT_TOO_BIG &&
+                        code != PCRE2_ERROR_OCTAL_BYTE_TOO_BIG &&
+                        code != PCRE2_ERROR_PATTERN_TOO_LARGE;
+  std::string what = fmt::format("{} at character {} of the regular expression", text, offset);
+  if (!portable) {
+    what += code == PCRE2_ERROR_PATTERN_TOO_LARGE
+                ? "; make several rules of it"
+                : "; bytes are matched: write the character's UTF-8 bytes";
+  }
+  return std::unexpected(RegexpError{std::move(what), portable});
 }
 
 std::expected<Regexp, RegexpError> parse_regexp(std::string_view literal) {
@@ -202,7 +209,11 @@ std::expected<Regexp, RegexpError> parse_regexp(std::string_view literal) {
   }
   auto flags = parse_modifiers(split->modifiers);
   if (!flags) return std::unexpected(RegexpError{std::move(flags.error())});
-  Regexp regexp{rewrite_for_pcre2(split->body), *flags};
+  return check_regexp({std::string(split->body), *flags});
+}
+
+std::expected<Regexp, RegexpError> check_regexp(Regexp regexp) {
+  regexp.pattern = rewrite_for_pcre2(regexp.pattern);
   auto code = compile_pcre2(regexp);
   if (!code) return std::unexpected(std::move(code.error()));
   return regexp;

@@ -34,9 +34,9 @@ struct Regexp {
   bool operator==(const Regexp&) const = default;
 };
 
-// Why a literal was refused. `portable` is false when Perl would accept it and only a matcher of
-// bytes cannot hold it (a character above 0xFF): the rule is then listed as not run, not as an
-// error.
+// Why a literal was refused. `portable` is false when Perl would accept it and only the matcher
+// here cannot hold it (a character above 0xFF, an expression too large): the rule is then listed as
+// not run, not as an error.
 struct RegexpError {
   std::string what;
   bool portable = true;
@@ -44,6 +44,9 @@ struct RegexpError {
 
 // Reads a literal with its delimiters and flags, and checks that it compiles.
 std::expected<Regexp, RegexpError> parse_regexp(std::string_view literal);
+
+// An expression that was put together anew, made PCRE2's and checked as a literal's is.
+std::expected<Regexp, RegexpError> check_regexp(Regexp regexp);
 
 struct Pcre2CodeFree {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }

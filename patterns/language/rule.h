@@ -31,10 +31,14 @@ enum class Target : uint8_t {
   kHidden = 10,
   kSkeleton = 11,
   kUriDomain = 12,  // the registrable domain of each link
+  kEnvelope = 13,  // "helo: …", "mail_from: …", "rcpt_to: …", "auth_user: …", each by itself
+  kOrigin = 14,    // where the message came from before it reached the sending server
+  kMimeHeader = 15,  // one field of the header of a MIME part
 };
-inline constexpr std::array<std::string_view, 13> kTargetNames{
-    "header",    "body",    "rawbody",   "uri",    "full",     "meta",      "helo",
-    "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton", "uri_domain"};
+inline constexpr std::array<std::string_view, 16> kTargetNames{
+    "header",     "body",      "rawbody", "uri",       "full",   "meta",
+    "helo",       "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton",
+    "uri_domain", "envelope",  "origin",  "mimeheader"};
 constexpr std::string_view name_of(Target target) {
   return kTargetNames[static_cast<size_t>(target)];
 }
@@ -56,21 +60,25 @@ constexpr bool is_joined(Target target) {
       return false;
   }
 }
+// Matched against what a header selector reads.
+constexpr bool has_selector(Target target) {
+  return target == Target::kHeader || target == Target::kMimeHeader;
+}
 // Known before there is a message: such a rule can refuse at MAIL or RCPT.
 constexpr bool is_of_envelope(Target target) {
-  return target >= Target::kHelo && target <= Target::kAuthUser;
+  return (target >= Target::kHelo && target <= Target::kAuthUser) || target == Target::kEnvelope;
 }
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
 struct HeaderSelector {
-  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3 };
+  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3, kPartField = 4 };
   enum class Part : uint8_t { kValue = 0, kAddresses = 1, kNames = 2 };
   enum class Instance : uint8_t { kEvery = 0, kFirst = 1, kLast = 2 };
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
   bool raw = false;   // not unfolded, not decoded
-  std::string field;  // lower case; kField only
+  std::string field;  // lower case; kField and kPartField only
   auto operator<=>(const HeaderSelector&) const = default;
 };
 // As a rule file would write it.
@@ -116,19 +124,20 @@ struct AcceptedDirective {
   Place first;
 };
 
-struct RuleSet {
-  std::vector<SourceFile> files;
-  std::vector<Rule> rules;  // in order of first definition, names unique
-  std::vector<AcceptedDirective> accepted;
-  std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
-};
-
 // One error of a rule file. All errors are found, not only the first.
 struct Diagnostic {
   std::string file;
   uint32_t line = 0;              // 0: the file as a whole
   std::string what;               // what is wrong; what was expected
   std::string to_string() const;  // file:line: what
+};
+
+struct RuleSet {
+  std::vector<SourceFile> files;
+  std::vector<Rule> rules;  // in order of first definition, names unique
+  std::vector<AcceptedDirective> accepted;
+  std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
+  std::vector<Diagnostic> warnings;        // what is allowed and hardly meant
 };
 
 }  // namespace postern::language

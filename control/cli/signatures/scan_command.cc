@@ -29,6 +29,7 @@ struct ScanArguments {
   std::string set = kDefaultSet;
   double threshold = kDefaultThreshold;
   bool as_json = false;
+  bool all_rules = false;
   std::vector<scan::EnvelopeElement> envelope;
 };
 
@@ -108,19 +109,29 @@ class Scanner {
                        {"score", set_->rule_score(rule)},
                        {"description", set_->rule_description(rule)}});
     }
-    const json out{{"file", path},
-                   {"bytes", message.size()},
-                   {"sha256", artefact::hex(artefact::sha256(message))},
-                   {"spam", is_spam},
-                   {"score", result.score},
-                   {"threshold", arguments_.threshold},
-                   {"rules", rules},
-                   {"parts", inventory_.parts()},
-                   {"urls", inventory_.urls()},
-                   {"anomalies", anomaly_names(scan_.mime_anomalies())},
-                   {"confirmations_cut", result.confirmations_cut},
-                   {"signature_set", {{"name", set_->name()}, {"digest", set_->digest()}}}};
+    json out{{"file", path},
+             {"bytes", message.size()},
+             {"sha256", artefact::hex(artefact::sha256(message))},
+             {"spam", is_spam},
+             {"score", result.score},
+             {"threshold", arguments_.threshold},
+             {"rules", rules},
+             {"parts", inventory_.parts()},
+             {"urls", inventory_.urls()},
+             {"anomalies", anomaly_names(scan_.mime_anomalies())},
+             {"confirmations_cut", result.confirmations_cut},
+             {"signature_set", {{"name", set_->name()}, {"digest", set_->digest()}}}};
+    if (arguments_.all_rules) out["sub_rules"] = sub_rules_hit();
     fmt::print("{}\n", out.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+
+  json sub_rules_hit() const {
+    json out = json::array();
+    for (uint32_t rule = 0; rule < set_->rule_count(); ++rule) {
+      const std::string_view name = set_->rule_name(rule);
+      if (name.starts_with("__") && scan_.is_hit(rule)) out.push_back(name);
+    }
+    return out;
   }
 
   void print_text(const std::string& path, const scan::ScanResult& result, bool is_spam) const {
@@ -174,6 +185,8 @@ void add_scan_command(CLI::App& app, int* exit_code) {
   scan->add_option("--threshold", arguments->threshold, "Score from which a message is spam")
       ->capture_default_str();
   scan->add_flag("--json", arguments->as_json, "Print one JSON object a message");
+  scan->add_flag("--all-rules", arguments->all_rules,
+                 "With --json: also the sub-rules (__NAME) that the message hits");
   const auto add_envelope = [&](const char* option, language::Target target, const char* help) {
     scan->add_option_function<std::vector<std::string>>(
             option,

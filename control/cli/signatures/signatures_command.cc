@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/version.h"
+#include "control/cli/signatures/check_command.h"
 #include "control/cli/signatures/key_commands.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
@@ -240,6 +241,7 @@ int run_show(const ShowArguments& arguments) {
 void add_signatures_command(CLI::App& app, int* exit_code) {
   CLI::App* signatures = app.add_subcommand("signatures", "Compile, sign and load signature sets");
   signatures->require_subcommand(1);
+  add_check_command(*signatures, exit_code);
 
   auto compile_arguments = std::make_shared<CompileArguments>();
   CLI::App* compile = signatures->add_subcommand(

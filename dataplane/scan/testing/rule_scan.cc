@@ -73,7 +73,7 @@ RuleScan& RuleScan::uri(std::string_view uri) {
 }
 
 RuleScan& RuleScan::envelope(language::Target target, std::string_view text) {
-  matcher_.match_text(target, text);
+  matcher_.match_envelope(target, text);
   return *this;
 }
 
