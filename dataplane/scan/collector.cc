@@ -8,7 +8,8 @@ namespace postern::scan {
 using language::Target;
 
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
-                      MessageScan::Scratch::Impl* scratch) {
+                      MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation) {
+  evaluation_ = evaluation;
   set_ = set;
   matcher_ = matcher;
   scratch_ = scratch;
@@ -47,6 +48,7 @@ void Collector::header(std::string_view name, std::string_view raw, std::string_
 
 void Collector::body(std::string_view paragraph) {
   gather_paragraph(body_, paragraph);
+  if (evaluation_ != nullptr) evaluation_->body(paragraph);
   if (observer_ != nullptr) observer_->body(paragraph);
 }
 
@@ -70,6 +72,7 @@ void Collector::rawbody(std::string_view line) {
       split_chunks();
     }
   }
+  if (evaluation_ != nullptr) evaluation_->raw_line(line);
   if (observer_ != nullptr) observer_->rawbody(line);
 }
 
@@ -85,6 +88,7 @@ void Collector::link(const mime::Link& link) {
 
 void Collector::part(const mime::Part& part) {
   end_chunks();
+  if (evaluation_ != nullptr) evaluation_->part_end();
   if (observer_ != nullptr) observer_->part(part);
 }
 

@@ -15,6 +15,7 @@
 
 #include "dataplane/mime/render.h"
 #include "dataplane/scan/element_buffer.h"
+#include "dataplane/scan/evals/evaluation.h"
 #include "dataplane/scan/header_fields.h"
 #include "dataplane/scan/matcher.h"
 
@@ -29,8 +30,9 @@ class Collector : public mime::RenderSink {
   static constexpr uint32_t kUris = 512;
 
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
+  // `evaluation`: has begun; null when the set has no eval rules.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
-             MessageScan::Scratch::Impl* scratch);
+             MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation = nullptr);
   void observe(mime::RenderSink* observer) { observer_ = observer; }
   // Matches what is left, the header included.
   void finish();
@@ -43,6 +45,11 @@ class Collector : public mime::RenderSink {
   void uri(std::string_view uri) override;
   void link(const mime::Link& link) override;
   void part(const mime::Part& part) override;
+  mime::TextObserver* text_observer() override { return evaluation_; }
+  mime::StructureObserver* structure_observer() override {
+    return evaluation_ == nullptr ? nullptr : evaluation_->structure();
+  }
+  const HeaderFields& fields() const { return fields_; }
 
  private:
   static constexpr uint32_t kChunkBytes = 2048;  // SpamAssassin's MAX_BODY_LINE_LENGTH
@@ -67,6 +74,7 @@ class Collector : public mime::RenderSink {
   const SignatureSet::Compiled* set_ = nullptr;
   Matcher* matcher_ = nullptr;
   mime::RenderSink* observer_ = nullptr;
+  evals::Evaluation* evaluation_ = nullptr;
   MessageScan::Scratch::Impl* scratch_ = nullptr;
   HeaderFields fields_;
   Gathering body_{language::Target::kBody, kTextBytes, kParagraphs};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/header_fields.h"
 #include "dataplane/scan/scanner.h"
 #include "patterns/artefact/artefact.h"
@@ -57,6 +58,7 @@ struct SignatureSet::Compiled {
   std::vector<HeaderPlan> headers;
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
+  evals::EvalPlan evals;
   artefact::Provenance provenance;
 
   const MatchPlan& plan(language::Target target) const {
@@ -69,7 +71,8 @@ struct SignatureSet::Compiled {
     using enum language::Target;
     return {.hidden = !plan(kHidden).empty(),
             .skeleton = !plan(kSkeleton).empty(),
-            .links = !plan(kUriDomain).empty()};
+            .links = !plan(kUriDomain).empty(),
+            .facts = evals.needs(evals::kNeedsReading)};
   }
 
   static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,

@@ -55,8 +55,10 @@ struct MessageScan::State {
   Matcher matcher;
   FullText full;
   Hits hits;
+  evals::Evaluation evaluation;
   Reported reported;
   std::shared_ptr<const SignatureSet> set;
+  Scratch::Impl* memory = nullptr;
 };
 
 MessageScan::MessageScan(const mime::ReaderLimits& limits)
@@ -68,8 +70,11 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   state.set = std::move(set);
   const SignatureSet::Compiled& compiled = state.rules();
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
+  state.memory = memory;
   state.matcher.begin(&compiled, memory, &state.hits);
-  state.collector.begin(&compiled, &state.matcher, memory);
+  state.evaluation.begin(compiled.evals.empty() ? nullptr : &compiled.evals, &state.hits);
+  state.collector.begin(&compiled, &state.matcher, memory,
+                        state.evaluation.active() ? &state.evaluation : nullptr);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
   state.reader.begin(&state.collector, compiled.renderings() | state.observed);
 }
@@ -81,9 +86,12 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
   state_->matcher.match_text(target, text);
+  if (target == language::Target::kMailFrom && state_->evaluation.active())
+    state_->evaluation.envelope_from(text);
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
+  if (state_->evaluation.active()) state_->evaluation.feed(bytes);
   state_->full.feed(bytes);
   state_->reader.feed(bytes);
 }
@@ -93,6 +101,11 @@ ScanResult MessageScan::finish() {
   state.reader.finish();
   state.full.finish();
   state.collector.finish();
+  if (state.evaluation.active()) {
+    const bool missing_boundary =
+        (state.reader.anomalies() & static_cast<uint32_t>(mime::Anomaly::kMissingEndBoundary)) != 0;
+    state.evaluation.finish(state.collector.fields(), &state.memory->decoder, missing_boundary);
+  }
   state.matcher.evaluate_metas();
   return result_of(state.hits, state.matcher, state.rules(), state.reported);
 }

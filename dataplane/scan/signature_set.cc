@@ -37,7 +37,11 @@ class Loader {
       : in_(std::move(artefact)), out_(out) {}
 
   std::expected<void, std::string> load() {
-    out_.fields = std::make_unique<FieldTable>(in_.selectors);
+    // Fields that functions ask for stand behind those of header rules.
+    std::vector<language::HeaderSelector> selectors = in_.selectors;
+    if (auto loaded = out_.evals.load(in_, selectors); !loaded) return loaded;
+    out_.fields = std::make_unique<FieldTable>(selectors);
+    out_.evals.keep(std::move(selectors));
     if (out_.fields->overflowed()) {
       return std::unexpected(fmt::format("asks for more than {} header fields; split the set",
                                          FieldTable::kMostFields));

@@ -32,7 +32,7 @@
 namespace postern::artefact {
 
 inline constexpr std::array<uint8_t, 8> kMagic{0x89, 'P', 'S', 'I', 'G', '\r', '\n', 0x1A};
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kSectionEntryBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
@@ -51,8 +51,10 @@ enum class SectionKind : uint32_t {
   kDatabases = 5,
   kMetas = 6,
   kSignature = 7,  // reserved for an Ed25519 signature; empty
+  kEvals = 8,
+  kLists = 9,
 };
-inline constexpr uint32_t kSections = 7;
+inline constexpr uint32_t kSections = 9;
 
 enum RuleFlag : uint32_t {
   kSubRule = 1 << 0,         // serves metas; no score of its own
@@ -111,6 +113,13 @@ struct Meta {
   std::vector<MetaInstruction> code;
 };
 
+// The call of an eval rule: a function and arguments that language::check_eval_call() has found
+// good.
+struct Eval {
+  uint32_t rule = 0;
+  language::EvalCall call;
+};
+
 struct Provenance {
   std::string compiler;   // "postern 0.1.0"
   std::string hyperscan;  // version of the library
@@ -125,6 +134,7 @@ struct Artefact {
   std::vector<Expression> expressions;
   std::vector<Database> databases;
   std::vector<Meta> metas;  // in order of evaluation
+  std::vector<Eval> evals;
 };
 
 // What a file is, besides its content.

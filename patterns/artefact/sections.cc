@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -76,7 +77,8 @@ std::expected<void, std::string> parse_rules(Artefact& artefact, ByteReader& in)
     rule.source = in.u32();
     rule.line = in.u32();
     if (!in.ok()) return damaged("the rules end too early");
-    if (target >= language::kTargetNames.size()) return damaged("a rule's target is unknown");
+    if (target >= language::kTargetNames.size() || language::kTargetNames[target].empty())
+      return damaged("a rule's target is unknown");
     rule.target = static_cast<Target>(target);
     if ((rule.flags & ~kAllRuleFlags) != 0) return damaged("a rule's flags are unknown");
     if (!std::isfinite(rule.score)) return damaged("a rule's score is no number");
@@ -257,6 +259,42 @@ std::expected<void, std::string> parse_metas(Artefact& artefact, ByteReader& in)
   return {};
 }
 
+void serialise_evals(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.evals.size()));
+  for (const Eval& eval : artefact.evals) {
+    out.u32(eval.rule);
+    out.text(eval.call.function);
+    out.u8(static_cast<uint8_t>(eval.call.arguments.size()));
+    for (const std::string& argument : eval.call.arguments) out.text(argument);
+  }
+}
+
+std::expected<void, std::string> parse_evals(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(9);
+  artefact.evals.resize(count);
+  std::vector<bool> still_open(artefact.rules.size());
+  for (size_t i = 0; i < artefact.rules.size(); ++i) {
+    still_open[i] = artefact.rules[i].target == Target::kEval && !(artefact.rules[i].flags & kOff);
+  }
+  for (Eval& eval : artefact.evals) {
+    eval.rule = in.u32();
+    eval.call.function = in.text();
+    const uint8_t arguments = in.u8();
+    if (arguments > language::kMostEvalArguments) return damaged("a call has too many arguments");
+    for (uint8_t i = 0; i < arguments; ++i) eval.call.arguments.push_back(in.text());
+    if (!in.ok()) return damaged("the calls of functions end too early");
+    if (eval.rule >= artefact.rules.size() || !still_open[eval.rule]) {
+      return damaged("a function's call belongs to no rule");
+    }
+    if (auto checked = language::check_eval_call(eval.call); !checked)
+      return damaged(checked.error().what);
+    still_open[eval.rule] = false;
+  }
+  if (std::ranges::find(still_open, true) != still_open.end())
+    return damaged("a rule has no function to call");
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -281,6 +319,11 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       serialise_metas(artefact, out);
       break;
     case SectionKind::kSignature:
+      break;
+    case SectionKind::kEvals:
+      serialise_evals(artefact, out);
+      break;
+    case SectionKind::kLists:
       break;
   }
   return std::move(out.bytes());
@@ -310,6 +353,11 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       parsed = parse_metas(artefact, in);
       break;
     case SectionKind::kSignature:
+      break;
+    case SectionKind::kEvals:
+      parsed = parse_evals(artefact, in);
+      break;
+    case SectionKind::kLists:
       break;
   }
   if (!parsed) return parsed;

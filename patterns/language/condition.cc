@@ -6,6 +6,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "patterns/language/eval_function.h"
+
 namespace postern::language {
 namespace {
 
@@ -143,7 +145,8 @@ class Parser {
       expected("a Perl module or method name in parentheses");
       return 0;
     }
-    return what == "plugin" ? argument == "Postern" : has_feature(argument);
+    if (what == "plugin") return argument == "Postern" || is_eval_plugin(argument);
+    return has_feature(argument);
   }
 
   std::string_view text_;

@@ -283,17 +283,26 @@ void Reader::define(std::string_view key, std::string_view value) {
     rule.meta = std::move(*meta);
     return;
   }
-  for (std::string_view prefix : {"eval:", "rbleval:"}) {
-    if (text.starts_with(prefix)) {
-      rule.not_run =
-          fmt::format("{} needs SpamAssassin's Perl code", text.substr(0, text.find('(')));
-      return;
-    }
+  if (text.starts_with("eval:")) return define_eval(rule, text.substr(5));
+  if (text.starts_with("rbleval:")) {
+    rule.not_run = fmt::format("{} needs the network", text.substr(0, text.find('(')));
+    return;
   }
   if (rule.target == Target::kHeader) {
     define_header(rule, text);
   } else {
     define_regexp(rule, text);
+  }
+}
+
+void Reader::define_eval(Rule& rule, std::string_view call) {
+  auto eval = parse_eval_call(call);
+  if (eval) {
+    rule.eval = std::move(*eval);
+  } else if (eval.error().wrong) {
+    error(fmt::format("{} {}: {}", name_of(rule.target), rule.name, eval.error().what));
+  } else {
+    rule.not_run = std::move(eval.error().what);
   }
 }
 

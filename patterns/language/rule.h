@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "patterns/language/eval_function.h"
 #include "patterns/language/meta_expression.h"
 #include "patterns/language/regexp.h"
 
@@ -31,16 +32,19 @@ enum class Target : uint8_t {
   kHidden = 10,
   kSkeleton = 11,
   kUriDomain = 12,  // the registrable domain of each link
+  kList = 16,       // in an exact set
+  kEval = 17,       // what a function says; written as a header, body, rawbody, uri or full rule
 };
-inline constexpr std::array<std::string_view, 13> kTargetNames{
-    "header",    "body",    "rawbody",   "uri",    "full",     "meta",      "helo",
-    "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton", "uri_domain"};
+inline constexpr std::array<std::string_view, 18> kTargetNames{
+    "header",    "body",   "rawbody",  "uri",        "full", "meta", "helo", "mail_from", "rcpt_to",
+    "auth_user", "hidden", "skeleton", "uri_domain", "",     "",     "",     "list",      "eval"};
 constexpr std::string_view name_of(Target target) {
   return kTargetNames[static_cast<size_t>(target)];
 }
 // Whether `keyword` begins a rule.
 constexpr bool is_target(std::string_view keyword) {
-  return std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
+  return !keyword.empty() && keyword != "eval" &&
+         std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
 }
 // Matched as many elements joined in one text: paragraphs, lines, URIs.
 constexpr bool is_joined(Target target) {
@@ -91,6 +95,7 @@ struct Rule {
   bool negated = false;                 // header NAME Field !~ /…/
   std::optional<std::string> if_unset;  // header: stands in for an absent field
   std::vector<MetaToken> meta;          // postfix; meta rules
+  EvalCall eval;                        // eval rules, whatever their target; else no function
   std::string not_run;                  // why this rule cannot be evaluated here; it counts as 0
 
   double score = 1.0;
