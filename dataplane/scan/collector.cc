@@ -8,8 +8,10 @@ namespace postern::scan {
 using language::Target;
 
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
-                      MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation) {
+                      MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation,
+                      ListLookup* lists) {
   evaluation_ = evaluation;
+  lists_ = lists;
   set_ = set;
   matcher_ = matcher;
   scratch_ = scratch;
@@ -78,17 +80,20 @@ void Collector::rawbody(std::string_view line) {
 
 void Collector::uri(std::string_view uri) {
   if (wanted(uris_)) gather(uris_, uri);
+  if (lists_ != nullptr) lists_->uri(uri);
   if (observer_ != nullptr) observer_->uri(uri);
 }
 
 void Collector::link(const mime::Link& link) {
   if (wanted(domains_) && !link.domain.empty()) gather(domains_, link.domain);
+  if (lists_ != nullptr) lists_->link(link);
   if (observer_ != nullptr) observer_->link(link);
 }
 
 void Collector::part(const mime::Part& part) {
   end_chunks();
   if (evaluation_ != nullptr) evaluation_->part_end();
+  if (lists_ != nullptr) lists_->part(part);
   if (observer_ != nullptr) observer_->part(part);
 }
 

@@ -17,6 +17,7 @@
 #include "dataplane/scan/element_buffer.h"
 #include "dataplane/scan/evals/evaluation.h"
 #include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/lists.h"
 #include "dataplane/scan/matcher.h"
 
 namespace postern::scan {
@@ -30,9 +31,10 @@ class Collector : public mime::RenderSink {
   static constexpr uint32_t kUris = 512;
 
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
-  // `evaluation`: has begun; null when the set has no eval rules.
+  // `evaluation` and `lists` have begun; null when the set has no such rules.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
-             MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation = nullptr);
+             MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation = nullptr,
+             ListLookup* lists = nullptr);
   void observe(mime::RenderSink* observer) { observer_ = observer; }
   // Matches what is left, the header included.
   void finish();
@@ -75,6 +77,7 @@ class Collector : public mime::RenderSink {
   Matcher* matcher_ = nullptr;
   mime::RenderSink* observer_ = nullptr;
   evals::Evaluation* evaluation_ = nullptr;
+  ListLookup* lists_ = nullptr;
   MessageScan::Scratch::Impl* scratch_ = nullptr;
   HeaderFields fields_;
   Gathering body_{language::Target::kBody, kTextBytes, kParagraphs};

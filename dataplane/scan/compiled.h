@@ -12,6 +12,7 @@
 
 #include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/list_plan.h"
 #include "dataplane/scan/scanner.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/language/regexp.h"
@@ -59,6 +60,7 @@ struct SignatureSet::Compiled {
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
   evals::EvalPlan evals;
+  ListPlan lists;
   artefact::Provenance provenance;
 
   const MatchPlan& plan(language::Target target) const {
@@ -71,7 +73,8 @@ struct SignatureSet::Compiled {
     using enum language::Target;
     return {.hidden = !plan(kHidden).empty(),
             .skeleton = !plan(kSkeleton).empty(),
-            .links = !plan(kUriDomain).empty(),
+            .links = !plan(kUriDomain).empty() || lists.needs_links(),
+            .digests = lists.needs_digests(),
             .facts = evals.needs(evals::kNeedsReading)};
   }
 

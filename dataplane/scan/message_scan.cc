@@ -56,6 +56,7 @@ struct MessageScan::State {
   FullText full;
   Hits hits;
   evals::Evaluation evaluation;
+  ListLookup lists;
   Reported reported;
   std::shared_ptr<const SignatureSet> set;
   Scratch::Impl* memory = nullptr;
@@ -73,8 +74,10 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   state.memory = memory;
   state.matcher.begin(&compiled, memory, &state.hits);
   state.evaluation.begin(compiled.evals.empty() ? nullptr : &compiled.evals, &state.hits);
+  state.lists.begin(compiled.lists.empty() ? nullptr : &compiled.lists, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory,
-                        state.evaluation.active() ? &state.evaluation : nullptr);
+                        state.evaluation.active() ? &state.evaluation : nullptr,
+                        state.lists.active() ? &state.lists : nullptr);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
   state.reader.begin(&state.collector, compiled.renderings() | state.observed);
 }
@@ -86,8 +89,9 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
   state_->matcher.match_text(target, text);
-  if (target == language::Target::kMailFrom && state_->evaluation.active())
-    state_->evaluation.envelope_from(text);
+  if (target != language::Target::kMailFrom) return;
+  if (state_->evaluation.active()) state_->evaluation.envelope_from(text);
+  if (state_->lists.active()) state_->lists.envelope_from(text);
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
@@ -105,6 +109,10 @@ ScanResult MessageScan::finish() {
     const bool missing_boundary =
         (state.reader.anomalies() & static_cast<uint32_t>(mime::Anomaly::kMissingEndBoundary)) != 0;
     state.evaluation.finish(state.collector.fields(), &state.memory->decoder, missing_boundary);
+  }
+  if (state.lists.active()) {
+    state.lists.finish(state.collector.fields(), &state.memory->decoder,
+                       {state.memory->value.get(), HeaderFields::kValueBytes});
   }
   state.matcher.evaluate_metas();
   return result_of(state.hits, state.matcher, state.rules(), state.reported);

@@ -37,9 +37,11 @@ class Loader {
       : in_(std::move(artefact)), out_(out) {}
 
   std::expected<void, std::string> load() {
-    // Fields that functions ask for stand behind those of header rules.
+    // Fields that functions and lists ask for stand behind those of header rules.
     std::vector<language::HeaderSelector> selectors = in_.selectors;
     if (auto loaded = out_.evals.load(in_, selectors); !loaded) return loaded;
+    if (auto loaded = out_.lists.load(std::move(in_.lists), in_.rules, selectors); !loaded)
+      return loaded;
     out_.fields = std::make_unique<FieldTable>(selectors);
     out_.evals.keep(std::move(selectors));
     if (out_.fields->overflowed()) {

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <expected>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -120,6 +121,17 @@ struct Eval {
   language::EvalCall call;
 };
 
+// The exact set of a list rule. `block` is that of lists::ListTable and is read in place; `owner`
+// keeps what it lies in.
+struct List {
+  uint32_t rule = 0;
+  lists::ListKind kind = lists::ListKind::kDomains;
+  uint8_t places = 0;  // of language::ListPlace
+  bool keep_query = true;
+  std::span<const uint64_t> block;
+  std::shared_ptr<const void> owner;
+};
+
 struct Provenance {
   std::string compiler;   // "postern 0.1.0"
   std::string hyperscan;  // version of the library
@@ -135,6 +147,7 @@ struct Artefact {
   std::vector<Database> databases;
   std::vector<Meta> metas;  // in order of evaluation
   std::vector<Eval> evals;
+  std::vector<List> lists;
 };
 
 // What a file is, besides its content.

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "patterns/artefact/bytes.h"
@@ -295,6 +298,77 @@ std::expected<void, std::string> parse_evals(Artefact& artefact, ByteReader& in)
   return {};
 }
 
+// The number of lists and 0; of each rule (4 octets), kind, places, whether queries count, 0, where
+// its block begins in the section and how many words it has (8 octets each); then the blocks, each
+// at a multiple of 8 octets.
+constexpr size_t kListHeadBytes = 8;
+constexpr size_t kListRowBytes = 24;
+
+void serialise_lists(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.lists.size()));
+  out.u32(0);
+  uint64_t offset = kListHeadBytes + kListRowBytes * artefact.lists.size();
+  for (const List& list : artefact.lists) {
+    out.u32(list.rule);
+    out.u8(static_cast<uint8_t>(list.kind));
+    out.u8(list.places);
+    out.u8(list.keep_query ? 1 : 0);
+    out.u8(0);
+    out.u64(offset);
+    out.u64(list.block.size());
+    offset += list.block.size_bytes();
+  }
+  static_assert(std::endian::native == std::endian::little, "blocks are written as they are");
+  for (const List& list : artefact.lists) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(list.block.data());
+    out.bytes().insert(out.bytes().end(), bytes, bytes + list.block.size_bytes());
+  }
+}
+
+// The blocks are copied: `whole` does not outlive the call.
+std::expected<void, std::string> parse_lists(Artefact& artefact, std::span<const uint8_t> whole,
+                                             ByteReader& in) {
+  const uint32_t count = in.count(kListRowBytes);
+  in.u32();
+  artefact.lists.resize(count);
+  std::vector<bool> still_open(artefact.rules.size());
+  for (size_t i = 0; i < artefact.rules.size(); ++i) {
+    still_open[i] = artefact.rules[i].target == Target::kList && !(artefact.rules[i].flags & kOff);
+  }
+  uint64_t expected_offset = kListHeadBytes + kListRowBytes * uint64_t{count};
+  for (List& list : artefact.lists) {
+    list.rule = in.u32();
+    const uint8_t kind = in.u8();
+    list.places = in.u8();
+    const uint8_t keep_query = in.u8();
+    const uint8_t zero = in.u8();
+    const uint64_t offset = in.u64();
+    const uint64_t words = in.u64();
+    if (!in.ok() || list.rule >= artefact.rules.size() || !still_open[list.rule])
+      return damaged("a list belongs to no rule");
+    if (kind >= std::size(lists::kListKindNames) ||
+        (list.places & ~language::kAllListPlaces) != 0 || keep_query > 1 || zero != 0) {
+      return damaged("a list is of no known kind");
+    }
+    if (offset != expected_offset || offset > whole.size() ||
+        words > (whole.size() - offset) / sizeof(uint64_t)) {
+      return damaged("the lists end too early");
+    }
+    expected_offset += words * sizeof(uint64_t);
+    list.kind = static_cast<lists::ListKind>(kind);
+    list.keep_query = keep_query == 1;
+    auto block = std::make_shared<std::vector<uint64_t>>(words);
+    if (words > 0) std::memcpy(block->data(), whole.data() + offset, words * sizeof(uint64_t));
+    list.block = *block;
+    list.owner = std::move(block);
+    if (auto table = lists::ListTable::open(list.block); !table) return damaged(table.error());
+    still_open[list.rule] = false;
+  }
+  in.take(expected_offset - kListHeadBytes - kListRowBytes * uint64_t{count});
+  if (std::ranges::find(still_open, true) != still_open.end()) return damaged("a rule has no list");
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -324,6 +398,7 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       serialise_evals(artefact, out);
       break;
     case SectionKind::kLists:
+      serialise_lists(artefact, out);
       break;
   }
   return std::move(out.bytes());
@@ -358,6 +433,7 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       parsed = parse_evals(artefact, in);
       break;
     case SectionKind::kLists:
+      parsed = parse_lists(artefact, bytes, in);
       break;
   }
   if (!parsed) return parsed;

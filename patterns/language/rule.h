@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "patterns/language/eval_function.h"
+#include "patterns/language/list_rule.h"
 #include "patterns/language/meta_expression.h"
 #include "patterns/language/regexp.h"
 
@@ -96,6 +97,7 @@ struct Rule {
   std::optional<std::string> if_unset;  // header: stands in for an absent field
   std::vector<MetaToken> meta;          // postfix; meta rules
   EvalCall eval;                        // eval rules, whatever their target; else no function
+  ListSource list;                      // list rules
   std::string not_run;                  // why this rule cannot be evaluated here; it counts as 0
 
   double score = 1.0;

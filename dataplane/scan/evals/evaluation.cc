@@ -100,7 +100,7 @@ void Evaluation::plain_text_end() {
 }
 
 void Evaluation::html_begin() {
-  html_.begin(mime_.in_base64());
+  html_.begin();
   begin_part(true);
 }
 

@@ -128,8 +128,7 @@ uint64_t characters(std::string_view utf8) {
 
 }  // namespace
 
-void HtmlFacts::begin(bool lines_end_in_crlf) {
-  counts_carriage_returns_ = lines_end_in_crlf;
+void HtmlFacts::begin() {
   length_ = letters_ = longest_title_ = title_length_ = 0;
   carriage_return_ = false;
   inside_.fill({});
@@ -150,7 +149,6 @@ void HtmlFacts::begin(bool lines_end_in_crlf) {
 
 void HtmlFacts::source(std::string_view utf8) {
   length_ += characters(utf8);
-  if (counts_carriage_returns_) return;
   // Line ends count as one character.
   for (size_t at = utf8.find('\n'); at != utf8.npos; at = utf8.find('\n', at + 1)) {
     if (at == 0 ? carriage_return_ : utf8[at - 1] == '\r') --length_;

@@ -34,8 +34,7 @@ class HtmlFacts {
 
   explicit HtmlFacts(HtmlStringSink* strings) : strings_(strings) {}
 
-  // `lines_end_in_crlf`: in octets of base64 a line end is two characters, elsewhere one.
-  void begin(bool lines_end_in_crlf);
+  void begin();
   void source(std::string_view utf8);
   void tag(std::string_view name, bool closing);
   void attribute(std::string_view name, std::string_view value);
@@ -85,7 +84,6 @@ class HtmlFacts {
   uint64_t length_ = 0;
   uint64_t letters_ = 0;
   bool carriage_return_ = false;
-  bool counts_carriage_returns_ = false;
   std::array<Inside, 2 * kTags> inside_;  // open addressing
   size_t names_ = 0;
   Inside other_;  // of tags that found no room

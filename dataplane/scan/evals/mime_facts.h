@@ -48,7 +48,6 @@ class MimeFacts final : public mime::StructureObserver {
   bool has_caseless_charset() const { return caseless_charset_; }
 
   // Of the part under way: whose texts are compared with each other.
-  bool in_base64() const { return is_base64_; }
   bool in_alternative() const { return alternative_ < kNesting; }
   uint32_t alternatives() const { return alternatives_; }
 
