@@ -21,6 +21,7 @@ class ListPlan {
 
   bool empty() const { return lists_.empty(); }
   bool needs_links() const { return needs_links_; }
+  bool wants_envelope() const { return wants_envelope_; }
   bool needs_digests() const { return needs_digests_; }
 
   struct Loaded {
@@ -40,6 +41,7 @@ class ListPlan {
   std::vector<Field> fields_;
   bool needs_links_ = false;
   bool needs_digests_ = false;
+  bool wants_envelope_ = false;
 };
 
 }  // namespace postern::scan

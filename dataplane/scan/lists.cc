@@ -65,6 +65,7 @@ std::expected<void, std::string> ListPlan::load(std::vector<artefact::List> list
     needs_links_ = needs_links_ || list.kind == ListKind::kUrls ||
                    (list.kind == ListKind::kDomains && (list.places & kInLinks) != 0);
     places |= list.places;
+    wants_envelope_ = wants_envelope_ || (list.places & kInEnvelope) != 0;
     lists_.push_back({std::move(list), *table});
   }
   for (const auto& [name, place] :

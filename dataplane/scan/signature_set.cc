@@ -147,6 +147,10 @@ bool SignatureSet::has_envelope_rules() const {
   return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser},
                              [this](Target t) { return !compiled_->plan(t).empty(); });
 }
+bool SignatureSet::wants_envelope() const {
+  return has_envelope_rules() || compiled_->evals.needs(evals::kNeedsHeaders) ||
+         compiled_->lists.wants_envelope();
+}
 std::string_view SignatureSet::name() const { return compiled_->name; }
 const std::string& SignatureSet::digest() const { return compiled_->digest; }
 

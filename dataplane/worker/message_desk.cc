@@ -309,7 +309,7 @@ void MessageDesk::line_refused(smtp::Session& session, smtp::LineFault fault) {
 
 void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,
                               const smtp::Transaction& transaction) {
-  if (slot.scan.set() != nullptr && slot.scan.set()->has_envelope_rules()) {
+  if (slot.scan.set() != nullptr && slot.scan.set()->wants_envelope()) {
     tell_who(slot.scan, session, transaction);
     for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
       slot.scan.envelope(Target::kRcptTo, transaction.recipient(i));

@@ -103,7 +103,6 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
 // Sorted.
 constexpr auto kRulesNotRun = std::to_array<std::string_view>({
     "askdns",
-    "mimeheader",
     "uri_block_cc",
     "uri_block_cidr",
     "uri_block_cont",

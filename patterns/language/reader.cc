@@ -285,6 +285,10 @@ void Reader::define(std::string_view key, std::string_view value) {
     return;
   }
   if (rule.target == Target::kList) return define_list(rule, text);
+  if (rule.target == Target::kMimeHeader) {
+    rule.not_run = "headers of MIME parts are not matched";
+    return;
+  }
   if (text.starts_with("eval:")) return define_eval(rule, text.substr(5));
   if (text.starts_with("rbleval:")) {
     rule.not_run = fmt::format("{} needs the network", text.substr(0, text.find('(')));

@@ -33,19 +33,22 @@ enum class Target : uint8_t {
   kHidden = 10,
   kSkeleton = 11,
   kUriDomain = 12,  // the registrable domain of each link
-  kList = 16,       // in an exact set
-  kEval = 17,       // what a function says; written as a header, body, rawbody, uri or full rule
+  kEnvelope = 13,  // "helo: …", "mail_from: …", "rcpt_to: …", "auth_user: …", each by itself
+  kOrigin = 14,    // where the message came from before it reached the sending server
+  kMimeHeader = 15,  // one field of the header of a MIME part
+  kList = 16,        // in an exact set
+  kEval = 17,        // what a function says; written as a header, body, rawbody, uri or full rule
 };
 inline constexpr std::array<std::string_view, 18> kTargetNames{
-    "header",    "body",   "rawbody",  "uri",        "full", "meta", "helo", "mail_from", "rcpt_to",
-    "auth_user", "hidden", "skeleton", "uri_domain", "",     "",     "",     "list",      "eval"};
+    "header",     "body",      "rawbody", "uri",        "full",   "meta",
+    "helo",       "mail_from", "rcpt_to", "auth_user",  "hidden", "skeleton",
+    "uri_domain", "envelope",  "origin",  "mimeheader", "list",   "eval"};
 constexpr std::string_view name_of(Target target) {
   return kTargetNames[static_cast<size_t>(target)];
 }
 // Whether `keyword` begins a rule.
 constexpr bool is_target(std::string_view keyword) {
-  return !keyword.empty() && keyword != "eval" &&
-         std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
+  return keyword != "eval" && std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
 }
 // Matched as many elements joined in one text: paragraphs, lines, URIs.
 constexpr bool is_joined(Target target) {
@@ -63,7 +66,7 @@ constexpr bool is_joined(Target target) {
 }
 // Known before there is a message: such a rule can refuse at MAIL or RCPT.
 constexpr bool is_of_envelope(Target target) {
-  return target >= Target::kHelo && target <= Target::kAuthUser;
+  return (target >= Target::kHelo && target <= Target::kAuthUser) || target == Target::kEnvelope;
 }
 
 // Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
