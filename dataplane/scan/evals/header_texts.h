@@ -99,7 +99,7 @@ class Expressions {
 
 class HeaderTexts {
  public:
-  static constexpr size_t kRoom = 192 * 1024;
+  static constexpr size_t kRoom = 96 * 1024;
 
   HeaderTexts();
   // `selectors`: of the set's field table, the index of each Field; all outlive the message.

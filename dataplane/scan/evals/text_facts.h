@@ -18,7 +18,7 @@ namespace postern::scan::evals {
 // The words of an alternative's texts, and what part of the HTML's is not in the other's.
 class AlternativeWords {
  public:
-  static constexpr size_t kWords = 16'384;
+  static constexpr size_t kWords = 2048;
 
   AlternativeWords();
   // Of a message.
