@@ -19,6 +19,7 @@ void BodyText::Told::uri(std::string_view uri) {
 void BodyText::begin(RenderSink* sink, bool unseen_in_body, Renderings wanted) {
   unseen_in_body_ = unseen_in_body;
   asides_wanted_ = wanted.hidden;
+  observer_ = wanted.facts ? sink->text_observer() : nullptr;
   visible_sink_.sink = hidden_sink_.sink = aside_sink_.sink = sink;
   visible_sink_.links = hidden_sink_.links = wanted.links ? &links_ : nullptr;
   hidden_sink_.hidden = true;
@@ -38,7 +39,7 @@ bool BodyText::begin_part(Rendering rendering, std::string_view charset_label) {
   const PartText::Kind kind = !rendering.body  ? PartText::Kind::kOctets
                               : rendering.html ? PartText::Kind::kHtml
                                                : PartText::Kind::kPlain;
-  return text_.begin(kind, charset_label, asides_wanted_);
+  return text_.begin(kind, charset_label, asides_wanted_, observer_);
 }
 
 void BodyText::feed(std::string_view octets) {

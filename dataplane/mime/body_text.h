@@ -52,7 +52,7 @@ class BodyText final : private PartTextSink {
     void uri(std::string_view uri);
     RenderSink* sink = nullptr;
     Skeleton* skeleton = nullptr;  // when wanted
-    LinkReader* links = nullptr;  // null when they are not wanted
+    LinkReader* links = nullptr;   // null when they are not wanted
     bool hidden = false;
     UriFinder uris;
   };
@@ -80,6 +80,7 @@ class BodyText final : private PartTextSink {
 
   bool unseen_in_body_ = false;
   bool asides_wanted_ = false;
+  TextObserver* observer_ = nullptr;
   Rendering rendering_;
   PartText text_;
   Skeleton skeleton_;

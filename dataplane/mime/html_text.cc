@@ -72,8 +72,10 @@ size_t name_length(std::string_view tag) {
 
 }  // namespace
 
-void HtmlText::begin(bool asides) {
+void HtmlText::begin(bool asides, TextObserver* observer) {
   asides_ = asides;
+  observer_ = observer;
+  if (observer_ != nullptr) observer_->html_begin();
   state_ = State::kText;
   verbatim_ = false;
   references_ = true;
@@ -85,6 +87,7 @@ void HtmlText::begin(bool asides) {
 void HtmlText::feed(std::string_view utf8) {
   const char* p = utf8.data();
   const char* const end = p + utf8.size();
+  if (observer_ != nullptr) observer_->html_source(utf8);
   while (p < end) {
     switch (state_) {
       case State::kText:
@@ -104,12 +107,16 @@ void HtmlText::feed(std::string_view utf8) {
         p = in_comment(p, end);
         if (asides_) sink_->html_aside(between(start, p));
         if (asides_ && state_ != State::kComment) sink_->html_aside_end();
+        if (observer_ != nullptr)
+          observer_->html_comment(between(start, p), state_ != State::kComment);
         break;
       }
       case State::kDeclaration: {
+        const char* const start = p;
         const void* close = std::memchr(p, '>', static_cast<size_t>(end - p));
+        p = close == nullptr ? end : static_cast<const char*>(close) + 1;
+        if (observer_ != nullptr) observer_->html_declaration(between(start, p), close != nullptr);
         if (close == nullptr) return;
-        p = static_cast<const char*>(close) + 1;
         sink_->html_text_end();
         state_ = State::kText;
         break;
@@ -133,10 +140,13 @@ void HtmlText::finish() {
     text(token_.view());
   }
   state_ = State::kText;
+  if (observer_ != nullptr) observer_->html_end();
 }
 
 void HtmlText::text(std::string_view utf8) {
-  if (!utf8.empty()) sink_->html_text(utf8, open_.hidden());
+  if (utf8.empty()) return;
+  sink_->html_text(utf8, open_.hidden());
+  if (observer_ != nullptr) observer_->html_text(utf8);
 }
 
 const char* HtmlText::in_text(const char* p, const char* end) {
@@ -228,6 +238,10 @@ const char* HtmlText::in_opening(const char* p, const char* end) {
       continue;
     }
     state_ = State::kDeclaration;  // also "</ ", "<?" and what else browsers do not show
+    if (observer_ != nullptr) {
+      observer_->html_declaration("<", false);
+      observer_->html_declaration(before, false);
+    }
     return p;
   }
   return p;
@@ -322,11 +336,13 @@ void HtmlText::tag(std::string_view content) {
   sink_->html_text_end();
   const size_t length = name_length(content);
   const ElementTraits element = traits_of(hash_name(content.substr(0, length)));
+  if (observer_ != nullptr) observer_->html_tag(content.substr(0, length), closing_);
   if (closing_) {
     open_.close(element);
   } else {
     start_tag(element, content.substr(length));
   }
+  if (observer_ != nullptr) observer_->html_tag_end();
   switch (element.space) {
     case ElementTraits::Space::kNone:
       break;
@@ -375,6 +391,7 @@ void HtmlText::start_tag(const ElementTraits& element, std::string_view attribut
         attributes.remove_prefix(end);
       }
     }
+    if (observer_ != nullptr) observer_->html_attribute(attribute_name, decode_attribute(value));
     // Of two styles the first counts.
     if (equals_ignoring_case(attribute_name, "style") && std::exchange(styled, true)) continue;
     attribute(element.name, attribute_name, value, style);
@@ -486,6 +503,10 @@ const char* HtmlText::in_raw_opening(const char* p, const char* end) {
         break;
       }
       state_ = ends ? State::kDeclaration : State::kRaw;
+      if (ends && observer_ != nullptr) {
+        observer_->html_tag(raw_end_.substr(1), true);
+        observer_->html_tag_end();
+      }
       return p;
     }
     if (to_lower(*p) != raw_end_[at]) {

@@ -16,6 +16,7 @@
 #include "dataplane/mime/fixed_text.h"
 #include "dataplane/mime/html_entities.h"
 #include "dataplane/mime/html_style.h"
+#include "dataplane/mime/observers.h"
 
 namespace postern::mime {
 
@@ -41,7 +42,8 @@ class HtmlText {
 
   explicit HtmlText(HtmlSink* sink) : sink_(sink) {}
 
-  void begin(bool asides = false);
+  // `observer`: told of tags, too; or null.
+  void begin(bool asides = false, TextObserver* observer = nullptr);
   void feed(std::string_view utf8);
   void finish();
 
@@ -87,6 +89,7 @@ class HtmlText {
   std::string_view decode_attribute(std::string_view value);
 
   HtmlSink* sink_;
+  TextObserver* observer_ = nullptr;
   bool asides_ = false;
   State state_ = State::kText;
   TagState tag_state_ = TagState::kName;

@@ -6,15 +6,17 @@
 
 namespace postern::mime {
 
-bool PartText::begin(Kind kind, std::string_view charset_label, bool asides) {
+bool PartText::begin(Kind kind, std::string_view charset_label, bool asides,
+                     TextObserver* observer) {
   kind_ = kind;
+  observer_ = observer;
   block_.clear();
   carried_ = 0;
   if (kind == Kind::kOctets) return true;
   label_.assign(charset_label);
   charset_ = converters_->find(charset_label);
   reading_ = Reading::kUndecided;
-  if (kind == Kind::kHtml) html_.begin(asides);
+  if (kind == Kind::kHtml) html_.begin(asides, observer);
   return charset_.known;
 }
 
@@ -44,6 +46,7 @@ void PartText::finish() {
   sink_->part_octets_end();
   take_block(block_.view(), true);
   if (kind_ == Kind::kHtml) html_.finish();
+  if (kind_ == Kind::kPlain && observer_ != nullptr) observer_->plain_text_end();
 }
 
 // Returns how many octets were taken: all but the beginning of a character, or all when `last`.
@@ -102,7 +105,9 @@ void PartText::convert(std::string_view block) {
 }
 
 void PartText::text(std::string_view utf8) {
-  kind_ == Kind::kHtml ? html_.feed(utf8) : sink_->plain_text(utf8);
+  if (kind_ == Kind::kHtml) return html_.feed(utf8);
+  if (observer_ != nullptr) observer_->plain_text(utf8);
+  sink_->plain_text(utf8);
 }
 
 }  // namespace postern::mime

@@ -31,8 +31,10 @@ class PartText {
   PartText(ConverterCache* converters, PartTextSink* sink)
       : converters_(converters), sink_(sink), html_(sink) {}
 
-  // False when the charset is not known. `asides`: HtmlSink::html_aside() is told.
-  bool begin(Kind kind, std::string_view charset_label, bool asides);
+  // False when the charset is not known. `asides`: HtmlSink::html_aside() is told. `observer`: or
+  // null.
+  bool begin(Kind kind, std::string_view charset_label, bool asides,
+             TextObserver* observer = nullptr);
   void feed(std::string_view octets);
   void finish();
 
@@ -46,6 +48,7 @@ class PartText {
 
   ConverterCache* converters_;
   PartTextSink* sink_;
+  TextObserver* observer_ = nullptr;
   Kind kind_ = Kind::kOctets;
   Reading reading_ = Reading::kUndecided;
   FixedText<ConverterCache::kLabelBytes> label_;

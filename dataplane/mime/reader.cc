@@ -13,6 +13,7 @@
 #include "dataplane/mime/content_type.h"
 #include "dataplane/mime/header_decoder.h"
 #include "dataplane/mime/message_stream.h"
+#include "dataplane/mime/observers.h"
 #include "dataplane/mime/part_digest.h"
 #include "dataplane/mime/transfer_decoder.h"
 #include "dataplane/mime/unshown_parts.h"
@@ -63,7 +64,10 @@ struct Reader::State final : StructureSink {
   void preamble(MessageStream& stream, std::string_view octets) override;
   void preamble_end(MessageStream& stream, bool parts_follow) override;
   void epilogue_begin(MessageStream&) override { unshown.epilogue_begin(); }
-  void epilogue(MessageStream&, std::string_view octets) override { unshown.epilogue(octets); }
+  void epilogue(MessageStream&, std::string_view octets) override {
+    unshown.epilogue(octets);
+    if (structure != nullptr) structure->epilogue(octets);
+  }
   void leaf_end(MessageStream& stream) override;
   void passed(std::string_view octets) override { unshown.passed(octets); }
   void anomaly(Anomaly found) override { anomalies |= static_cast<uint32_t>(found); }
@@ -96,9 +100,11 @@ struct Reader::State final : StructureSink {
   ContentFields content{&converters};
   BodyText body{&converters};
   UnshownParts unshown{&converters};
-  std::unique_ptr<PartDigest> digest;  // when asked for
-  std::vector<char> field_room;        // one field, as it came
-  std::vector<char> decoded_room;      // and decoded; or the beginning of a preamble
+  StructureObserver* structure = nullptr;  // who wants to know, or null
+  PartDigest part_digest;
+  PartDigest* digest = nullptr;    // that one, when asked for
+  std::vector<char> field_room;    // one field, as it came
+  std::vector<char> decoded_room;  // and decoded; or the beginning of a preamble
   size_t preamble_size = 0;
   std::array<std::unique_ptr<Level>, kStreams> levels;
 
@@ -111,7 +117,6 @@ struct Reader::State final : StructureSink {
 
 Reader::State::State(const ReaderLimits& given)
     : limits(given),
-      digest(given.digests ? std::make_unique<PartDigest>() : nullptr),
       field_room(std::max<uint32_t>(given.header_bytes, 1024)),
       decoded_room(field_room.size() * 3 / 2) {
   for (auto& level : levels) {
@@ -123,6 +128,8 @@ Reader::State::State(const ReaderLimits& given)
 void Reader::State::begin(RenderSink* to, Renderings asked) {
   sink = to;
   wanted = asked;
+  digest = limits.digests || wanted.digests ? &part_digest : nullptr;
+  structure = wanted.facts ? sink->structure_observer() : nullptr;
   anomalies = 0;
   top = true;
   subject.clear();
@@ -143,7 +150,8 @@ void Reader::State::finish() {
 
 // --- structure ---
 
-void Reader::State::entity_begin(MessageStream&, bool part, bool in_digest) {
+void Reader::State::entity_begin(MessageStream& stream, bool part, bool in_digest) {
+  if (structure != nullptr) structure->entity_begin(stream.nesting(), part);
   content.begin();
   digest_child = part && in_digest;
 }
@@ -151,6 +159,7 @@ void Reader::State::entity_begin(MessageStream&, bool part, bool in_digest) {
 void Reader::State::field(MessageStream&, std::string_view name, std::string_view raw) {
   const std::string_view value = trim(raw);
   content.field(name, value);
+  if (structure != nullptr) structure->entity_field(name, value);
   using Words = HeaderDecoder::Words;
   if (!top) {
     if (wanted.part_headers) {
@@ -194,14 +203,20 @@ void Reader::State::headers_end(MessageStream& stream) {
   }
   if (is_of(name, "multipart") && !content.boundary().empty()) {
     preamble_size = 0;
-    if (stream.open_multipart(content.boundary(), name == "multipart/digest")) return;
+    if (stream.open_multipart(content.boundary(), name == "multipart/digest")) {
+      if (structure != nullptr) structure->entity_headers_end(name, content.charset(), false);
+      return;
+    }
     anomaly(Anomaly::kNestingLimit);
   } else if (is_message(name)) {
     const bool encoded = content.encoding() == TransferEncoding::kBase64 ||
                          content.encoding() == TransferEncoding::kQuotedPrintable;
+    if (structure != nullptr) structure->entity_headers_end(name, content.charset(), false);
     if (encoded ? open_encoded_message(stream) : stream.open_message()) return;
     anomaly(Anomaly::kNestingLimit);
   }
+  if (structure != nullptr && !is_message(name))
+    structure->entity_headers_end(name, content.charset(), true);
   begin_leaf(*levels[level_of(stream)]);
   stream.open_leaf();
 }
@@ -236,7 +251,9 @@ void Reader::State::octets(MessageStream& stream, std::string_view encoded) {
   const size_t index = level_of(stream);
   Level& level = *levels[index];
   level.decoder.decode(encoded, [&](std::string_view octets) { decoded(index, octets); });
-  if (!level.holds_message) unshown.encoded(encoded);
+  if (level.holds_message) return;
+  unshown.encoded(encoded);
+  if (structure != nullptr) structure->entity_octets(encoded);
 }
 
 // Kept until a part begins. More than a preamble ever is must be text that no boundary parts.
@@ -288,6 +305,7 @@ void Reader::State::leaf_end(MessageStream& stream) {
   }
   body.end_part();
   unshown.leaf_end(content.file_name());
+  if (structure != nullptr) structure->entity_end();
   Part part;
   part.content_type = type.view();
   part.charset = content.charset();

@@ -7,6 +7,9 @@
 
 namespace postern::mime {
 
+class TextObserver;       // observers.h
+class StructureObserver;  // observers.h
+
 // A leaf part, told once it has ended. Views live until the call returns.
 struct Part {
   std::string_view content_type;  // lower case "text/html"; "text/plain" when absent (RFC 2045 5.2)
@@ -61,11 +64,16 @@ struct Renderings {
   bool skeleton = false;
   bool links = false;
   bool part_headers = false;
+  bool digests = false;  // Part::sha256
+  bool facts = false;    // RenderSink's observers
 
-  static constexpr Renderings all() { return {true, true, true, true}; }
+  static constexpr Renderings all() {
+    return {.hidden = true, .skeleton = true, .links = true, .part_headers = true};
+  }
   constexpr Renderings operator|(Renderings other) const {
-    return {hidden || other.hidden, skeleton || other.skeleton, links || other.links,
-            part_headers || other.part_headers};
+    return {hidden || other.hidden,   skeleton || other.skeleton,
+            links || other.links,     part_headers || other.part_headers,
+            digests || other.digests, facts || other.facts};
   }
 };
 
@@ -106,6 +114,9 @@ class RenderSink {
   // has the scheme before it that mail programs give it. One that stands twice is told twice.
   virtual void uri(std::string_view uri) = 0;
   virtual void part(const Part& part) = 0;
+  // Asked for once a message; null: nobody wants it.
+  virtual TextObserver* text_observer() { return nullptr; }
+  virtual StructureObserver* structure_observer() { return nullptr; }
 };
 
 }  // namespace postern::mime

@@ -10,7 +10,10 @@ namespace postern::scan {
 using language::Target;
 
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
-                      MessageScan::Scratch::Impl* scratch) {
+                      MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation,
+                      ListLookup* lists) {
+  evaluation_ = evaluation;
+  lists_ = lists;
   set_ = set;
   matcher_ = matcher;
   scratch_ = scratch;
@@ -53,6 +56,7 @@ void Collector::header(std::string_view name, std::string_view raw, std::string_
 
 void Collector::body(std::string_view paragraph) {
   gather_paragraph(body_, paragraph);
+  if (evaluation_ != nullptr) evaluation_->body(paragraph);
   if (observer_ != nullptr) observer_->body(paragraph);
 }
 
@@ -76,21 +80,26 @@ void Collector::rawbody(std::string_view line) {
       split_chunks();
     }
   }
+  if (evaluation_ != nullptr) evaluation_->raw_line(line);
   if (observer_ != nullptr) observer_->rawbody(line);
 }
 
 void Collector::uri(std::string_view uri) {
   if (wanted(uris_)) gather(uris_, uri);
+  if (lists_ != nullptr) lists_->uri(uri);
   if (observer_ != nullptr) observer_->uri(uri);
 }
 
 void Collector::link(const mime::Link& link) {
   if (wanted(domains_) && !link.domain.empty()) gather(domains_, link.domain);
+  if (lists_ != nullptr) lists_->link(link);
   if (observer_ != nullptr) observer_->link(link);
 }
 
 void Collector::part(const mime::Part& part) {
   end_chunks();
+  if (evaluation_ != nullptr) evaluation_->part_end();
+  if (lists_ != nullptr) lists_->part(part);
   if (observer_ != nullptr) observer_->part(part);
 }
 

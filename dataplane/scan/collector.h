@@ -17,7 +17,9 @@
 #include "dataplane/mime/render.h"
 #include "dataplane/scan/compiled.h"
 #include "dataplane/scan/element_buffer.h"
+#include "dataplane/scan/evals/evaluation.h"
 #include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/lists.h"
 #include "dataplane/scan/matcher.h"
 
 namespace postern::scan {
@@ -31,8 +33,10 @@ class Collector : public mime::RenderSink {
   static constexpr uint32_t kUris = 512;
 
   // The matcher has begun with `set`. `scratch` may be null when the set asks for no header.
+  // `evaluation` and `lists` have begun; null when the set has no such rules.
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
-             MessageScan::Scratch::Impl* scratch);
+             MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation = nullptr,
+             ListLookup* lists = nullptr);
   // Told of the message's own fields, or null.
   void read_origin(mime::OriginReader* reader) { origin_ = reader; }
   // Whether the message has shown a field of its own.
@@ -51,6 +55,11 @@ class Collector : public mime::RenderSink {
   void part(const mime::Part& part) override;
   void part_header(std::string_view name, std::string_view raw, std::string_view decoded) override;
   void part_headers_end() override;
+  mime::TextObserver* text_observer() override { return evaluation_; }
+  mime::StructureObserver* structure_observer() override {
+    return evaluation_ == nullptr ? nullptr : evaluation_->structure();
+  }
+  const HeaderFields& fields() const { return fields_; }
 
  private:
   static constexpr uint32_t kChunkBytes = 2048;  // SpamAssassin's MAX_BODY_LINE_LENGTH
@@ -84,6 +93,8 @@ class Collector : public mime::RenderSink {
   const SignatureSet::Compiled* set_ = nullptr;
   Matcher* matcher_ = nullptr;
   mime::RenderSink* observer_ = nullptr;
+  evals::Evaluation* evaluation_ = nullptr;
+  ListLookup* lists_ = nullptr;
   MessageScan::Scratch::Impl* scratch_ = nullptr;
   HeaderFields fields_;
   Gathering body_{language::Target::kBody, kTextBytes, kParagraphs};

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/factor_search.h"
 #include "dataplane/scan/header_fields.h"
+#include "dataplane/scan/list_plan.h"
 #include "dataplane/scan/scanner.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/language/regexp.h"
@@ -63,6 +65,8 @@ struct SignatureSet::Compiled {
   std::vector<uint32_t> part_headers;  // those of `headers` that are about MIME parts
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
+  evals::EvalPlan evals;
+  ListPlan lists;
   artefact::Provenance provenance;
   std::shared_ptr<const artefact::MappedFile> mapping;  // what is read in place lies here
 
@@ -76,8 +80,10 @@ struct SignatureSet::Compiled {
     using enum language::Target;
     return {.hidden = !plan(kHidden).empty(),
             .skeleton = !plan(kSkeleton).empty(),
-            .links = !plan(kUriDomain).empty(),
-            .part_headers = !part_headers.empty()};
+            .links = !plan(kUriDomain).empty() || lists.needs_links(),
+            .part_headers = !part_headers.empty(),
+            .digests = lists.needs_digests(),
+            .facts = evals.needs(evals::kNeedsReading)};
   }
 
   static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,

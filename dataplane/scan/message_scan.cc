@@ -58,8 +58,11 @@ struct MessageScan::State {
   FullText full;
   mime::OriginReader origin;
   Hits hits;
+  evals::Evaluation evaluation;
+  ListLookup lists;
   Reported reported;
   std::shared_ptr<const SignatureSet> set;
+  Scratch::Impl* memory = nullptr;
 };
 
 MessageScan::MessageScan(const mime::ReaderLimits& limits)
@@ -71,9 +74,14 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   state.set = std::move(set);
   const SignatureSet::Compiled& compiled = state.rules();
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
+  state.memory = memory;
   state.matcher.begin(&compiled, memory, &state.hits);
-  state.collector.begin(&compiled, &state.matcher, memory);
   state.origin.begin({}, {});
+  state.evaluation.begin(compiled.evals.empty() ? nullptr : &compiled.evals, &state.hits);
+  state.lists.begin(compiled.lists.empty() ? nullptr : &compiled.lists, &state.hits);
+  state.collector.begin(&compiled, &state.matcher, memory,
+                        state.evaluation.active() ? &state.evaluation : nullptr,
+                        state.lists.active() ? &state.lists : nullptr);
   const bool asks_origin = !compiled.plan(language::Target::kOrigin).empty();
   state.collector.read_origin(asks_origin ? &state.origin : nullptr);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
@@ -87,6 +95,9 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
   state_->matcher.match_envelope(target, text);
+  if (target != language::Target::kMailFrom) return;
+  if (state_->evaluation.active()) state_->evaluation.envelope_from(text);
+  if (state_->lists.active()) state_->lists.envelope_from(text);
 }
 
 void MessageScan::connection(std::string_view helo, const IpAddress& client) {
@@ -94,6 +105,7 @@ void MessageScan::connection(std::string_view helo, const IpAddress& client) {
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
+  if (state_->evaluation.active()) state_->evaluation.feed(bytes);
   state_->full.feed(bytes);
   state_->reader.feed(bytes);
 }
@@ -106,6 +118,15 @@ ScanResult MessageScan::finish() {
   if (state.collector.any_header() && !state.rules().plan(language::Target::kOrigin).empty()) {
     std::array<char, kOriginLineBytes> line;
     state.matcher.match_text(language::Target::kOrigin, origin_line(state.origin.finish(), line));
+  }
+  if (state.evaluation.active()) {
+    const bool missing_boundary =
+        (state.reader.anomalies() & static_cast<uint32_t>(mime::Anomaly::kMissingEndBoundary)) != 0;
+    state.evaluation.finish(state.collector.fields(), &state.memory->decoder, missing_boundary);
+  }
+  if (state.lists.active()) {
+    state.lists.finish(state.collector.fields(), &state.memory->decoder,
+                       {state.memory->value.get(), HeaderFields::kValueBytes});
   }
   state.matcher.evaluate_metas();
   return result_of(state.hits, state.matcher, state.rules(), state.reported);

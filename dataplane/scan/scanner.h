@@ -38,6 +38,8 @@ class SignatureSet {
   std::string_view rule_description(uint32_t rule) const;
   // Whether any rule is about the envelope.
   bool has_envelope_rules() const;
+  // Whether any rule about the message looks at its envelope, too.
+  bool wants_envelope() const;
   std::string_view name() const;      // of the set: its artefact's file name
   const std::string& digest() const;  // hex sha256 of the artefact: identifies the set everywhere
 

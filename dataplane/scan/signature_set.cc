@@ -38,7 +38,13 @@ class Loader {
       : in_(std::move(artefact)), out_(out) {}
 
   std::expected<void, std::string> load() {
-    out_.fields = std::make_unique<FieldTable>(in_.selectors);
+    // Fields that functions and lists ask for stand behind those of header rules.
+    std::vector<language::HeaderSelector> selectors = in_.selectors;
+    if (auto loaded = out_.evals.load(in_, selectors); !loaded) return loaded;
+    if (auto loaded = out_.lists.load(std::move(in_.lists), in_.rules, selectors); !loaded)
+      return loaded;
+    out_.fields = std::make_unique<FieldTable>(selectors);
+    out_.evals.keep(std::move(selectors));
     if (out_.fields->overflowed()) {
       return std::unexpected(fmt::format("asks for more than {} header fields; split the set",
                                          FieldTable::kMostFields));
@@ -170,6 +176,10 @@ bool SignatureSet::has_envelope_rules() const {
   using enum Target;
   return std::ranges::any_of(std::array{kHelo, kMailFrom, kRcptTo, kAuthUser, kEnvelope},
                              [this](Target t) { return !compiled_->plan(t).empty(); });
+}
+bool SignatureSet::wants_envelope() const {
+  return has_envelope_rules() || compiled_->evals.needs(evals::kNeedsHeaders) ||
+         compiled_->lists.wants_envelope();
 }
 std::string_view SignatureSet::name() const { return compiled_->name; }
 const std::string& SignatureSet::digest() const { return compiled_->digest; }

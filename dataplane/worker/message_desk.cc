@@ -88,7 +88,7 @@ void tell_who(auto& scan, const smtp::Session& session, const smtp::Transaction&
 
 void tell_envelope_to(scan::MessageScan& scan, const smtp::Session& session,
                       const smtp::Transaction& transaction) {
-  if (scan.set() == nullptr || !scan.set()->has_envelope_rules()) return;
+  if (scan.set() == nullptr || !scan.set()->wants_envelope()) return;
   tell_who(scan, session, transaction);
   for (uint32_t i = 0; i < transaction.recipients_stored; ++i)
     scan.envelope(Target::kRcptTo, transaction.recipient(i));

@@ -70,8 +70,8 @@ enum class SectionKind : uint32_t {
   kDatabases = 5,
   kMetas = 6,
   kSignature = 7,
-  kEvals = 8,  // reserved; empty
-  kLists = 9,  // reserved; empty
+  kEvals = 8,
+  kLists = 9,
   kFactors = 10,
 };
 inline constexpr uint32_t kSections = 10;
@@ -146,6 +146,24 @@ struct Meta {
   std::vector<MetaInstruction> code;
 };
 
+// The call of an eval rule: a function and arguments that language::check_eval_call() has found
+// good.
+struct Eval {
+  uint32_t rule = 0;
+  language::EvalCall call;
+};
+
+// The exact set of a list rule. `block` is that of lists::ListTable and is read in place; `owner`
+// keeps what it lies in.
+struct List {
+  uint32_t rule = 0;
+  lists::ListKind kind = lists::ListKind::kDomains;
+  uint8_t places = 0;  // of language::ListPlace
+  bool keep_query = true;
+  std::span<const uint64_t> block;
+  std::shared_ptr<const void> owner;
+};
+
 struct Provenance {
   std::string compiler;   // "postern 0.1.0"
   std::string hyperscan;  // version of the library
@@ -169,6 +187,8 @@ struct Artefact {
   std::vector<Database> databases;
   std::vector<Meta> metas;      // in order of evaluation
   std::vector<Factor> factors;  // those of an expression beside each other, the rarest first
+  std::vector<Eval> evals;
+  std::vector<List> lists;
   std::optional<SetSignature> signature;
 };
 

@@ -18,11 +18,12 @@ using ::testing::HasSubstr;
 
 const Artefact& small_set() {
   static const Artefact set = [] {
-    language::Reader reader;
+    language::Reader reader([](const auto&) { return std::string("one.example\n.two.example\n"); });
     reader.read_text(
         "test.cf",
         "body A /a/\ndescribe A first\nscore A 2.5\nheader B From:addr =~ /^b(?!c)/\n"
-        "meta C A && !B + 0.5\nbody D /d/\ntflags D multiple maxhits=3\nheader E exists:X\n");
+        "meta C A && !B + 0.5\nbody D /d/\ntflags D multiple maxhits=3\nheader E exists:X\n"
+        "body F eval:html_range('length', 1, 'inf')\nlist G domains list.txt in=from\n");
     return compile::compile(*reader.finish(), {.compiler = "test"})->artefact;
   }();
   return set;
@@ -39,12 +40,21 @@ TEST(Artefact, round_trip) {
   const auto back = parse(serialise(set));
   ASSERT_TRUE(back) << back.error();
   EXPECT_EQ(serialise(*back), serialise(set));
-  ASSERT_EQ(back->rules.size(), 5u);
+  ASSERT_EQ(back->rules.size(), 7u);
   EXPECT_EQ(back->rules[0].name, "A");
   EXPECT_EQ(back->rules[0].score, 2.5);
   EXPECT_EQ(back->rules[0].description, "first");
   EXPECT_EQ(back->rules[3].maximum_hits, 3u);
   EXPECT_EQ(back->selectors[0].field, "from");
+  ASSERT_EQ(back->evals.size(), 1u);
+  EXPECT_EQ(back->evals[0].rule, 5u);
+  EXPECT_EQ(back->evals[0].call, (language::EvalCall{"html_range", {"length", "1", "inf"}}));
+  ASSERT_EQ(back->lists.size(), 1u);
+  EXPECT_EQ(back->lists[0].rule, 6u);
+  EXPECT_EQ(back->lists[0].places, language::kInFrom);
+  const auto table = lists::ListTable::open(back->lists[0].block);
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->marks(lists::hash_of("two.example")), lists::kListed | lists::kListedBelow);
   EXPECT_EQ(back->provenance.compiler, "test");
   EXPECT_EQ(back->provenance.sources[0].path, "test.cf");
 }
@@ -108,6 +118,11 @@ TEST(Artefact, every_flipped_byte_under_a_right_checksum_is_survived) {
     if (!parsed) continue;
     for (const auto& rule : parsed->rules)
       ASSERT_LT(rule.source, parsed->provenance.sources.size());
+    for (const auto& list : parsed->lists) {
+      const auto table = lists::ListTable::open(list.block);
+      ASSERT_TRUE(table);
+      table->marks(lists::hash_of("one.example"));
+    }
     for (const auto& meta : parsed->metas) {
       for (const auto& instruction : meta.code) {
         if (instruction.op != language::MetaOperator::kRule) continue;

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "patterns/artefact/bytes.h"
@@ -77,7 +80,8 @@ std::expected<void, std::string> parse_rules(Artefact& artefact, ByteReader& in)
     rule.source = in.u32();
     rule.line = in.u32();
     if (!in.ok()) return damaged("the rules end too early");
-    if (target >= language::kTargetNames.size()) return damaged("a rule's target is unknown");
+    if (target >= language::kTargetNames.size() || language::kTargetNames[target].empty())
+      return damaged("a rule's target is unknown");
     rule.target = static_cast<Target>(target);
     if ((rule.flags & ~kAllRuleFlags) != 0) return damaged("a rule's flags are unknown");
     if (!std::isfinite(rule.score)) return damaged("a rule's score is no number");
@@ -335,6 +339,113 @@ std::expected<void, std::string> parse_signature(Artefact& artefact, ByteReader&
   return {};
 }
 
+void serialise_evals(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.evals.size()));
+  for (const Eval& eval : artefact.evals) {
+    out.u32(eval.rule);
+    out.text(eval.call.function);
+    out.u8(static_cast<uint8_t>(eval.call.arguments.size()));
+    for (const std::string& argument : eval.call.arguments) out.text(argument);
+  }
+}
+
+std::expected<void, std::string> parse_evals(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(9);
+  artefact.evals.resize(count);
+  std::vector<bool> still_open(artefact.rules.size());
+  for (size_t i = 0; i < artefact.rules.size(); ++i) {
+    still_open[i] = artefact.rules[i].target == Target::kEval && !(artefact.rules[i].flags & kOff);
+  }
+  for (Eval& eval : artefact.evals) {
+    eval.rule = in.u32();
+    eval.call.function = in.text();
+    const uint8_t arguments = in.u8();
+    if (arguments > language::kMostEvalArguments) return damaged("a call has too many arguments");
+    for (uint8_t i = 0; i < arguments; ++i) eval.call.arguments.push_back(in.text());
+    if (!in.ok()) return damaged("the calls of functions end too early");
+    if (eval.rule >= artefact.rules.size() || !still_open[eval.rule]) {
+      return damaged("a function's call belongs to no rule");
+    }
+    if (auto checked = language::check_eval_call(eval.call); !checked)
+      return damaged(checked.error().what);
+    still_open[eval.rule] = false;
+  }
+  if (std::ranges::find(still_open, true) != still_open.end())
+    return damaged("a rule has no function to call");
+  return {};
+}
+
+// The number of lists and 0; of each rule (4 octets), kind, places, whether queries count, 0, where
+// its block begins in the section and how many words it has (8 octets each); then the blocks, each
+// at a multiple of 8 octets.
+constexpr size_t kListHeadBytes = 8;
+constexpr size_t kListRowBytes = 24;
+
+void serialise_lists(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.lists.size()));
+  out.u32(0);
+  uint64_t offset = kListHeadBytes + kListRowBytes * artefact.lists.size();
+  for (const List& list : artefact.lists) {
+    out.u32(list.rule);
+    out.u8(static_cast<uint8_t>(list.kind));
+    out.u8(list.places);
+    out.u8(list.keep_query ? 1 : 0);
+    out.u8(0);
+    out.u64(offset);
+    out.u64(list.block.size());
+    offset += list.block.size_bytes();
+  }
+  static_assert(std::endian::native == std::endian::little, "blocks are written as they are");
+  for (const List& list : artefact.lists) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(list.block.data());
+    out.bytes().insert(out.bytes().end(), bytes, bytes + list.block.size_bytes());
+  }
+}
+
+// The blocks are copied: `whole` does not outlive the call.
+std::expected<void, std::string> parse_lists(Artefact& artefact, std::span<const uint8_t> whole,
+                                             ByteReader& in) {
+  const uint32_t count = in.count(kListRowBytes);
+  in.u32();
+  artefact.lists.resize(count);
+  std::vector<bool> still_open(artefact.rules.size());
+  for (size_t i = 0; i < artefact.rules.size(); ++i) {
+    still_open[i] = artefact.rules[i].target == Target::kList && !(artefact.rules[i].flags & kOff);
+  }
+  uint64_t expected_offset = kListHeadBytes + kListRowBytes * uint64_t{count};
+  for (List& list : artefact.lists) {
+    list.rule = in.u32();
+    const uint8_t kind = in.u8();
+    list.places = in.u8();
+    const uint8_t keep_query = in.u8();
+    const uint8_t zero = in.u8();
+    const uint64_t offset = in.u64();
+    const uint64_t words = in.u64();
+    if (!in.ok() || list.rule >= artefact.rules.size() || !still_open[list.rule])
+      return damaged("a list belongs to no rule");
+    if (kind >= std::size(lists::kListKindNames) ||
+        (list.places & ~language::kAllListPlaces) != 0 || keep_query > 1 || zero != 0) {
+      return damaged("a list is of no known kind");
+    }
+    if (offset != expected_offset || offset > whole.size() ||
+        words > (whole.size() - offset) / sizeof(uint64_t)) {
+      return damaged("the lists end too early");
+    }
+    expected_offset += words * sizeof(uint64_t);
+    list.kind = static_cast<lists::ListKind>(kind);
+    list.keep_query = keep_query == 1;
+    auto block = std::make_shared<std::vector<uint64_t>>(words);
+    if (words > 0) std::memcpy(block->data(), whole.data() + offset, words * sizeof(uint64_t));
+    list.block = *block;
+    list.owner = std::move(block);
+    if (auto table = lists::ListTable::open(list.block); !table) return damaged(table.error());
+    still_open[list.rule] = false;
+  }
+  in.take(expected_offset - kListHeadBytes - kListRowBytes * uint64_t{count});
+  if (std::ranges::find(still_open, true) != still_open.end()) return damaged("a rule has no list");
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -365,7 +476,10 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       serialise_signature(artefact, out);
       break;
     case SectionKind::kEvals:
+      serialise_evals(artefact, out);
+      break;
     case SectionKind::kLists:
+      serialise_lists(artefact, out);
       break;
   }
   return std::move(out.bytes());
@@ -401,7 +515,10 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       parsed = parse_signature(artefact, in);
       break;
     case SectionKind::kEvals:
+      parsed = parse_evals(artefact, in);
+      break;
     case SectionKind::kLists:
+      parsed = parse_lists(artefact, bytes, in);
       break;
   }
   if (!parsed) return parsed;

@@ -127,6 +127,16 @@ class Compiler {
     if (rule.target == Target::kMeta && rule.not_run.empty()) return;
     if (!rule.not_run.empty()) return turn_off(index, rule.not_run);
     if (rule.score == 0) return turn_off(index, "its score is 0");
+    if (rule.target == Target::kList) {
+      artefact_.lists.push_back({index, rule.list.kind, rule.list.places, rule.list.keep_query,
+                                 *rule.list.block, rule.list.block});
+      return;
+    }
+    if (!rule.eval.function.empty()) {
+      out.target = Target::kEval;
+      artefact_.evals.push_back({index, rule.eval});
+      return;
+    }
     if (rule.multiple && !rule.exists && !rule.negated) {
       out.flags |= artefact::kMultiple;
       ++counted_;

@@ -7,6 +7,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "patterns/language/eval_function.h"
+
 namespace postern::language {
 namespace {
 
@@ -156,7 +158,8 @@ class Parser {
       expected("a Perl module or method name in parentheses");
       return 0;
     }
-    return what == "plugin" ? has_plugin(argument) : has_feature(argument);
+    return what == "plugin" ? has_plugin(argument) || is_eval_plugin(argument)
+                            : has_feature(argument);
   }
 
   std::string_view text_;

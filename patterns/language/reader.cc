@@ -217,10 +217,11 @@ void Reader::directive(std::string_view key, std::string_view value) {
   } else if (is_setting_without_effect(key)) {
     accept(key, "setting without effect here");
   } else {
-    error(fmt::format(
-        "unknown directive '{}'; expected header, body, rawbody, uri, full, meta, score, describe, "
-        "tflags, if, include or a SpamAssassin setting",
-        key));
+    error(
+        fmt::format("unknown directive '{}'; expected header, body, rawbody, uri, full, list, "
+                    "meta, score, describe, "
+                    "tflags, if, include or a SpamAssassin setting",
+                    key));
   }
 }
 
@@ -328,12 +329,11 @@ void Reader::define(std::string_view key, std::string_view value) {
     rule.meta = std::move(*meta);
     return;
   }
-  for (std::string_view prefix : {"eval:", "rbleval:"}) {
-    if (text.starts_with(prefix)) {
-      rule.not_run =
-          fmt::format("{} needs SpamAssassin's Perl code", text.substr(0, text.find('(')));
-      return;
-    }
+  if (rule.target == Target::kList) return define_list(rule, text);
+  if (text.starts_with("eval:")) return define_eval(rule, text.substr(5));
+  if (text.starts_with("rbleval:")) {
+    rule.not_run = fmt::format("{} needs the network", text.substr(0, text.find('(')));
+    return;
   }
   if (rule.target == Target::kHeader) {
     define_header(rule, text);
@@ -341,6 +341,45 @@ void Reader::define(std::string_view key, std::string_view value) {
     define_mime_header(rule, text);
   } else {
     define_regexp(rule, text);
+  }
+}
+
+void Reader::define_list(Rule& rule, std::string_view text) {
+  auto list = parse_list_rule(text);
+  if (!list) return error(fmt::format("list {}: {}", rule.name, list.error()));
+  std::filesystem::path path(list->file);
+  if (path.is_relative()) {
+    path = std::filesystem::path(set_.files[place_.file].path).parent_path() / path;
+  }
+  const auto content = load_file_(path);
+  if (!content)
+    return error(fmt::format("list {}: {}: {}", rule.name, path.string(), content.error()));
+  const auto bytes = std::span(reinterpret_cast<const uint8_t*>(content->data()), content->size());
+  set_.files.push_back({path.string(), artefact::hex(artefact::sha256(bytes))});
+  const auto file = static_cast<uint32_t>(set_.files.size() - 1);
+  lists::ListBuilder builder;
+  const lists::ListErrors errors =
+      lists::read_list(*content, list->kind, list->format, list->keep_query, builder);
+  for (const lists::ListError& each : errors.first)
+    error_at({file, each.line}, fmt::format("list {}: {}", rule.name, each.what));
+  if (errors.count > errors.first.size()) {
+    error_at({file, 0}, fmt::format("list {}: {} errors, of which these are the first {}",
+                                    rule.name, errors.count, errors.first.size()));
+  }
+  if (builder.size() == 0 && errors.count == 0)
+    accept(fmt::format("list {}", rule.name), "a list without an entry: never hits");
+  list->block = std::make_shared<const std::vector<uint64_t>>(builder.finish());
+  rule.list = std::move(*list);
+}
+
+void Reader::define_eval(Rule& rule, std::string_view call) {
+  auto eval = parse_eval_call(call);
+  if (eval) {
+    rule.eval = std::move(*eval);
+  } else if (eval.error().wrong) {
+    error(fmt::format("{} {}: {}", name_of(rule.target), rule.name, eval.error().what));
+  } else {
+    rule.not_run = std::move(eval.error().what);
   }
 }
 

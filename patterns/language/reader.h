@@ -70,6 +70,8 @@ class Reader {
   void define(std::string_view key, std::string_view value);
   void define_header(Rule& rule, std::string_view text);
   void define_mime_header(Rule& rule, std::string_view text);
+  void define_list(Rule& rule, std::string_view text);
+  void define_eval(Rule& rule, std::string_view call);
   void define_regexp(Rule& rule, std::string_view literal);
   Rule* new_rule(std::string_view name, Target target);
   void score(std::string_view value);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <map>
 
 namespace postern::language {
@@ -335,6 +337,76 @@ TEST(Reader, sources_carry_their_digest) {
   // sha256sum of no bytes at all
   EXPECT_EQ(set->files[0].sha256,
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+// Lines of rule files and what is said of them.
+TEST(Reader, eval_rules) {
+  Reader reader;
+  reader.read_text(
+      "a.cf",
+      "ifplugin Mail::SpamAssassin::Plugin::HTMLEval\n"
+      "body A eval:html_image_only('0000','0400')\nendif\n"
+      "ifplugin Mail::SpamAssassin::Plugin::Bayes\nbody B eval:check_bayes(0, 1)\nendif\n"
+      "body C eval:check_bayes(0, 1)\n"
+      "rawbody D eval:check_for_mime( \"mime_qp_count\" )\n"
+      "body E eval:check_for_mime('mimepart_limit_exceeded')\n");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  ASSERT_EQ(set->rules.size(), 4u);
+  EXPECT_EQ(set->rules[0].eval, (EvalCall{"html_image_only", {"0000", "0400"}}));
+  EXPECT_EQ(set->rules[1].not_run, "eval:check_bayes needs SpamAssassin's Perl code");
+  EXPECT_EQ(set->rules[2].eval, (EvalCall{"check_for_mime", {"mime_qp_count"}}));
+  EXPECT_EQ(set->rules[2].target, Target::kRawBody);
+  EXPECT_NE(set->rules[3].not_run, "");
+}
+
+TEST(Reader, eval_arguments_are_checked) {
+  const std::pair<const char*, const char*> table[] = {
+      {"html_image_only('a', 1)",
+       "a.cf:1: body X: eval:html_image_only: 'a' is no number; expected"},
+      {"html_image_only(1)", "eval:html_image_only with 1 arguments; expected 2"},
+      {"html_image_only(1, 2", "expected ')' at the end"},
+      {"html_tag_balance('body', 'maybe')", "'maybe' is no comparison; expected one such as != 0"},
+      {"html_text_match('title', '(')", "eval:html_text_match: "},
+      {"check_for_shifted_date('now', 1)", "'now' is no limit; expected a number, undef or inf"},
+      {"html_tag_exists('body)", "a quote is not closed"},
+  };
+  for (const auto& [call, expected] : table) {
+    Reader reader;
+    reader.read_text("a.cf", std::string("body X eval:") + call + "\n");
+    const auto set = reader.finish();
+    ASSERT_FALSE(set) << call;
+    EXPECT_NE(set.error()[0].to_string().find(expected), std::string::npos)
+        << set.error()[0].to_string();
+  }
+}
+
+TEST(Reader, list_rules) {
+  Reader reader([](const std::filesystem::path& path) -> std::expected<std::string, std::string> {
+    if (path == "sets/good.txt") return "a.example\n";
+    if (path == "sets/empty.txt") return "# nothing\n";
+    if (path == "sets/bad.txt") return "a.example\nno name\n";
+    return std::unexpected("cannot be opened; expected a readable rule file");
+  });
+  reader.read_text(
+      "sets/a.cf",
+      "list A domains good.txt in=links,from\nlist B domains empty.txt\n"
+      "list C domains bad.txt\nlist D names good.txt\nlist E domains gone.txt\n"
+      "list F sha256 good.txt in=from\nlist G domains\nlist H domains good.txt in=body\n");
+  const auto set = reader.finish();
+  ASSERT_FALSE(set);
+  std::vector<std::string> errors;
+  for (const auto& error : set.error()) errors.push_back(error.to_string());
+  const auto told = [&](std::string_view text) {
+    return std::ranges::any_of(errors,
+                               [&](const std::string& e) { return e.find(text) != e.npos; });
+  };
+  EXPECT_TRUE(told("sets/bad.txt:2: list C: 'no name' is no domain; expected"));
+  EXPECT_TRUE(told("sets/a.cf:4: list D: 'names' is no kind of list; expected domains"));
+  EXPECT_TRUE(told("sets/a.cf:5: list E: sets/gone.txt: cannot be opened"));
+  EXPECT_TRUE(told("sets/a.cf:6: list F: unknown option 'in=from'; expected"));
+  EXPECT_TRUE(told("sets/a.cf:7: list G: no file; expected its path"));
+  EXPECT_TRUE(told("sets/a.cf:8: list H: in=body: unknown place; expected links"));
 }
 
 }  // namespace

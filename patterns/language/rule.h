@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "patterns/language/eval_function.h"
+#include "patterns/language/list_rule.h"
 #include "patterns/language/meta_expression.h"
 #include "patterns/language/regexp.h"
 
@@ -34,17 +36,19 @@ enum class Target : uint8_t {
   kEnvelope = 13,  // "helo: …", "mail_from: …", "rcpt_to: …", "auth_user: …", each by itself
   kOrigin = 14,    // where the message came from before it reached the sending server
   kMimeHeader = 15,  // one field of the header of a MIME part
+  kList = 16,        // in an exact set
+  kEval = 17,        // what a function says; written as a header, body, rawbody, uri or full rule
 };
-inline constexpr std::array<std::string_view, 16> kTargetNames{
-    "header",     "body",      "rawbody", "uri",       "full",   "meta",
-    "helo",       "mail_from", "rcpt_to", "auth_user", "hidden", "skeleton",
-    "uri_domain", "envelope",  "origin",  "mimeheader"};
+inline constexpr std::array<std::string_view, 18> kTargetNames{
+    "header",     "body",      "rawbody", "uri",        "full",   "meta",
+    "helo",       "mail_from", "rcpt_to", "auth_user",  "hidden", "skeleton",
+    "uri_domain", "envelope",  "origin",  "mimeheader", "list",   "eval"};
 constexpr std::string_view name_of(Target target) {
   return kTargetNames[static_cast<size_t>(target)];
 }
 // Whether `keyword` begins a rule.
 constexpr bool is_target(std::string_view keyword) {
-  return std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
+  return keyword != "eval" && std::ranges::find(kTargetNames, keyword) != kTargetNames.end();
 }
 // Matched as many elements joined in one text: paragraphs, lines, URIs.
 constexpr bool is_joined(Target target) {
@@ -99,6 +103,8 @@ struct Rule {
   bool negated = false;                 // header NAME Field !~ /…/
   std::optional<std::string> if_unset;  // header: stands in for an absent field
   std::vector<MetaToken> meta;          // postfix; meta rules
+  EvalCall eval;                        // eval rules, whatever their target; else no function
+  ListSource list;                      // list rules
   std::string not_run;                  // why this rule cannot be evaluated here; it counts as 0
 
   double score = 1.0;

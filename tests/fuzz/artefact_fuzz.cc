@@ -1,5 +1,5 @@
-// Artefacts: nothing that parse() accepts may be unsafe to load and to run. The checksum is put right
-// first, or the fuzzer would never come past it.
+// Artefacts: nothing that parse() accepts may be unsafe to load and to run. The checksum is put
+// right first, or the fuzzer would never come past it.
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -25,13 +25,27 @@ void run(artefact::ArtefactFile file) {
   memory.tried.assign((*compiled)->expressions.size(), 0);
   memory.values.assign((*compiled)->rules.size(), 0);
   matcher.begin(compiled->get(), &memory, &hits);
-  collector.begin(compiled->get(), &matcher, &memory);
+  static scan::evals::Evaluation evaluation;
+  static scan::ListLookup lists;
+  evaluation.begin(&(*compiled)->evals, &hits);
+  lists.begin(&(*compiled)->lists, &hits);
+  collector.begin(compiled->get(), &matcher, &memory, &evaluation, &lists);
   collector.header("Subject", " hello", "hello");
   collector.header("To", " a@x.example", "a@x.example");
   collector.body("hello");
   collector.rawbody("hello\n");
   collector.uri("http://x.example/");
+  evaluation.html_begin();
+  evaluation.html_source("<a>hello</a>");
+  evaluation.html_tag("a", false);
+  evaluation.html_tag_end();
+  evaluation.html_text("hello");
+  evaluation.html_end();
+  lists.link({.uri = "http://x.example/", .host = "x.example", .domain = "x.example"});
   collector.finish();
+  evaluation.finish(collector.fields(), &memory.decoder, false);
+  lists.finish(collector.fields(), &memory.decoder,
+               {memory.value.get(), scan::HeaderFields::kValueBytes});
   matcher.evaluate_metas();
 }
 

@@ -29,6 +29,7 @@ std::string_view SignatureSet::rule_name(uint32_t) const { return "SPAM_HERE"; }
 double SignatureSet::rule_score(uint32_t) const { return 10; }
 std::string_view SignatureSet::rule_description(uint32_t) const { return "holds SPAM-HERE"; }
 bool SignatureSet::has_envelope_rules() const { return true; }
+bool SignatureSet::wants_envelope() const { return true; }
 std::string_view SignatureSet::name() const { return "literal"; }
 const std::string& SignatureSet::digest() const {
   static const std::string digest(64, '0');
