@@ -65,6 +65,8 @@ struct SignatureSet::Compiled {
   std::vector<uint32_t> part_headers;  // those of `headers` that are about MIME parts
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
+  std::vector<std::vector<uint32_t>> metas_using;  // by rule, the metas that it is part of
+  std::vector<uint32_t> metas_true_of_nothing;     // that hit where no rule does
   evals::EvalPlan evals;
   ListPlan lists;
   artefact::Provenance provenance;

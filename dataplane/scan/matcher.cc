@@ -1,6 +1,7 @@
 #include "dataplane/scan/matcher.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace postern::scan {
@@ -205,26 +206,54 @@ bool Matcher::search(const CompiledExpression& expression, std::string_view text
   return false;
 }
 
+// What a rule's hit may change is evaluated: with no rule hit every other meta is 0. Metas come
+// after those that they use, so one pass over the bit set sees all.
 void Matcher::evaluate_metas() {
   if (set_->metas.empty()) return;
-  double* values = scratch_->values.data();
-  for (uint32_t rule = 0; rule < set_->rules.size(); ++rule) {
-    const uint32_t counter = set_->counter_of_rule[rule];
-    values[rule] = !hits_->is_hit(rule) ? 0.0 : (counter == kNone ? 1.0 : hits_->count(counter));
+  std::vector<uint64_t>& waiting = scratch_->metas;
+  for (const uint32_t meta : set_->metas_true_of_nothing) {
+    waiting[meta / 64] |= uint64_t{1} << (meta % 64);
   }
-  for (const artefact::Meta& meta : set_->metas) {
-    const double value = evaluate(meta);
-    if (value == 0) continue;
-    hits_->hit(meta.rule);
-    // A hit always counts for something.
-    values[meta.rule] = value > 0 ? value : 1.0;
+  for_each_hit([this](uint32_t rule) {
+    const uint32_t counter = set_->counter_of_rule[rule];
+    set_value(rule, counter == kNone ? 1.0 : hits_->count(counter));
+  });
+  const size_t words = (set_->metas.size() + 63) / 64;
+  for (size_t word = 0; word < words; ++word) {
+    while (waiting[word] != 0) {
+      const auto bit = static_cast<size_t>(std::countr_zero(waiting[word]));
+      waiting[word] &= waiting[word] - 1;
+      const artefact::Meta& meta = set_->metas[word * 64 + bit];
+      const double value = evaluate_meta(meta, scratch_->values);
+      if (value == 0) continue;
+      hits_->hit(meta.rule);
+      // A hit always counts for something.
+      set_value(meta.rule, value > 0 ? value : 1.0);
+    }
+  }
+  for_each_hit([this](uint32_t rule) { scratch_->values[rule] = 0; });
+}
+
+template <typename Take>
+void Matcher::for_each_hit(Take&& take) const {
+  const auto words = hits_->words();
+  for (size_t word = 0; word < words.size(); ++word) {
+    for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
+      take(static_cast<uint32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+    }
   }
 }
 
-double Matcher::evaluate(const artefact::Meta& meta) {
+void Matcher::set_value(uint32_t rule, double value) {
+  scratch_->values[rule] = value;
+  for (const uint32_t meta : set_->metas_using[rule]) {
+    scratch_->metas[meta / 64] |= uint64_t{1} << (meta % 64);
+  }
+}
+
+double evaluate_meta(const artefact::Meta& meta, std::span<const double> values) {
   std::array<double, artefact::kDeepestMeta> stack;
   size_t height = 0;
-  const double* values = scratch_->values.data();
   for (const artefact::MetaInstruction& instruction : meta.code) {
     height -= language::operands(instruction.op);
     double& a = stack[height];  // the first operand, and the result

@@ -50,9 +50,13 @@ struct MessageScan::Scratch::Impl {
   mime::HeaderDecoder decoder{&converters};
   std::vector<uint64_t> tried;  // by expression: scan and element last confirmed in
   FactorSearch::Notes notes;
-  std::vector<double> values;  // of rules, while metas are evaluated
+  std::vector<double> values;   // of rules, while metas are evaluated; else all 0
+  std::vector<uint64_t> metas;  // bit set of those to be evaluated; else empty
   uint32_t scans = 0;
 };
+
+// The value of a meta by the values of the rules, of which all that it uses are there.
+double evaluate_meta(const artefact::Meta& meta, std::span<const double> values);
 
 class Matcher {
  public:
@@ -108,7 +112,9 @@ class Matcher {
   }
   bool search(const CompiledExpression& expression, std::string_view text, size_t from,
               uint32_t options, size_t& begin, size_t& end);
-  double evaluate(const artefact::Meta& meta);
+  template <typename Take>
+  void for_each_hit(Take&& take) const;
+  void set_value(uint32_t rule, double value);
 
   const SignatureSet::Compiled* set_ = nullptr;
   MessageScan::Scratch::Impl* scratch_ = nullptr;

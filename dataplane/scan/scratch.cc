@@ -44,6 +44,8 @@ std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSe
     impl_->tried.resize(compiled.expressions.size());
   impl_->notes.prepare(compiled.expressions.size());
   if (impl_->values.size() < compiled.rules.size()) impl_->values.resize(compiled.rules.size());
+  const size_t meta_words = (compiled.metas.size() + 63) / 64;
+  if (impl_->metas.size() < meta_words) impl_->metas.resize(meta_words);
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "dataplane/scan/compiled.h"
+#include "dataplane/scan/matcher.h"
 
 namespace postern::scan {
 namespace {
@@ -71,6 +72,7 @@ class Loader {
     add_factors();
     out_.rules = std::move(in_.rules);
     out_.metas = std::move(in_.metas);
+    add_meta_uses();
     out_.provenance = std::move(in_.provenance);
     return {};
   }
@@ -123,6 +125,20 @@ class Loader {
       groups[&plan_of(rule.target, rule.selector)].push_back(std::move(factor));
     }
     for (auto& [plan, factors] : groups) plan->factors = std::make_unique<FactorSearch>(factors);
+  }
+
+  void add_meta_uses() {
+    out_.metas_using.resize(out_.rules.size());
+    std::vector<double> values(out_.rules.size());
+    for (uint32_t i = 0; i < out_.metas.size(); ++i) {
+      const artefact::Meta& meta = out_.metas[i];
+      for (const artefact::MetaInstruction& instruction : meta.code) {
+        if (instruction.op != language::MetaOperator::kRule) continue;
+        std::vector<uint32_t>& uses = out_.metas_using[instruction.rule];
+        if (uses.empty() || uses.back() != i) uses.push_back(i);
+      }
+      if (evaluate_meta(meta, values) != 0) out_.metas_true_of_nothing.push_back(i);
+    }
   }
 
   MatchPlan& plan_of(Target target, uint32_t selector) {

@@ -77,10 +77,20 @@ double scan_ns(const hs_database_t* database, hs_scratch_t* scratch, const Sampl
   });
 }
 
-std::optional<double> scan_ns(const char* pattern, unsigned flags, const SampleText& sample) {
+std::optional<double> scan_ns(std::span<const HyperscanForm* const> forms,
+                              const SampleText& sample) {
+  std::vector<const char*> patterns;
+  std::vector<unsigned> flags, ids;
+  for (const HyperscanForm* form : forms) {
+    patterns.push_back(form->pattern.c_str());
+    flags.push_back(form->flags);
+    ids.push_back(static_cast<unsigned>(ids.size()));
+  }
   hs_database_t* raw = nullptr;
   hs_compile_error_t* error = nullptr;
-  if (hs_compile(pattern, flags, HS_MODE_BLOCK, nullptr, &raw, &error) != HS_SUCCESS) {
+  if (hs_compile_multi(patterns.data(), flags.data(), ids.data(),
+                       static_cast<unsigned>(patterns.size()), HS_MODE_BLOCK, nullptr, &raw,
+                       &error) != HS_SUCCESS) {
     hs_free_compile_error(error);
     return {};
   }
@@ -118,10 +128,20 @@ SampleText sample_text(std::vector<std::string> elements, bool joined) {
 }
 
 std::optional<double> hyperscan_cost(const HyperscanForm& form, const SampleText& sample) {
-  const auto ns = scan_ns(form.pattern.c_str(), form.flags, sample);
+  HyperscanForm never;
+  never.pattern = "\\xff\\xfe\\xff\\xfe";
+  const HyperscanForm* const one[] = {&form};
+  const HyperscanForm* const none[] = {&never};
+  const auto ns = scan_ns(one, sample);
   if (!ns) return {};
-  const double least = scan_ns("\\xff\\xfe\\xff\\xfe", 0, sample).value_or(0);
-  return std::max(*ns - least, 0.0) / std::max(sample.bytes, 1.0);
+  return std::max(*ns - scan_ns(none, sample).value_or(0), 0.0) / std::max(sample.bytes, 1.0);
+}
+
+std::optional<double> hyperscan_cost(std::span<const HyperscanForm* const> forms,
+                                     const SampleText& sample) {
+  const auto ns = scan_ns(forms, sample);
+  if (!ns) return {};
+  return *ns / std::max(sample.bytes, 1.0);
 }
 
 double pcre2_cost(const language::Regexp& regexp, const SampleText& sample) {

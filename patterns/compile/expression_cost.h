@@ -25,6 +25,10 @@ SampleText sample_text(std::vector<std::string> elements, bool joined);
 // when it does not compile. May take very long: see trial.h.
 std::optional<double> hyperscan_cost(const HyperscanForm& form, const SampleText& sample);
 
+// The same for several forms together, the scan itself included.
+std::optional<double> hyperscan_cost(std::span<const HyperscanForm* const> forms,
+                                     const SampleText& sample);
+
 // The same for PCRE2 in every element until one matches, the sample taken for one message.
 double pcre2_cost(const language::Regexp& regexp, const SampleText& sample);
 

@@ -16,6 +16,7 @@ using Engine = Placement::Engine;
 // Nanoseconds a byte.
 constexpr double kNegligible = 0.01;  // a factored expression at this price need not be compared
 constexpr double kPass = 2.0;         // the pass over the text that factored expressions share
+constexpr double kSurelyDearer = 20;  // by Hyperscan, for all that could be factored
 constexpr double kUnmeasured = 0.08;  // an expression for Hyperscan, as most are
 constexpr uint32_t kManyRepetitions = 300;  // such may take Hyperscan very long to compile
 
@@ -46,7 +47,7 @@ class Placer {
     measure_hyperscan();
     measure_pcre2();
     for (size_t i = 0; i < expressions_.size(); ++i) choose(i);
-    leave_small_groups_to_hyperscan();
+    settle_groups();
     return std::move(placements_);
   }
 
@@ -151,24 +152,59 @@ class Placer {
     out.factors.clear();
   }
 
-  void leave_small_groups_to_hyperscan() {
-    if (options_.factoring == Factoring::kAlways) return;
-    std::map<uint32_t, double> saved;
+  // Hyperscan searches for many expressions together cheaper than for each alone, and the pass for
+  // factors has its price: a group whose factored expressions cost more than they would there goes
+  // to Hyperscan, but for what it cannot have.
+  void settle_groups() {
+    if (options_.factoring != Factoring::kByCost) return;
+    std::map<uint32_t, Group> groups;
     for (size_t i = 0; i < expressions_.size(); ++i) {
+      Group& group = groups[expressions_[i].group];
       const Placement& placement = placements_[i];
+      if (placement.engine == Engine::kHyperscan) group.by_hyperscan.push_back(i);
       if (placement.engine != Engine::kFactored) continue;
-      if (!hyperscan_can(i)) saved[expressions_[i].group] += kPass;
-      saved[expressions_[i].group] += hyperscan_[i].value_or(kUnmeasured) - placement.cost_ns;
+      if (!hyperscan_can(i)) {
+        group.needs_pass = true;
+        continue;
+      }
+      group.either.push_back(i);
+      group.factored_ns += placement.cost_ns;
+      group.alone_ns += hyperscan_[i].value_or(kUnmeasured);
     }
-    for (size_t i = 0; i < expressions_.size(); ++i) {
+    for (const auto& [number, group] : groups) settle(group);
+  }
+
+  struct Group {
+    std::vector<size_t> by_hyperscan, either;
+    bool needs_pass = false;
+    double factored_ns = 0;  // of `either`
+    double alone_ns = 0;     // the same by Hyperscan, one by one
+  };
+
+  void settle(const Group& group) {
+    if (group.either.empty() || group.alone_ns > kSurelyDearer) return;
+    std::vector<size_t> all = group.by_hyperscan;
+    all.insert(all.end(), group.either.begin(), group.either.end());
+    const auto together = joint_cost(all);
+    if (!together) return;
+    const double left = joint_cost(group.by_hyperscan).value_or(0);
+    const double saved_pass = group.needs_pass ? 0 : kPass;
+    if (*together >= left + group.factored_ns + saved_pass) return;
+    for (const size_t i : group.either) {
       Placement& placement = placements_[i];
-      if (placement.engine != Engine::kFactored || saved[expressions_[i].group] > kPass) continue;
       placement.engine = Engine::kHyperscan;
       placement.other_ns = placement.cost_ns;
       placement.cost_ns = hyperscan_[i].value_or(kUnmeasured);
       placement.factors.clear();
-      placement.why = "too few expressions here for a pass of their own";
+      placement.why = "cheaper by Hyperscan together with its group";
     }
+  }
+
+  std::optional<double> joint_cost(const std::vector<size_t>& indices) const {
+    if (indices.empty()) return 0;
+    std::vector<const HyperscanForm*> forms;
+    for (const size_t i : indices) forms.push_back(&expressions_[i].form);
+    return hyperscan_cost(forms, texts_.at(expressions_[indices[0]].target));
   }
 
   const std::span<const Searched> expressions_;

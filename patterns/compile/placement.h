@@ -3,9 +3,9 @@
 // Theory of operation. Most expressions of a large set never match in most mail, and Hyperscan pays
 // for all of them with every byte. A factored expression costs next to nothing until all of its
 // factors (required_factors.h) were seen in one element. So each one is factored unless its factors
-// are so common that Hyperscan is cheaper, both costs taken for a sample of ordinary text
-// (expression_cost.h). Where all that is saved in a group is less than the pass over the text that
-// factors need, the group is left to Hyperscan.
+// are so common that Hyperscan, or PCRE2 alone, is cheaper, all costs taken for a sample of
+// ordinary text (expression_cost.h). A group in which Hyperscan is cheaper for all together is left
+// to it.
 #pragma once
 
 #include <map>

@@ -4,9 +4,11 @@
 #include <array>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "patterns/compile/strong_components.h"
 #include "patterns/compile/symbol_automaton.h"
 
 namespace postern::compile {
@@ -18,6 +20,7 @@ using artefact::kSymbolBits;
 using artefact::kSymbolMask;
 
 constexpr size_t kMostStates = 150'000;
+constexpr size_t kMostNearStates = 600'000;
 constexpr size_t kMostSteps = 1'500'000;
 constexpr size_t kMostGrams = 1000;     // of one factor
 constexpr int kMostSymbolsOfClass = 8;  // a class of more forgets what came before it
@@ -25,7 +28,7 @@ constexpr double kUselessRate = 0.1;    // a factor that occurs every ten bytes
 constexpr double kGramCost = 1e-7;      // as a rate: what each gram costs by being there
 // What a confirmation costs for each byte that it looks at, beside what it costs anyway.
 constexpr double kCostOfByte = 0.04;
-constexpr uint32_t kNear = 250;        // symbols
+constexpr uint32_t kNear = 12;         // symbols
 constexpr double kWholeElement = 300;  // bytes looked at where nothing tells where a match begins
 
 constexpr Gram kNoGram = UINT32_MAX;
@@ -135,7 +138,8 @@ class Unrolled {
     uint32_t from;
     uint32_t to;
     Gram gram;
-    uint32_t reach;  // symbols from the match's start to the gram's last at most
+    bool takes = false;  // a symbol that counts
+    uint32_t reach = 0;  // symbols from the match's start to the gram's last at most
   };
 
   Unrolled(const SymbolAutomaton& automaton, uint32_t gram_symbols)
@@ -153,11 +157,14 @@ class Unrolled {
         for (const auto& step : automaton_.states[state].steps) take(i, step);
       }
     }
+    measure_reach();
     return true;
   }
 
   static constexpr uint32_t kSink = UINT32_MAX;
+  // Those of a node beside each other, from begin(node) to begin(node + 1).
   const std::vector<Step>& steps() const { return steps_; }
+  size_t begin(uint32_t node) const { return begin_[node]; }
   size_t nodes() const { return nodes_.size(); }
 
  private:
@@ -203,23 +210,19 @@ class Unrolled {
     return artefact::make_gram(node.symbols, node.length);
   }
 
-  uint32_t reach(const Node& node) const { return automaton_.states[node.state].reach; }
-
-  void accept(uint32_t from) {
-    steps_.push_back({from, kSink, short_gram(nodes_[from]), reach(nodes_[from])});
-  }
+  void accept(uint32_t from) { steps_.push_back({from, kSink, short_gram(nodes_[from])}); }
 
   void take(uint32_t from, const SymbolAutomaton::Step& step) {
     const Node node = nodes_[from];
     if (__builtin_popcount(step.symbols) > kMostSymbolsOfClass) {
-      steps_.push_back({from, find(step.to, 0, 0), short_gram(node), reach(node)});
+      steps_.push_back({from, find(step.to, 0, 0), short_gram(node), true});
       return;
     }
     for (uint32_t left = step.symbols; left != 0; left &= left - 1) {
       const auto symbol = static_cast<uint32_t>(__builtin_ctz(left));
       if (node.length > 0 && (node.symbols & kSymbolMask) == symbol &&
           artefact::is_folded_run(symbol)) {  // the run goes on
-        steps_.push_back({from, find(step.to, node.symbols, node.length), kNoGram, 0});
+        steps_.push_back({from, find(step.to, node.symbols, node.length), kNoGram});
         continue;
       }
       const uint32_t symbols = node.symbols << kSymbolBits | symbol;
@@ -227,8 +230,56 @@ class Unrolled {
       const bool whole = length == gram_symbols_;
       const uint32_t kept = whole ? gram_symbols_ - 1 : length;
       const uint32_t to = find(step.to, symbols & ((1U << kept * kSymbolBits) - 1), kept);
-      steps_.push_back({from, to, whole ? artefact::make_gram(symbols, length) : kNoGram,
-                        automaton_.states[step.to].reach});
+      steps_.push_back({from, to, whole ? artefact::make_gram(symbols, length) : kNoGram, true});
+    }
+  }
+
+  // As the automaton measures it, and closer: what leads here is known better by the symbols taken
+  // last, and a run that goes on takes nothing.
+  void measure_reach() {
+    std::ranges::stable_sort(steps_, {}, &Step::from);
+    std::vector<size_t>& begin = begin_;
+    begin.assign(nodes_.size() + 1, steps_.size());
+    for (size_t i = steps_.size(); i-- > 0;) begin[steps_[i].from] = i;
+    for (size_t node = nodes_.size(); node-- > 0;)
+      begin[node] = std::min(begin[node], begin[node + 1]);
+    const auto components =
+        strong_components(nodes_.size(), [&](uint32_t node, size_t& i) -> std::optional<uint32_t> {
+          while (begin[node] + i < begin[node + 1]) {
+            if (const uint32_t to = steps_[begin[node] + i].to; to != kSink) return to;
+            ++i;
+          }
+          return {};
+        });
+    std::vector<uint32_t> number(nodes_.size()), reach(nodes_.size(), 0);
+    for (uint32_t c = 0; c < components.size(); ++c) {
+      for (const uint32_t node : components[c]) number[node] = c;
+    }
+    for (size_t c = components.size(); c-- > 0;) {
+      uint32_t furthest = 0;
+      bool circle = false;
+      for (const uint32_t node : components[c]) {
+        furthest = std::max(furthest, reach[node]);
+        for (size_t i = begin[node]; i < begin[node + 1]; ++i) {
+          circle |= steps_[i].takes && steps_[i].to != kSink && number[steps_[i].to] == c;
+        }
+      }
+      for (const uint32_t node : components[c]) {
+        const uint32_t known = automaton_.states[nodes_[node].state].reach;
+        reach[node] = circle ? known : std::min(known, furthest);
+      }
+      for (const uint32_t node : components[c]) {
+        for (size_t i = begin[node]; i < begin[node + 1]; ++i) {
+          Step& step = steps_[i];
+          const bool far = reach[node] == SymbolAutomaton::kFar;
+          const bool ends_here =
+              step.gram != kNoGram && artefact::length_of(step.gram) == gram_symbols_;
+          step.reach = far ? SymbolAutomaton::kFar : reach[node] + (ends_here ? 1 : 0);
+          if (step.to == kSink || number[step.to] == c) continue;
+          const uint32_t there = far ? SymbolAutomaton::kFar : reach[node] + (step.takes ? 1 : 0);
+          reach[step.to] = std::max(reach[step.to], there);
+        }
+      }
     }
   }
 
@@ -237,6 +288,7 @@ class Unrolled {
   std::vector<std::vector<uint32_t>> closures_;
   std::vector<Node> nodes_;
   std::vector<Step> steps_;
+  std::vector<size_t> begin_;
   std::unordered_map<uint64_t, uint32_t> index_;
 };
 
@@ -277,39 +329,97 @@ uint32_t fewest_sights(const Unrolled& unrolled, const std::vector<Gram>& grams)
   return std::max(at_end, 1U);
 }
 
-// The cheapest factor without the grams in `used`; `near` the beginning of each match.
-std::vector<RequiredFactor> cut(const Unrolled& unrolled, const GramRates& rates,
-                                std::unordered_set<Gram>& used, bool near) {
+bool is_useful(const RequiredFactor& factor) {
+  return factor.grams.size() <= kMostGrams && factor.rate <= kUselessRate;
+}
+
+// The factor of the grams in `grams`, its reach not yet known.
+RequiredFactor factor_of(std::vector<Gram> grams, const Unrolled& unrolled,
+                         const GramRates& rates) {
+  RequiredFactor factor;
+  std::ranges::sort(grams);
+  const auto repeated = std::ranges::unique(grams);
+  grams.erase(repeated.begin(), repeated.end());
+  for (const Gram gram : grams) factor.rate += rates.rate(gram);
+  factor.least = fewest_sights(unrolled, grams);
+  factor.grams = std::move(grams);
+  return factor;
+}
+
+// The cheapest factor without the grams in `used`.
+std::optional<RequiredFactor> cut(const Unrolled& unrolled, const GramRates& rates,
+                                  std::unordered_set<Gram>& used) {
   const auto sink = static_cast<uint32_t>(unrolled.nodes());
   Network network(unrolled.nodes() + 1);
   const auto& steps = unrolled.steps();
   for (size_t i = 0; i < steps.size(); ++i) {
-    const bool cuttable = steps[i].gram != kNoGram && !used.contains(steps[i].gram) &&
-                          (!near || (is_bounded(steps[i]) && steps[i].reach <= kNear));
+    const bool cuttable = steps[i].gram != kNoGram && !used.contains(steps[i].gram);
     network.connect(steps[i].from, steps[i].to == Unrolled::kSink ? sink : steps[i].to,
                     cuttable ? rates.rate(steps[i].gram) * cost_of_sight(steps[i]) + kGramCost
                              : Network::kUncuttable,
                     i);
   }
   if (!network.saturate(0, sink)) return {};
-  RequiredFactor factor;
-  factor.reach = 0;
+  std::vector<Gram> grams;
+  uint32_t reach = 0;
   network.for_each_cut([&](size_t i) {
-    factor.grams.push_back(steps[i].gram);
-    const bool bounded =
-        artefact::length_of(steps[i].gram) > 1 && steps[i].reach != SymbolAutomaton::kFar;
-    factor.reach = bounded && factor.reach != artefact::kNone
-                       ? std::max(factor.reach, steps[i].reach)
-                       : artefact::kNone;
+    grams.push_back(steps[i].gram);
+    reach = is_bounded(steps[i]) && reach != artefact::kNone ? std::max(reach, steps[i].reach)
+                                                             : artefact::kNone;
   });
-  std::ranges::sort(factor.grams);
-  const auto repeated = std::ranges::unique(factor.grams);
-  factor.grams.erase(repeated.begin(), repeated.end());
-  for (const Gram gram : factor.grams) factor.rate += rates.rate(gram);
-  factor.least = fewest_sights(unrolled, factor.grams);
+  RequiredFactor factor = factor_of(std::move(grams), unrolled, rates);
+  factor.reach = reach;
   used.insert(factor.grams.begin(), factor.grams.end());
-  if (factor.grams.size() > kMostGrams || factor.rate > kUselessRate) return {};
-  return {std::move(factor)};
+  if (!is_useful(factor)) return {};
+  return factor;
+}
+
+// The cheapest factor of which a gram is seen in the first kNear symbols of each match. What comes
+// later is cut off, so that symbols that are shared with ways from afar count here as what they
+// are.
+std::optional<RequiredFactor> near_cut(const Unrolled& unrolled, const GramRates& rates) {
+  struct Pipe {
+    uint32_t from, to;
+    Gram gram;
+    uint32_t depth;
+  };
+  constexpr uint32_t kEnd = 0;
+  const auto& steps = unrolled.steps();
+  std::vector<Pipe> pipes;
+  std::unordered_map<uint64_t, uint32_t> index;
+  std::vector<std::pair<uint32_t, uint32_t>> nodes{{0, 0}};  // of the unrolled graph, and its depth
+  const auto find = [&](uint32_t node, uint32_t depth) {
+    const auto [entry, is_new] = index.emplace(uint64_t{node} << 32 | depth, nodes.size());
+    if (is_new) nodes.emplace_back(node, depth);
+    return entry->second;
+  };
+  find(0, 0);
+  for (uint32_t i = 1; i < nodes.size(); ++i) {
+    if (nodes.size() > kMostNearStates) return {};
+    const auto [node, depth] = nodes[i];
+    for (size_t k = unrolled.begin(node); k < unrolled.begin(node + 1); ++k) {
+      const uint32_t there = depth + (steps[k].takes ? 1 : 0);
+      const bool ends = steps[k].to == Unrolled::kSink || there > kNear;
+      pipes.push_back({i, ends ? kEnd : find(steps[k].to, there), steps[k].gram, there});
+    }
+  }
+  Network network(nodes.size());
+  for (size_t i = 0; i < pipes.size(); ++i) {
+    const bool cuttable = pipes[i].gram != kNoGram && artefact::length_of(pipes[i].gram) > 1;
+    network.connect(pipes[i].from, pipes[i].to,
+                    cuttable ? rates.rate(pipes[i].gram) + kGramCost : Network::kUncuttable, i);
+  }
+  if (!network.saturate(1, kEnd)) return {};
+  std::vector<Gram> grams;
+  uint32_t reach = 0;
+  network.for_each_cut([&](size_t i) {
+    grams.push_back(pipes[i].gram);
+    reach = std::max(reach, pipes[i].depth);
+  });
+  RequiredFactor factor = factor_of(std::move(grams), unrolled, rates);
+  factor.reach = reach;
+  if (!is_useful(factor)) return {};
+  return factor;
 }
 
 std::vector<RequiredFactor> cuts(const SymbolAutomaton& automaton, uint32_t gram_symbols,
@@ -317,14 +427,13 @@ std::vector<RequiredFactor> cuts(const SymbolAutomaton& automaton, uint32_t gram
   Unrolled unrolled(automaton, gram_symbols);
   if (!unrolled.unroll()) return {};
   std::unordered_set<Gram> used;
-  std::vector<RequiredFactor> out = cut(unrolled, rates, used, true);
-  used.clear();
-  for (uint32_t i = 0; i < artefact::kMostFactors; ++i) {
-    auto next = cut(unrolled, rates, used, false);
-    if (next.empty()) break;
-    const bool is_near_one = i == 0 && !out.empty() && out[0].grams == next[0].grams;
-    if (!is_near_one) out.push_back(std::move(next[0]));
-    if (out.size() == artefact::kMostFactors) break;
+  std::vector<RequiredFactor> out;
+  if (auto near = near_cut(unrolled, rates)) out.push_back(std::move(*near));
+  for (uint32_t i = 0; i < artefact::kMostFactors && out.size() < artefact::kMostFactors; ++i) {
+    auto next = cut(unrolled, rates, used);
+    if (!next) break;
+    const bool is_near_one = i == 0 && !out.empty() && out[0].grams == next->grams;
+    if (!is_near_one) out.push_back(std::move(*next));
   }
   return out;
 }

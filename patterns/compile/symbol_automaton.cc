@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "patterns/artefact/gram.h"
+#include "patterns/compile/strong_components.h"
 
 namespace postern::compile {
 namespace {
@@ -142,17 +143,8 @@ class Builder {
     return end;
   }
 
-  // The longest way to each state. States on a circle, and behind one, have no bound: Tarjan's
-  // strongly connected components (SIAM J. Comput. 1, 1972), which come in reverse order.
+  // The longest way to each state. States on a circle, and behind one, have no bound.
   void measure_reach() {
-    const size_t count = out_.states.size();
-    std::vector<uint32_t> order(count, 0), low(count, 0), stack;
-    std::vector<bool> on_stack(count, false);
-    std::vector<std::vector<uint32_t>> components;
-    struct Frame {
-      uint32_t state;
-      size_t next = 0;
-    };
     const auto successor = [&](uint32_t state, size_t& i) -> std::optional<uint32_t> {
       const auto& from = out_.states[state];
       if (i < from.steps.size()) return from.steps[i].to;
@@ -163,38 +155,7 @@ class Builder {
       }
       return {};
     };
-    uint32_t clock = 0;
-    std::vector<Frame> frames{{0}};
-    while (!frames.empty()) {
-      Frame& frame = frames.back();
-      const uint32_t state = frame.state;
-      if (frame.next == 0 && order[state] == 0) {
-        order[state] = low[state] = ++clock;
-        stack.push_back(state);
-        on_stack[state] = true;
-      }
-      if (const auto next = successor(state, frame.next)) {
-        ++frame.next;
-        if (order[*next] == 0) {
-          frames.push_back({*next});
-        } else if (on_stack[*next]) {
-          low[state] = std::min(low[state], order[*next]);
-        }
-        continue;
-      }
-      frames.pop_back();
-      if (!frames.empty()) {
-        uint32_t& above = low[frames.back().state];
-        above = std::min(above, low[state]);
-      }
-      if (low[state] != order[state]) continue;
-      auto& component = components.emplace_back();
-      do {
-        component.push_back(stack.back());
-        on_stack[stack.back()] = false;
-        stack.pop_back();
-      } while (component.back() != state);
-    }
+    const auto components = strong_components(out_.states.size(), successor);
     for (size_t i = components.size(); i-- > 0;) settle(components[i]);
   }
 

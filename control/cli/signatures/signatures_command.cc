@@ -1,14 +1,17 @@
 #include "control/cli/signatures/signatures_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <hs/hs.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/version.h"
@@ -32,6 +35,9 @@ struct CompileArguments {
   std::string key;  // empty: not signed
   bool as_json = false;
   bool verbose = false;
+  bool report = false;
+  unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
+  unsigned budget_seconds = compile::PlacementOptions{}.trial_seconds;
 };
 
 struct ShowArguments {
@@ -64,6 +70,10 @@ int fail(const std::string& what) {
   return kInputError;
 }
 
+std::string_view class_name(artefact::ExpressionClass kind) {
+  return artefact::kExpressionClassNames[static_cast<size_t>(kind)];
+}
+
 json report_json(const language::RuleSet& rules, const compile::CompileReport& report) {
   json accepted = json::array();
   for (const auto& directive : rules.accepted) {
@@ -72,6 +82,16 @@ json report_json(const language::RuleSet& rules, const compile::CompileReport& r
                         {"why", directive.why},
                         {"file", rules.files[directive.first.file].path},
                         {"line", directive.first.line}});
+  }
+  json expressions = json::array();
+  for (const auto& expression : report.expressions) {
+    expressions.push_back(
+        {{"rule", expression.rule},
+         {"class", class_name(expression.kind)},
+         {"ns_per_byte", expression.cost_ns},
+         {"other_ns_per_byte", expression.other_ns ? json(*expression.other_ns) : json()},
+         {"factors", expression.factors},
+         {"why", expression.why}});
   }
   json not_run = json::array();
   for (const auto& rule : report.not_run)
@@ -82,6 +102,8 @@ json report_json(const language::RuleSet& rules, const compile::CompileReport& r
           {"native", report.native},
           {"confirmed", report.confirmed},
           {"pcre2_alone", report.pcre2_alone},
+          {"factored", report.factored},
+          {"expressions", expressions},
           {"not_run", not_run},
           {"accepted_without_effect", accepted},
           {"skipped_by_conditions", rules.skipped_rules}};
@@ -91,8 +113,9 @@ void print_report(const language::RuleSet& rules, const compile::CompileReport& 
                   bool verbose) {
   fmt::print("{} rules and {} sub-rules from {} file{}\n", report.rules, report.sub_rules,
              rules.files.size(), rules.files.size() == 1 ? "" : "s");
-  fmt::print("expressions: {} native, {} confirmed by PCRE2, {} by PCRE2 alone; {} metas\n",
-             report.native, report.confirmed, report.pcre2_alone, report.metas);
+  fmt::print(
+      "expressions: {} factored, {} native, {} confirmed by PCRE2, {} by PCRE2 alone; {} metas\n",
+      report.factored, report.native, report.confirmed, report.pcre2_alone, report.metas);
   if (!report.not_run.empty()) {
     fmt::print("not run: {} rules{}\n", report.not_run.size(),
                verbose ? "" : " (--verbose lists them)");
@@ -106,6 +129,19 @@ void print_report(const language::RuleSet& rules, const compile::CompileReport& 
   for (const auto& directive : rules.accepted) {
     fmt::print("without effect: {:<28} {:>5} ×  {} ({}:{})\n", directive.name, directive.count,
                directive.why, rules.files[directive.first.file].path, directive.first.line);
+  }
+}
+
+// The dearest first.
+void print_expressions(std::vector<compile::ExpressionReport> expressions) {
+  std::ranges::stable_sort(expressions, std::greater{}, &compile::ExpressionReport::cost_ns);
+  fmt::print("{:>9} {:>9}  {:<9} {:<36} {}\n", "ns/byte", "otherwise", "class", "rule",
+             "why; factors");
+  for (const auto& expression : expressions) {
+    fmt::print("{:>9.3f} {:>9}  {:<9} {:<36} {}{}{}\n", expression.cost_ns,
+               expression.other_ns ? fmt::format("{:.3f}", *expression.other_ns) : "-",
+               class_name(expression.kind), expression.rule, expression.why,
+               expression.factors.empty() ? "" : "; ", fmt::join(expression.factors, " and "));
   }
 }
 
@@ -124,6 +160,8 @@ int run_compile(const CompileArguments& arguments) {
   if (!rules) return report_errors(rules.error(), arguments.as_json);
   compile::CompileOptions options;
   options.compiler = fmt::format("postern {}", kVersion);
+  options.placement.at_once = arguments.jobs;
+  options.placement.trial_seconds = arguments.budget_seconds;
   auto compiled = compile::compile(*rules, options);
   if (!compiled) return fail(compiled.error());
   if (key) {
@@ -148,6 +186,7 @@ int run_compile(const CompileArguments& arguments) {
     return kDone;
   }
   print_report(*rules, compiled->report, arguments.verbose);
+  if (arguments.report) print_expressions(compiled->report.expressions);
   fmt::print("wrote {}: {} bytes, sha256 {}, in {:.1f} s\n", arguments.output, file->bytes,
              file->digest, seconds);
   if (key) fmt::print("signed by key {}\n", key->public_key().id());
@@ -167,7 +206,7 @@ json rule_json(const artefact::Artefact& set, const artefact::Rule& rule) {
     out["header"] = language::to_string(set.selectors[rule.selector]);
   if (rule.expression != artefact::kNone) {
     const auto& expression = set.expressions[rule.expression];
-    out["class"] = artefact::kExpressionClassNames[static_cast<size_t>(expression.kind)];
+    out["class"] = class_name(expression.kind);
     out["expression"] = expression.regexp.pattern;
   }
   return out;
@@ -254,6 +293,16 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
   compile->add_flag("--json", compile_arguments->as_json, "Print a JSON object");
   compile->add_flag("--verbose", compile_arguments->verbose,
                     "List the rules that are not run, and why");
+  compile->add_flag("--report", compile_arguments->report,
+                    "List every expression: how it is searched for, what that costs, and why");
+  compile->add_option("--jobs", compile_arguments->jobs, "Threads and processes at a time")
+      ->check(CLI::Range(1U, 256U))
+      ->capture_default_str();
+  compile
+      ->add_option("--budget", compile_arguments->budget_seconds,
+                   "Processor seconds that Hyperscan may take to compile one expression")
+      ->check(CLI::Range(1U, 3600U))
+      ->capture_default_str();
   compile->callback([=] { *exit_code = run_compile(*compile_arguments); });
 
   auto show_arguments = std::make_shared<ShowArguments>();

@@ -44,6 +44,7 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*) {
   state_->envelope.clear();
 }
 void MessageScan::observe(mime::RenderSink*, mime::Renderings) {}
+void MessageScan::connection(std::string_view, const IpAddress&) {}
 void MessageScan::envelope(language::Target, std::string_view text) { state_->envelope += text; }
 void MessageScan::feed(std::span<const uint8_t> bytes) {
   state_->text.append(bytes.begin(), bytes.end());
