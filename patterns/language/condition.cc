@@ -159,7 +159,7 @@ class Parser {
       return 0;
     }
     return what == "plugin" ? has_plugin(argument) || is_eval_plugin(argument)
-                            : has_feature(argument);
+                            : has_feature(argument) || is_eval_feature(argument);
   }
 
   std::string_view text_;

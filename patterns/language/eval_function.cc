@@ -197,6 +197,20 @@ bool is_eval_plugin(std::string_view plugin) {
   return std::ranges::find(kFunctions, plugin, &EvalFunction::plugin) != kFunctions.end();
 }
 
+bool is_eval_feature(std::string_view feature) {
+  constexpr std::string_view kModule = "Mail::SpamAssassin::Plugin::";
+  if (!feature.starts_with(kModule)) return false;
+  feature.remove_prefix(kModule.size());
+  const size_t colons = feature.find("::");
+  if (colons == feature.npos) return false;
+  const std::string_view plugin = feature.substr(0, colons);
+  std::string_view function = feature.substr(colons + 2);
+  if (function.starts_with("has_")) function.remove_prefix(4);
+  return std::ranges::any_of(kFunctions, [&](const EvalFunction& known) {
+    return known.plugin == plugin && known.name == function;
+  });
+}
+
 std::span<const std::string_view> eval_words(EvalArgument kind) {
   switch (kind) {
     case kHtmlFlag:

@@ -50,6 +50,9 @@ std::span<const EvalFunction> eval_functions();
 const EvalFunction* find_eval_function(std::string_view name);
 // Whether some function of the plugin (with its whole Perl name) is ours.
 bool is_eval_plugin(std::string_view plugin);
+// Whether `feature` names one of the functions, as can() is asked for it:
+// "Mail::SpamAssassin::Plugin::BodyEval::has_check_body_length".
+bool is_eval_feature(std::string_view feature);
 // The words that a kind of argument may be; empty where it is not one of a few words.
 std::span<const std::string_view> eval_words(EvalArgument kind);
 

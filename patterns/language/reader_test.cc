@@ -183,6 +183,12 @@ endif
 if (plugin(Postern))
 helo HELO /x/
 endif
+if can(Mail::SpamAssassin::Plugin::BodyEval::has_check_body_length)
+body LENGTH /x/
+endif
+if can(Mail::SpamAssassin::Plugin::HeaderEval::has_check_body_length)
+body OTHER_LENGTH /x/
+endif
 if can(Mail::SpamAssassin::Plugin::ASN::has_check_asn)
 if (version >= 1)
 body NESTED /x/
@@ -194,8 +200,8 @@ meta M INSIDE || OLD || NESTED || NESTED_ELSE
 )");
   std::vector<std::string> names;
   for (const Rule& each : set.rules) names.push_back(each.name);
-  EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "HELO", "M"));
-  EXPECT_THAT(set.skipped_rules, ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD"));
+  EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "HELO", "LENGTH", "M"));
+  EXPECT_THAT(set.skipped_rules, ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD", "OTHER_LENGTH"));
 }
 
 TEST(Reader, what_has_no_meaning_here_is_listed) {

@@ -28,7 +28,7 @@ from decoding import CORPUS, ROOT, chosen
 
 JUDGE = Path(__file__).with_name("spamassassin_rules.pl")
 LEAST_SHARE = 0.995
-PLUGINS = "Check,MIMEHeader,ReplaceTags"
+PLUGINS = "Check,MIMEHeader,ReplaceTags,HTMLEval,MIMEEval,BodyEval,HeaderEval"
 # A sum of scores in another order differs in its last bits.
 SCORE_NOISE = 0.0015
 
@@ -130,8 +130,9 @@ def compare(arguments, folder):
                 explained += sign * rules.get(name, {}).get("score", 0)
         if abs(their_score - my_score - explained) > SCORE_NOISE:
             failed += 1
+            unknown = ", ".join(sorted(their_rules - rules.keys()))
             print(f"FAIL {Path(path).name}: score {my_score:.3f}, SpamAssassin's {their_score:.3f}, "
-                  f"of which other rules hit explain {explained:.3f}")
+                  f"of which other rules hit explain {explained:.3f}; not in our set: {unknown or 'none'}")
 
     for name, found in sorted(examples.items(), key=lambda item: -len(item[1])):
         who = collections.Counter(who for who, _ in found)
