@@ -201,7 +201,8 @@ meta M INSIDE || OLD || NESTED || NESTED_ELSE
   std::vector<std::string> names;
   for (const Rule& each : set.rules) names.push_back(each.name);
   EXPECT_THAT(names, ElementsAre("OUTSIDE", "NEW", "BOTH", "HELO", "LENGTH", "M"));
-  EXPECT_THAT(set.skipped_rules, ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD", "OTHER_LENGTH"));
+  EXPECT_THAT(set.skipped_rules,
+              ElementsAre("INSIDE", "NESTED", "NESTED_ELSE", "OLD", "OTHER_LENGTH"));
 }
 
 TEST(Reader, what_has_no_meaning_here_is_listed) {
