@@ -98,7 +98,9 @@ int hex_value(char c) {
 
 class TreeReader {
  public:
-  explicit TreeReader(const language::Regexp& regexp) : p_(regexp.pattern), flags_(regexp.flags) {}
+  explicit TreeReader(const language::Regexp& regexp) : p_(regexp.pattern), flags_(regexp.flags) {
+    if (has(language::kExtendedMore)) flags_ |= language::kExtended;  // as PCRE2_EXTENDED_MORE
+  }
 
   std::optional<ExpressionTree> read() {
     ExpressionTree tree = choice(0);
