@@ -40,6 +40,8 @@ class Hits {
 struct MessageScan::Scratch::Impl {
   Impl();
   ~Impl();
+  // For what a set needs beside Hyperscan's memory.
+  void make_room(const SignatureSet::Compiled& compiled);
 
   hs_scratch_t* hyperscan = nullptr;
   pcre2_match_data* match = nullptr;

@@ -25,6 +25,15 @@ MessageScan::Scratch::Impl::~Impl() {
   pcre2_match_data_free(match);
 }
 
+// Never less than there was: the scratch may serve several sets.
+void MessageScan::Scratch::Impl::make_room(const SignatureSet::Compiled& compiled) {
+  if (tried.size() < compiled.expressions.size()) tried.resize(compiled.expressions.size());
+  notes.prepare(compiled.expressions.size());
+  if (values.size() < compiled.rules.size()) values.resize(compiled.rules.size());
+  const size_t meta_words = (compiled.metas.size() + 63) / 64;
+  if (metas.size() < meta_words) metas.resize(meta_words);
+}
+
 MessageScan::Scratch::Scratch() : impl_(std::make_unique<Impl>()) {}
 MessageScan::Scratch::~Scratch() = default;
 
@@ -40,12 +49,7 @@ std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSe
   if (!ok)
     return std::unexpected(
         "no memory for Hyperscan's scratch space; free some memory and try again");
-  if (impl_->tried.size() < compiled.expressions.size())
-    impl_->tried.resize(compiled.expressions.size());
-  impl_->notes.prepare(compiled.expressions.size());
-  if (impl_->values.size() < compiled.rules.size()) impl_->values.resize(compiled.rules.size());
-  const size_t meta_words = (compiled.metas.size() + 63) / 64;
-  if (impl_->metas.size() < meta_words) impl_->metas.resize(meta_words);
+  impl_->make_room(compiled);
   return {};
 }
 

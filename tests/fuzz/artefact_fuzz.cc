@@ -22,8 +22,7 @@ void run(artefact::ArtefactFile file) {
   static scan::Matcher matcher;
   static scan::Collector collector;
   auto& memory = *scratch.impl();
-  memory.tried.assign((*compiled)->expressions.size(), 0);
-  memory.values.assign((*compiled)->rules.size(), 0);
+  memory.make_room(**compiled);
   matcher.begin(compiled->get(), &memory, &hits);
   static scan::evals::Evaluation evaluation;
   static scan::ListLookup lists;
