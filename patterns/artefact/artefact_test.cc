@@ -37,9 +37,10 @@ void seal(std::vector<uint8_t>& file) {
 
 TEST(Artefact, round_trip) {
   const Artefact& set = small_set();
-  const auto back = parse(serialise(set));
+  const std::vector<uint8_t> file = serialise(set);
+  const auto back = parse(file);
   ASSERT_TRUE(back) << back.error();
-  EXPECT_EQ(serialise(*back), serialise(set));
+  EXPECT_EQ(serialise(*back), file);
   ASSERT_EQ(back->rules.size(), 7u);
   EXPECT_EQ(back->rules[0].name, "A");
   EXPECT_EQ(back->rules[0].score, 2.5);
