@@ -57,6 +57,7 @@ struct MessageScan::State {
   Matcher matcher;
   FullText full;
   mime::OriginReader origin;
+  bool asks_origin = false;  // a rule is about it
   Hits hits;
   evals::Evaluation evaluation;
   ListLookup lists;
@@ -76,14 +77,14 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
   state.memory = memory;
   state.matcher.begin(&compiled, memory, &state.hits);
-  state.origin.begin({}, {});
   state.evaluation.begin(compiled.evals.empty() ? nullptr : &compiled.evals, &state.hits);
   state.lists.begin(compiled.lists.empty() ? nullptr : &compiled.lists, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory,
                         state.evaluation.active() ? &state.evaluation : nullptr,
                         state.lists.active() ? &state.lists : nullptr);
-  const bool asks_origin = !compiled.plan(language::Target::kOrigin).empty();
-  state.collector.read_origin(asks_origin ? &state.origin : nullptr);
+  state.asks_origin = !compiled.plan(language::Target::kOrigin).empty();
+  if (state.asks_origin) state.origin.begin({}, {});
+  state.collector.read_origin(state.asks_origin ? &state.origin : nullptr);
   state.full.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &state.matcher);
   state.reader.begin(&state.collector, compiled.renderings() | state.observed);
 }
@@ -101,7 +102,7 @@ void MessageScan::envelope(language::Target target, std::string_view text) {
 }
 
 void MessageScan::connection(std::string_view helo, const IpAddress& client) {
-  state_->origin.begin(helo, client);
+  if (state_->asks_origin) state_->origin.begin(helo, client);
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
@@ -115,7 +116,7 @@ ScanResult MessageScan::finish() {
   state.reader.finish();
   state.full.finish();
   state.collector.finish();
-  if (state.collector.any_header() && !state.rules().plan(language::Target::kOrigin).empty()) {
+  if (state.asks_origin && state.collector.any_header()) {
     std::array<char, kOriginLineBytes> line;
     state.matcher.match_text(language::Target::kOrigin, origin_line(state.origin.finish(), line));
   }
