@@ -83,7 +83,10 @@ std::string shadow_text(const CompareShadowReply& reply) {
   if (reply.events() == 0)
     return "no message was seen by a shadow set: postern signatures load SET --shadow\n";
   std::string out;
-  for (const auto& pair : reply.comparisons()) out += (out.empty() ? "" : "\n") + pair_text(pair);
+  for (const auto& pair : reply.comparisons()) {
+    if (!out.empty()) out += '\n';
+    out += pair_text(pair);
+  }
   return out;
 }
 
