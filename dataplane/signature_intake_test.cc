@@ -72,7 +72,10 @@ class Intake : public ::testing::Test {
   fs::path compiled(const std::string& rule, bool is_signed = true) {
     language::Reader reader;
     reader.read_text("test.cf", "body " + rule + " /x/\n");
-    auto set = compile::compile(*reader.finish(), {.compiler = "test"})->artefact;
+    auto set = compile::compile(
+                   *reader.finish(),
+                   {.compiler = "test", .placement = {.factoring = compile::Factoring::kNever}})
+                   ->artefact;
     if (is_signed) {
       EXPECT_TRUE(artefact::sign(set, key_));
     }

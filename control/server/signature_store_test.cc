@@ -32,7 +32,9 @@ class Store : public ::testing::Test {
   std::string put(const std::string& rule) {
     language::Reader reader;
     reader.read_text("test.cf", "header " + rule + " exists:X\n");
-    const auto compiled = compile::compile(*reader.finish(), {.compiler = "test"});
+    const auto compiled = compile::compile(
+        *reader.finish(),
+        {.compiler = "test", .placement = {.factoring = compile::Factoring::kNever}});
     const fs::path upload = store_->new_upload();
     EXPECT_TRUE(artefact::write(compiled->artefact, upload));
     const auto stored = store_->take(upload, rule + ".psig", "somebody");

@@ -258,7 +258,10 @@ class Loading : public ::testing::Test {
             ("postern-loading-test-" + std::to_string(getpid()));
     language::Reader reader;
     reader.read_text("test.cf", "body A /a/\n");
-    artefact_ = compile::compile(*reader.finish(), {})->artefact;
+    // In a database, whatever it would cost to search otherwise.
+    artefact_ =
+        compile::compile(*reader.finish(), {.placement = {.factoring = compile::Factoring::kNever}})
+            ->artefact;
   }
   ~Loading() override { std::filesystem::remove(path_); }
   std::string load_error() {

@@ -24,7 +24,10 @@ const Artefact& small_set() {
         "body A /a/\ndescribe A first\nscore A 2.5\nheader B From:addr =~ /^b(?!c)/\n"
         "meta C A && !B + 0.5\nbody D /d/\ntflags D multiple maxhits=3\nheader E exists:X\n"
         "body F eval:html_range('length', 1, 'inf')\nlist G domains list.txt in=from\n");
-    return compile::compile(*reader.finish(), {.compiler = "test"})->artefact;
+    return compile::compile(
+               *reader.finish(),
+               {.compiler = "test", .placement = {.factoring = compile::Factoring::kNever}})
+        ->artefact;
   }();
   return set;
 }

@@ -18,7 +18,10 @@ using ::testing::HasSubstr;
 Artefact small_set() {
   language::Reader reader;
   reader.read_text("test.cf", "body A /a/\nheader E exists:X\n");
-  return compile::compile(*reader.finish(), {.compiler = "test"})->artefact;
+  return compile::compile(
+             *reader.finish(),
+             {.compiler = "test", .placement = {.factoring = compile::Factoring::kNever}})
+      ->artefact;
 }
 
 class Signing : public ::testing::Test {
