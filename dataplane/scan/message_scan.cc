@@ -41,6 +41,7 @@ ScanResult result_of(const Hits& hits, const Matcher& matcher,
   result.rules = {reported.data(), count};
   result.failed = matcher.failed();
   result.confirmations_cut = matcher.confirmations_cut();
+  result.cuts = matcher.cuts();
   return result;
 }
 

@@ -279,6 +279,16 @@ TEST(Semantics, confirmation_is_bounded) {
   EXPECT_THAT(scan.hits(), IsEmpty());
 }
 
+TEST(Semantics, what_is_given_up_is_told_by_rule_and_not_tried_for_ever) {
+  RuleScan scan("body FINE /fine/\nbody EVIL /^(?:a+)+(?<!b)$(?<=c)/\n");
+  for (int i = 0; i < 20; ++i) scan.body(std::string(3000, 'a'));
+  scan.body("fine");
+  EXPECT_THAT(scan.hits(), ElementsAre("FINE"));
+  ASSERT_EQ(scan.cuts().size(), 1u);
+  EXPECT_EQ(scan.compiled().rules[scan.cuts()[0].rule].name, "EVIL");
+  EXPECT_EQ(scan.cuts()[0].times, kMostCutsOfRule);
+}
+
 TEST(Semantics, a_flood_of_one_field_leaves_room_for_others) {
   RuleScan scan("header S Subject =~ /here/\nheader T X-Flood =~ /flood/\n");
   for (int i = 0; i < 300; ++i) scan.header("X-Flood", std::string(1000, 'f'));
