@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kDefaultSet = "/var/lib/postern/current.psig";
-constexpr double kDefaultThreshold = 5.0;
 constexpr int kNoSpam = 0;
 constexpr int kSpam = 1;
 constexpr int kInputError = 2;
