@@ -183,6 +183,7 @@ void Collector::match_headers() {
 
 void Collector::finish() {
   end_chunks();
+  fields_.end();
   match_headers();
   for (uint32_t plan : set_->part_headers) matcher_->part_values_end(set_->headers[plan]);
   for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
