@@ -91,6 +91,8 @@ class HeaderFields {
   // Who the message is from by its envelope: MAIL, else what servers have written into the header.
   // Nothing when neither tells. Only for tables that need relays.
   std::optional<std::string_view> envelope_from() const;
+  // Only for tables that need relays.
+  const Relays& relays() const { return relays_; }
 
  private:
   struct Instance {

@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -43,9 +44,20 @@ struct Relay {
   bool fetched = false;  // from a mailbox, by a program
 };
 
+enum class NoRelay : uint8_t {
+  kLocal,       // of no connection, or it is known that the server tells no address
+  kUnreadable,  // of a connection, in words that are not known
+};
 // `line`: a Received field's value without folding, runs of white space made one blank, none at its
-// ends. Nothing when it tells of no relay.
-std::optional<Relay> read_relay(std::string_view line);
+// ends.
+std::expected<Relay, NoRelay> read_relay(std::string_view line);
+
+// "192.0.2.7", also in brackets, behind "IPv6:", with a zone, or mapped: as it is written into a
+// relay. Empty when it is none.
+std::string_view relay_address(std::string_view text, IpAddress& address);
+
+// Of RFC 1918, 6598, 3927 and 4193, or of the host itself.
+bool is_private(const IpAddress& address);
 
 class Relays {
  public:
@@ -61,6 +73,8 @@ class Relays {
 
   std::string_view trusted() const { return {trusted_.bytes.get(), trusted_.used}; }
   std::string_view untrusted() const { return {untrusted_.bytes.get(), untrusted_.used}; }
+  // Received fields that could not be read.
+  uint32_t unreadable() const { return unreadable_; }
   // Who the message was from, by the last relay that is to be believed: the first untrusted, else
   // the last trusted one. Nothing when it does not say.
   std::optional<std::string_view> envelope_from() const;
@@ -86,6 +100,7 @@ class Relays {
   bool any_untrusted_ = false;
   Sender last_trusted_;
   std::array<mime::FixedText<48>, kOriginFields> origins_;  // addresses, in SpamAssassin's order
+  uint32_t unreadable_ = 0;
   bool finished_ = false;
 };
 

@@ -35,6 +35,8 @@ constexpr std::array<std::string_view, kFields> kNames{"Subject",
                                                        "X-Google-Smtp-Source",
                                                        "X-Received",
                                                        "EnvelopeFrom",
+                                                       "Resent-From",
+                                                       "Resent-To",
                                                        "Message-Id"};
 
 // "{ip}" stands for an address.
@@ -83,13 +85,18 @@ constexpr std::array<Written, kExpressions> kWritten{{
     {R"(\bgmail\.com$)", true},
     {R"(by (?:10\.\S+|2002:a\d\d:\w+:\S+) with SMTP id \S+)"},
     {R"(by smtp\.googlemail\.com with ESMTPSA id \S+)"},
+    {R"(\byahoo\.com$)", true},
+    {R"(by (?:web\S+\.mail\S*\.yahoo\.com via HTTP|sonic\S+\.consmr\.mail\S*\.yahoo\.com with HTTP)"
+     R"(|smtp\S+\.yahoo\.com with SMTP)"
+     R"(|\w+\.\w+\.yahoo\.com \(\d+\.\d+\.\d+/\d+\.\d+\.\d+\)(?: with ESMTP)? id \w))"
+     R"(|from \[{ip}\] by \S+\.(?:groups|scd|dcn)\.yahoo\.com with NNFMP)"},
+    {R"(\@reply\.yahoo\.com$)", true},
+    {R"(\bmailer\d+\.bulk\.scd\.yahoo\.com\b)"},
     {R"((^trad(?:e|ing)date|company(?:name)?|s\w?(?:t\w?o\w?c\w?k|y\w?m(?:\w?b\w?o\w?l)?))"
      R"(|t(?:arget|icker)|(?:opening|current)p(?:rice)?|p(?:rojected|osition)|expectations)"
      R"(|weeks?high|marketperformance|(?:year|week|month|day|price)(?:target|estimates?)|sector)"
      R"(|r(?:ecommendation|ating))$)"},
 }};
-
-// A field that tells the envelope's sender.
 
 }  // namespace
 

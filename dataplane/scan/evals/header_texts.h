@@ -43,9 +43,11 @@ enum class Field : uint8_t {
   kGoogleSource,
   kXReceived,
   kEnvelopeFrom,
+  kResentFrom,
+  kResentTo,
   kMessageIdField,
 };
-inline constexpr size_t kFields = 25;
+inline constexpr size_t kFields = 27;
 // As a rule file would write it.
 std::string_view name_of(Field field);
 
@@ -79,9 +81,13 @@ enum class Expression : uint8_t {
   kGmailAddress,
   kGoogleReceived,
   kGoogleSubmission,
+  kYahooAddress,
+  kYahooRelay,
+  kYahooReply,
+  kYahooBulk,
   kStockLabel,
 };
-inline constexpr size_t kExpressions = 30;
+inline constexpr size_t kExpressions = 34;
 
 // Compiled once, shared by all threads.
 class Expressions {
@@ -110,6 +116,7 @@ class HeaderTexts {
   // Empty when absent.
   std::string_view get(Field field) { return find(field).value_or(std::string_view()); }
   std::optional<std::string_view> find(uint32_t selector);
+  const Relays& relays() const { return fields_->relays(); }
 
  private:
   const HeaderFields* fields_ = nullptr;
