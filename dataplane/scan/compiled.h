@@ -32,6 +32,7 @@ struct CompiledExpression {
   uint32_t counter = artefact::kNone;  // tflags multiple: index of its count
   uint32_t maximum_hits = 0;
   language::Pcre2Code code;  // null when Hyperscan alone decides
+  bool has_jit = false;
 };
 
 // Where texts of one target, or values of one header selector, are matched.
@@ -65,8 +66,8 @@ struct SignatureSet::Compiled {
   std::vector<uint32_t> part_headers;  // those of `headers` that are about MIME parts
   std::unique_ptr<FieldTable> fields;
   std::vector<artefact::Meta> metas;
-  std::vector<std::vector<uint32_t>> metas_using;  // by rule, the metas that it is part of
-  std::vector<uint32_t> metas_true_of_nothing;     // that hit where no rule does
+  std::vector<std::vector<uint32_t>> metas_waiting_for;  // by rule (meta_triggers.h)
+  std::vector<uint32_t> metas_always;                    // those that wait for no rule
   evals::EvalPlan evals;
   ListPlan lists;
   artefact::Provenance provenance;

@@ -1,11 +1,14 @@
 // Finds the elements in which factored expressions may match (artefact::Factor).
 //
-// Theory of operation. One pass over an element folds it to grams. A bit set tells for each whether
-// any expression asks for it, nearly always not; else a table names the factors that hold it. An
-// expression of which all factors were seen often enough in one element is a candidate there. Where
-// it may begin is told by the sights of one factor whose reach is bounded, if it has such a one.
+// Theory of operation. One pass over an element folds it to symbols (artefact/gram.h). The latest
+// four index a bit set: whether any expression asks for a gram that ends there, nearly always not.
+// A shorter gram stands there as every four that end with it. Where the bit is set, its rank names
+// the factors that hold the gram. An expression of which all factors were seen often enough in one
+// element is a candidate there. Where it may begin is told by the sights of one factor whose reach
+// is bounded, if it has such a one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "patterns/artefact/artefact.h"
+#include "patterns/language/regexp.h"
 
 namespace postern::scan {
 
@@ -37,10 +41,9 @@ class FactorSearch {
     static constexpr uint32_t kMostPlaces = 16'384;
     static constexpr uint32_t kMostSymbols = 65'536;
     struct Sight {
-      uint64_t element = 0;                                // mark of the element that this is of
+      uint32_t element = 0;                                // number of the element that this is of
       std::array<uint8_t, artefact::kMostFactors> seen{};  // of each factor, how often
       uint8_t complete = 0;                                // factors seen often enough
-      uint32_t reach = artefact::kNone;
       uint32_t last_place = artefact::kNone;
     };
     struct Place {
@@ -51,73 +54,141 @@ class FactorSearch {
     std::vector<uint32_t> candidates_;
     std::vector<Place> places_;
     size_t count_ = 0;
-    std::vector<uint32_t> offsets_;  // of symbols
+    struct Seen {
+      artefact::Gram last_four;
+      uint32_t symbol;
+    };
+    std::vector<uint8_t> symbol_;    // as they were counted, kSymbols behind the last
+    std::vector<uint32_t> offsets_;  // of symbols, the element's end behind the last
+    std::vector<Seen> seen_;         // in a block of text: what is wanted
     uint32_t places_used_ = 0;
     uint32_t symbols_ = 0;
     bool overflowed_ = false;  // more symbols than are numbered
-    uint64_t element_ = 0;
+    uint32_t element_ = 0;
   };
 
-  explicit FactorSearch(std::span<const artefact::Factor> factors);
+  // Where in a text PCRE2 tries an expression at all: anywhere, where the search begins and after
+  // each newline, or only where the search begins (PCRE2_INFO_FIRSTCODETYPE, PCRE2_ANCHORED).
+  enum class Anchor : uint8_t { kNone, kLine, kText };
+  static Anchor anchor_of(const pcre2_code* code);
+
+  // `starts` of the expressions that have factors here; `anchors` by expression.
+  FactorSearch(std::span<const artefact::Factor> factors, std::vector<artefact::MatchStarts> starts,
+               std::span<const Anchor> anchors);
 
   // Afterwards `notes` has the candidates. Notes may serve many searches, one at a time.
   void search(std::string_view element, Notes& notes) const;
 
-  // Calls confirm(Window), last window first, until it returns true or there is no more.
+  // Calls confirm(Window) wherever a match of the candidate may begin, until it returns true or
+  // there is no more. `element` is what was searched last.
   template <typename Confirm>
-  static void for_each_window(const Notes& notes, uint32_t candidate, size_t element_size,
-                              Confirm&& confirm) {
-    const Notes::Sight& sight = notes.sights_[candidate];
-    if (sight.reach == artefact::kNone || notes.places_used_ == Notes::kMostPlaces ||
-        notes.overflowed_) {
-      confirm(Window{0, static_cast<uint32_t>(element_size)});
-      return;
+  void for_each_window(const Notes& notes, uint32_t candidate, std::string_view element,
+                       Confirm&& confirm) const {
+    const Reach& reach = reach_[candidate];
+    if (reach.symbols == artefact::kNone || reach.anchor != Anchor::kNone ||
+        notes.places_used_ == Notes::kMostPlaces || notes.overflowed_) {
+      return for_each_window_from(notes, candidate, element, 0, confirm);
     }
-    uint32_t place = sight.last_place;
+    uint32_t place = notes.sights_[candidate].last_place;
     while (place != artefact::kNone) {
       // A gram whose reach is bounded has two symbols or more: a match begins before the last.
       const uint32_t last = notes.places_[place].symbol;
       uint32_t first;
       do {
         const uint32_t symbol = notes.places_[place].symbol;
-        first = symbol > sight.reach ? symbol - sight.reach : 0;
+        first = symbol > reach.symbols ? symbol - reach.symbols : 0;
         place = notes.places_[place].before;
       } while (place != artefact::kNone && notes.places_[place].symbol >= first);
-      if (confirm(Window{notes.offsets_[first], notes.offsets_[last] - 1})) return;
+      if (for_each_start(notes, reach, first, last, confirm)) return;
     }
   }
 
+  // The same from `from` on and in order, whatever the factors tell of the place.
+  template <typename Confirm>
+  void for_each_window_from(const Notes& notes, uint32_t candidate, std::string_view element,
+                            size_t from, Confirm&& confirm) const {
+    const Reach& reach = reach_[candidate];
+    if (reach.anchor != Anchor::kNone) return for_each_line(reach, element, from, confirm);
+    if (reach.starts == artefact::kNone || notes.overflowed_) {
+      confirm(Window{static_cast<uint32_t>(from), static_cast<uint32_t>(element.size())});
+      return;
+    }
+    const auto begin = notes.offsets_.begin();
+    const auto behind = std::upper_bound(begin, begin + notes.symbols_, from);
+    const auto first = behind == begin ? 0 : static_cast<uint32_t>(behind - begin - 1);
+    for_each_start(notes, reach, first, notes.symbols_, [&](Window window) {
+      window.from = std::max(window.from, static_cast<uint32_t>(from));
+      return window.from <= window.to && confirm(window);
+    });
+  }
+
  private:
-  struct Factor {
+  // A factor that holds a gram.
+  struct Holder {
     uint32_t expression;
-    uint8_t number;  // among those of its expression
+    uint8_t number;  // among the factors of its expression
     uint8_t least;
     uint8_t all;  // factors of its expression
     bool tells_place;
-    uint32_t reach;  // of the one that tells the place; kNone: none does
-  };
-  struct Slot {
-    artefact::Gram gram = artefact::kNone;
-    uint32_t begin = 0, end = 0;  // of holders_
+    auto operator<=>(const Holder&) const = default;
   };
 
-  static uint32_t hash(artefact::Gram gram) { return gram * 0x9E3779B1U; }
-  bool is_wanted(artefact::Gram gram) const {
-    const uint32_t bit = hash(gram) >> wanted_shift_;
-    return wanted_[bit / 64] >> (bit % 64) & 1;
+  // Where matches of an expression may begin.
+  struct Reach {
+    uint32_t symbols = artefact::kNone;  // before what tells the place; kNone: nothing does
+    uint32_t starts = artefact::kNone;   // index into starts_; kNone: with anything
+    Anchor anchor = Anchor::kNone;
+  };
+  struct Entry {
+    artefact::Gram last_four;
+    Holder holder;
+  };
+  void index(std::vector<Entry> entries);
+  // Those of the symbols from `first` to before `last` at which a match can begin; neighbours make
+  // one window. True: `confirm` wants no more.
+  template <typename Confirm>
+  bool for_each_start(const Notes& notes, const Reach& reach, uint32_t first, uint32_t last,
+                      Confirm&& confirm) const {
+    if (reach.starts == artefact::kNone) {
+      return confirm(Window{notes.offsets_[first], notes.offsets_[last] - 1});
+    }
+    const artefact::MatchStarts& starts = starts_[reach.starts];
+    const auto begins = [&](uint32_t symbol) {
+      const uint8_t* at = &notes.symbol_[symbol];
+      return artefact::can_begin(starts, uint32_t{at[0]} << 2 * artefact::kSymbolBits |
+                                             uint32_t{at[1]} << artefact::kSymbolBits | at[2]);
+    };
+    for (uint32_t symbol = first; symbol < last; ++symbol) {
+      if (!begins(symbol)) continue;
+      const uint32_t from = symbol++;
+      while (symbol < last && begins(symbol)) ++symbol;
+      if (confirm(Window{notes.offsets_[from], notes.offsets_[symbol] - 1})) return true;
+    }
+    return false;
   }
-  void add_factors(std::span<const artefact::Factor> factors);
-  void add_grams(std::span<const artefact::Factor> factors);
-  const Slot* find(artefact::Gram gram) const;
-  void see(artefact::Gram gram, Notes& notes) const;
 
-  std::vector<Factor> factors_;
-  std::vector<Factor> holders_;  // by gram
-  std::vector<Slot> slots_;
-  std::vector<uint64_t> wanted_;
-  uint32_t slot_shift_ = 31;
-  uint32_t wanted_shift_ = 26;
-  uint32_t lengths_ = 0;  // bit set of the lengths of grams that are wanted
+  template <typename Confirm>
+  void for_each_line(const Reach& reach, std::string_view element, size_t from,
+                     Confirm&& confirm) const {
+    do {
+      const auto at = static_cast<uint32_t>(from);
+      if (begins_at(reach, element, from) && confirm(Window{at, at})) return;
+      if (reach.anchor == Anchor::kText) return;
+      from = element.find('\n', from);
+    } while (from != std::string_view::npos && ++from < element.size());
+  }
+  bool begins_at(const Reach& reach, std::string_view element, size_t from) const;
+  bool is_wanted(artefact::Gram last_four) const {
+    return wanted_[last_four / 64] >> (last_four % 64) & 1;
+  }
+  void see(Notes::Seen seen, Notes& notes) const;
+
+  std::vector<uint64_t> wanted_;  // bit set over the latest four symbols
+  std::vector<uint32_t> rank_;    // for each word of it, the bits set in those before
+  std::vector<uint32_t> lists_;   // for each bit that is set, where its list begins in `holders_`
+  std::vector<Holder> holders_;   // each list ends with one of `all` 0
+  std::vector<Reach> reach_;      // by expression
+  std::vector<artefact::MatchStarts> starts_;
 };
 
 }  // namespace postern::scan

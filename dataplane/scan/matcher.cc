@@ -141,42 +141,23 @@ void Matcher::try_everywhere(uint32_t index) {
 void Matcher::search_factors(const FactorSearch& factors) {
   for (uint32_t i = 0; i < elements(); ++i) {
     factors.search(element(i), scratch_->notes);
-    for (const uint32_t expression : scratch_->notes.candidates()) confirm_candidate(expression, i);
+    for (const uint32_t expression : scratch_->notes.candidates()) {
+      confirm_candidate(factors, expression, i);
+    }
   }
 }
 
-// Whether there is a match where one may begin is all that is asked, unless matches are counted or
-// a window of the whole message has its own say.
-void Matcher::confirm_candidate(uint32_t index, uint32_t element_index) {
-  const CompiledExpression& expression = set_->expressions[index];
-  if (expression.counter != kNone || subject_.begin + subject_.context > 0) {
-    return confirm(index, element_index);
-  }
-  if (hits_->is_hit(expression.rule)) return;
-  if (expression.no_subject && subject_.has_subject && element_index == 0) return;
-  const std::string_view text = element(element_index);
-  FactorSearch::for_each_window(
-      scratch_->notes, index, text.size(), [&](FactorSearch::Window window) {
-        size_t begin = 0, end = 0;
-        pcre2_set_offset_limit(scratch_->context, window.to);
-        const bool found = search(expression, text, window.from, subject_.options, begin, end);
-        if (found) hits_->hit(expression.rule);
-        return found;
-      });
-  pcre2_set_offset_limit(scratch_->context, PCRE2_UNSET);
-}
-
-// Matches an expression within one element, once.
-void Matcher::confirm(uint32_t index, uint32_t element) {
+// Matches an expression within one element, once. next() finds a match from some place on.
+template <typename Next>
+void Matcher::confirm(uint32_t index, uint32_t element, Next&& next) {
   if (scratch_->tried[index] == mark_of(element)) return;
   scratch_->tried[index] = mark_of(element);
   const CompiledExpression& expression = set_->expressions[index];
-  if (expression.no_subject && subject_.has_subject && element == 0) return;
-  const std::string_view text = this->element(element);
+  if (is_left_out(expression, element)) return;
   size_t from = subject_.begin;
   size_t begin = 0, end = 0;
   uint32_t options = subject_.options;
-  while (search(expression, text, from, options, begin, end)) {
+  while (next(from, options, begin, end)) {
     // A match within the context was found with the window before this one.
     const bool is_new = subject_.context == 0 || end > subject_.context;
     if (is_new) hits_->hit(expression.rule);
@@ -192,10 +173,54 @@ void Matcher::confirm(uint32_t index, uint32_t element) {
   }
 }
 
+// Whether there is a match where one may begin is all that is asked, unless matches are counted or
+// a window of the whole message has its own say.
+void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index,
+                                uint32_t element_index) {
+  const CompiledExpression& expression = set_->expressions[index];
+  const std::string_view text = element(element_index);
+  if (expression.counter != kNone || subject_.begin + subject_.context > 0) {
+    const auto next = [&](size_t from, uint32_t options, size_t& begin, size_t& end) {
+      bool found = false;
+      factors.for_each_window_from(
+          scratch_->notes, index, text, from, [&](FactorSearch::Window window) {
+            pcre2_set_offset_limit(scratch_->context, window.to);
+            found = search(expression, text, window.from, options, begin, end);
+            return found;
+          });
+      return found;
+    };
+    confirm(index, element_index, next);
+  } else if (!hits_->is_hit(expression.rule) && !is_left_out(expression, element_index)) {
+    factors.for_each_window(scratch_->notes, index, text, [&](FactorSearch::Window window) {
+      size_t begin = 0, end = 0;
+      pcre2_set_offset_limit(scratch_->context, window.to);
+      const bool found = search(expression, text, window.from, subject_.options, begin, end);
+      if (found) hits_->hit(expression.rule);
+      return found;
+    });
+  }
+  pcre2_set_offset_limit(scratch_->context, PCRE2_UNSET);
+}
+
+bool Matcher::is_left_out(const CompiledExpression& expression, uint32_t element) const {
+  return expression.no_subject && subject_.has_subject && element == 0;
+}
+
+void Matcher::confirm(uint32_t index, uint32_t element) {
+  const CompiledExpression& expression = set_->expressions[index];
+  const std::string_view text = this->element(element);
+  confirm(index, element, [&](size_t from, uint32_t options, size_t& begin, size_t& end) {
+    return search(expression, text, from, options, begin, end);
+  });
+}
+
 bool Matcher::search(const CompiledExpression& expression, std::string_view text, size_t from,
                      uint32_t options, size_t& begin, size_t& end) {
-  const int code = pcre2_match(expression.code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                               text.size(), from, options, scratch_->match, scratch_->context);
+  // What pcre2_match() checks before it calls the other is known to be so.
+  const auto match = expression.has_jit ? &pcre2_jit_match : &pcre2_match;
+  const int code = match(expression.code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                         text.size(), from, options, scratch_->match, scratch_->context);
   if (code >= 0) {
     const size_t* bounds = pcre2_get_ovector_pointer(scratch_->match);
     begin = bounds[0];
@@ -206,12 +231,12 @@ bool Matcher::search(const CompiledExpression& expression, std::string_view text
   return false;
 }
 
-// What a rule's hit may change is evaluated: with no rule hit every other meta is 0. Metas come
-// after those that they use, so one pass over the bit set sees all.
+// A meta is 0 until one of the rules that it waits for is hit. Metas come after those that they
+// use, so one pass over the bit set sees all.
 void Matcher::evaluate_metas() {
   if (set_->metas.empty()) return;
   std::vector<uint64_t>& waiting = scratch_->metas;
-  for (const uint32_t meta : set_->metas_true_of_nothing) {
+  for (const uint32_t meta : set_->metas_always) {
     waiting[meta / 64] |= uint64_t{1} << (meta % 64);
   }
   for_each_hit([this](uint32_t rule) {
@@ -246,7 +271,7 @@ void Matcher::for_each_hit(Take&& take) const {
 
 void Matcher::set_value(uint32_t rule, double value) {
   scratch_->values[rule] = value;
-  for (const uint32_t meta : set_->metas_using[rule]) {
+  for (const uint32_t meta : set_->metas_waiting_for[rule]) {
     scratch_->metas[meta / 64] |= uint64_t{1} << (meta % 64);
   }
 }

@@ -106,7 +106,10 @@ class Matcher {
   void try_everywhere(uint32_t expression);
   void search_factors(const FactorSearch& search);
   void confirm(uint32_t expression, uint32_t element);
-  void confirm_candidate(uint32_t expression, uint32_t element);
+  template <typename Next>
+  void confirm(uint32_t expression, uint32_t element, Next&& next);
+  bool is_left_out(const CompiledExpression& expression, uint32_t element) const;
+  void confirm_candidate(const FactorSearch& factors, uint32_t expression, uint32_t element);
   uint64_t mark_of(uint32_t element) const { return uint64_t{scratch_->scans} << 32 | element; }
   uint32_t elements() const { return subject_.elements ? subject_.elements->count() : 1; }
   std::string_view element(uint32_t i) const {

@@ -6,6 +6,7 @@
 
 #include "dataplane/scan/compiled.h"
 #include "dataplane/scan/matcher.h"
+#include "dataplane/scan/meta_triggers.h"
 
 namespace postern::scan {
 namespace {
@@ -97,6 +98,7 @@ class Loader {
       const artefact::Expression& expression = in_.expressions[i];
       const artefact::Rule& rule = in_.rules[expression.rule];
       CompiledExpression& out = out_.expressions.emplace_back();
+      anchors_.push_back(FactorSearch::Anchor::kNone);
       out.rule = expression.rule;
       out.kind = expression.kind;
       if (rule.flags & artefact::kOff) continue;
@@ -108,8 +110,9 @@ class Loader {
       auto code = language::compile_pcre2(expression.regexp, factored ? PCRE2_USE_OFFSET_LIMIT : 0);
       if (!code) return std::unexpected(fmt::format("rule {}: {}", rule.name, code.error().what));
       // Without JIT, where the library lacks it, the expression still matches, only slower.
-      pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
+      out.has_jit = pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE) == 0;
       out.code = std::move(*code);
+      if (factored) anchors_.back() = FactorSearch::anchor_of(out.code.get());
       if (expression.kind != ExpressionClass::kPcre2) continue;
       plan_of(rule.target, rule.selector).pcre2_alone.push_back(i);
     }
@@ -124,20 +127,43 @@ class Loader {
       if (rule.flags & artefact::kOff) continue;
       groups[&plan_of(rule.target, rule.selector)].push_back(std::move(factor));
     }
-    for (auto& [plan, factors] : groups) plan->factors = std::make_unique<FactorSearch>(factors);
+    std::map<MatchPlan*, std::vector<artefact::MatchStarts>> starts;
+    for (artefact::MatchStarts& of : in_.starts) {
+      const artefact::Rule& rule = in_.rules[in_.expressions[of.expression].rule];
+      if (rule.flags & artefact::kOff) continue;
+      starts[&plan_of(rule.target, rule.selector)].push_back(std::move(of));
+    }
+    for (auto& [plan, factors] : groups) {
+      plan->factors = std::make_unique<FactorSearch>(factors, std::move(starts[plan]), anchors_);
+    }
+  }
+
+  static constexpr double kOften = 10;
+  // How often a rule is hit, roughly: what tells that something is missing, or is there, nearly
+  // always.
+  static double usual_hits(const artefact::Rule& rule) {
+    return rule.flags & (artefact::kExists | artefact::kNegated | artefact::kHitsWhenAbsent)
+               ? kOften
+               : 1;
   }
 
   void add_meta_uses() {
-    out_.metas_using.resize(out_.rules.size());
-    std::vector<double> values(out_.rules.size());
+    out_.metas_waiting_for.resize(out_.rules.size());
+    std::vector<double> weights;
+    for (const artefact::Rule& rule : out_.rules) weights.push_back(usual_hits(rule));
     for (uint32_t i = 0; i < out_.metas.size(); ++i) {
       const artefact::Meta& meta = out_.metas[i];
-      for (const artefact::MetaInstruction& instruction : meta.code) {
-        if (instruction.op != language::MetaOperator::kRule) continue;
-        std::vector<uint32_t>& uses = out_.metas_using[instruction.rule];
-        if (uses.empty() || uses.back() != i) uses.push_back(i);
+      const auto triggers = meta_triggers(meta, weights);
+      if (!triggers) {
+        out_.metas_always.push_back(i);
+        weights[meta.rule] = kOften;
+        continue;
       }
-      if (evaluate_meta(meta, values) != 0) out_.metas_true_of_nothing.push_back(i);
+      weights[meta.rule] = 0;
+      for (const uint32_t rule : *triggers) {
+        out_.metas_waiting_for[rule].push_back(i);
+        weights[meta.rule] += weights[rule];
+      }
     }
   }
 
@@ -147,6 +173,7 @@ class Loader {
 
   artefact::Artefact in_;
   SignatureSet::Compiled& out_;
+  std::vector<FactorSearch::Anchor> anchors_;  // by expression
 };
 
 }  // namespace

@@ -29,6 +29,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -134,6 +135,25 @@ struct Factor {
   std::vector<Gram> grams;  // ascending
 };
 
+// The symbols with which matches of a factored expression begin.
+struct MatchStarts {
+  uint32_t expression = 0;
+  uint32_t first = 0;  // bit set of first symbols
+  // For each of them, ascending, and by second symbol: bit set of third symbols. Bit and place
+  // kSymbols stand for a text's end.
+  std::vector<std::array<uint32_t, kSymbols + 1>> thirds;
+};
+
+// Whether a match begins with the three symbols that are lowest in `symbols`, the first one
+// highest.
+inline bool can_begin(const MatchStarts& starts, uint32_t symbols) {
+  const uint32_t first = symbols >> (2 * kSymbolBits) & kSymbolMask;
+  if (!(starts.first >> first & 1)) return false;
+  const auto row = std::popcount(starts.first & ((1U << first) - 1));
+  const uint32_t second = symbols >> kSymbolBits & kSymbolMask;
+  return starts.thirds[static_cast<size_t>(row)][second] >> (symbols & kSymbolMask) & 1;
+}
+
 struct MetaInstruction {
   language::MetaOperator op = language::MetaOperator::kNumber;
   double number = 0;
@@ -185,8 +205,9 @@ struct Artefact {
   std::vector<language::HeaderSelector> selectors;
   std::vector<Expression> expressions;
   std::vector<Database> databases;
-  std::vector<Meta> metas;      // in order of evaluation
-  std::vector<Factor> factors;  // those of an expression beside each other, the rarest first
+  std::vector<Meta> metas;          // in order of evaluation
+  std::vector<Factor> factors;      // those of an expression beside each other, the rarest first
+  std::vector<MatchStarts> starts;  // by expression, ascending; without, a match may begin anywhere
   std::vector<Eval> evals;
   std::vector<List> lists;
   std::optional<SetSignature> signature;

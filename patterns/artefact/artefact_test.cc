@@ -63,6 +63,47 @@ TEST(Artefact, round_trip) {
   EXPECT_EQ(back->provenance.sources[0].path, "test.cf");
 }
 
+// An artefact with a factored expression.
+Artefact factored_set() {
+  language::Reader reader;
+  reader.read_text("test.cf", "body A /viagra|cialis/i\nbody B /b/\n");
+  return compile::compile(*reader.finish(),
+                          {.placement = {.factoring = compile::Factoring::kAlways}})
+      ->artefact;
+}
+
+TEST(Artefact, factors_and_beginnings_go_round) {
+  const Artefact set = factored_set();
+  ASSERT_FALSE(set.factors.empty());
+  ASSERT_FALSE(set.starts.empty());
+  const auto back = parse(serialise(set));
+  ASSERT_TRUE(back) << back.error();
+  ASSERT_EQ(back->factors.size(), set.factors.size());
+  EXPECT_EQ(back->factors[0].grams, set.factors[0].grams);
+  EXPECT_EQ(back->factors[0].reach, set.factors[0].reach);
+  ASSERT_EQ(back->starts.size(), set.starts.size());
+  EXPECT_EQ(back->starts[0].first, set.starts[0].first);
+  EXPECT_EQ(back->starts[0].thirds, set.starts[0].thirds);
+}
+
+TEST(Artefact, factors_and_beginnings_that_cannot_be_are_refused) {
+  const auto error = [](auto change) {
+    Artefact set = factored_set();
+    change(set);
+    const auto parsed = parse(serialise(set));
+    return parsed ? std::string("accepted") : parsed.error();
+  };
+  EXPECT_THAT(error([](Artefact& set) { set.starts[0].expression = 999; }),
+              HasSubstr("belong to no factored expression"));
+  EXPECT_THAT(error([](Artefact& set) { set.starts.insert(set.starts.begin(), set.starts[0]); }),
+              HasSubstr("out of order"));
+  EXPECT_THAT(error([](Artefact& set) {
+                set.factors[0].grams = {2, 1};
+              }),
+              HasSubstr("no grams in order"));
+  EXPECT_THAT(error([](Artefact& set) { set.factors[0].least = 0; }), HasSubstr("too often"));
+}
+
 TEST(Artefact, layout_is_as_documented) {
   const std::vector<uint8_t> file = serialise(small_set());
   const uint8_t magic[] = {0x89, 0x50, 0x53, 0x49, 0x47, 0x0D, 0x0A, 0x1A};

@@ -45,6 +45,27 @@ constexpr Gram make_gram(uint32_t symbols, uint32_t length) {
 constexpr uint32_t length_of(Gram gram) { return (gram >> kLengthShift) + 1; }
 constexpr bool is_gram(Gram gram) { return gram < kMostGrams; }
 
+// Folds a text byte by byte.
+class SymbolFold {
+ public:
+  // Whether the byte counts: it does not go on with a run.
+  bool take(uint8_t byte) {
+    const uint32_t symbol = kSymbolOf[byte];
+    const bool counts = (symbol != last_) | !is_folded_run(symbol);
+    last_ = symbol;
+    const uint32_t next = (last_four_ << kSymbolBits | symbol) & kFourMask;
+    last_four_ = counts ? next : last_four_;
+    return counts;
+  }
+  // The latest symbols that counted, the last lowest; before the text's start stand kSymbols.
+  uint32_t last_four() const { return last_four_; }
+
+ private:
+  static constexpr uint32_t kFourMask = (1U << kLengthShift) - 1;
+  uint32_t last_ = kSymbols;
+  uint32_t last_four_ = kFourMask;
+};
+
 // Calls take(symbols, length, offset) wherever a symbol counts: the latest symbols, how
 // many of them there are (up to kGramSymbols), and where in the text.
 template <typename Take>

@@ -282,6 +282,35 @@ void serialise_factors(const Artefact& artefact, ByteWriter& out) {
     out.u32(static_cast<uint32_t>(factor.grams.size()));
     for (const Gram gram : factor.grams) out.u32(gram);
   }
+  out.u32(static_cast<uint32_t>(artefact.starts.size()));
+  for (const MatchStarts& starts : artefact.starts) {
+    out.u32(starts.expression);
+    out.u32(starts.first);
+    for (const auto& thirds : starts.thirds) {
+      for (const uint32_t symbols : thirds) out.u32(symbols);
+    }
+  }
+}
+
+std::expected<void, std::string> parse_starts(Artefact& artefact, ByteReader& in) {
+  artefact.starts.resize(in.count(8));
+  for (size_t i = 0; i < artefact.starts.size(); ++i) {
+    MatchStarts& starts = artefact.starts[i];
+    starts.expression = in.u32();
+    starts.first = in.u32();
+    if (starts.first >> kSymbols != 0) return damaged("a match begins with no symbol");
+    for (uint32_t left = starts.first; in.ok() && left != 0; left &= left - 1) {
+      for (uint32_t& symbols : starts.thirds.emplace_back()) symbols = in.u32();
+    }
+    if (!in.ok()) return damaged("the beginnings of matches end too early");
+    if (starts.expression >= artefact.expressions.size() ||
+        artefact.expressions[starts.expression].kind != ExpressionClass::kFactored) {
+      return damaged("beginnings of matches belong to no factored expression");
+    }
+    if (i > 0 && artefact.starts[i - 1].expression >= starts.expression)
+      return damaged("the beginnings of matches are out of order");
+  }
+  return {};
 }
 
 std::expected<void, std::string> parse_factors(Artefact& artefact, ByteReader& in) {
@@ -313,7 +342,7 @@ std::expected<void, std::string> parse_factors(Artefact& artefact, ByteReader& i
     if (artefact.expressions[i].kind == ExpressionClass::kFactored && factors_of[i] == 0)
       return damaged("a factored expression has no factor");
   }
-  return {};
+  return parse_starts(artefact, in);
 }
 
 constexpr uint32_t kUnsigned = 0;

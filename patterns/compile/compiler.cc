@@ -222,6 +222,10 @@ class Compiler {
             report.factors.push_back(text_of(factor));
             artefact_.factors.push_back({i, factor.least, factor.reach, std::move(factor.grams)});
           }
+          if (placement.starts) {
+            placement.starts->expression = i;
+            artefact_.starts.push_back(std::move(*placement.starts));
+          }
           break;
       }
       report_.expressions.push_back(std::move(report));

@@ -11,8 +11,8 @@ namespace postern::compile {
 namespace {
 
 constexpr int kRepetitions = 3;
-constexpr double kSightNs = 8;        // a gram that was asked for: the table's entry and the mark
-constexpr double kCandidateNs = 120;  // a confirmation, however short the text
+constexpr double kSightNs = 5;        // a gram that was asked for: the table's entry and the mark
+constexpr double kCandidateNs = 200;  // a confirmation, however short the text
 
 // Of this thread, so that neighbours do not count.
 double thread_ns() {
@@ -151,7 +151,7 @@ double pcre2_cost(const language::Regexp& regexp, const SampleText& sample) {
 }
 
 double factored_cost(const language::Regexp& regexp, std::span<const RequiredFactor> factors,
-                     const SampleText& sample) {
+                     double share_of_starts, const SampleText& sample) {
   const double length = std::max(sample.mean_element, 1.0);
   double sights = 0, all_seen = 1;
   double looked_at = length;
@@ -167,7 +167,7 @@ double factored_cost(const language::Regexp& regexp, std::span<const RequiredFac
   // The time of a candidate does not matter where there is none in a megabyte.
   if (candidates > 1e-6) {
     const Search every = search(regexp, sample, false);
-    confirmation += every.ns / every.bytes * looked_at;
+    confirmation += every.ns / every.bytes * looked_at * share_of_starts;
   }
   return sights * kSightNs + candidates * confirmation;
 }

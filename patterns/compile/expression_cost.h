@@ -33,9 +33,9 @@ std::optional<double> hyperscan_cost(std::span<const HyperscanForm* const> forms
 double pcre2_cost(const language::Regexp& regexp, const SampleText& sample);
 
 // The same for an expression that is confirmed by PCRE2 where its factors were seen. The passing
-// over the text that all expressions share is not in it. Expected from the rates of its grams and
-// the measured time of one confirmation.
+// over the text that all expressions share is not in it. Expected from the rates of its grams, the
+// share of places where a match can begin, and the measured time of one confirmation.
 double factored_cost(const language::Regexp& regexp, std::span<const RequiredFactor> factors,
-                     const SampleText& sample);
+                     double share_of_starts, const SampleText& sample);
 
 }  // namespace postern::compile

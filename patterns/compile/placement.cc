@@ -15,7 +15,7 @@ using Engine = Placement::Engine;
 
 // Nanoseconds a byte.
 constexpr double kNegligible = 0.01;  // a factored expression at this price need not be compared
-constexpr double kPass = 2.0;         // the pass over the text that factored expressions share
+constexpr double kPass = 1.5;         // the pass over the text that factored expressions share
 constexpr double kSurelyDearer = 20;  // by Hyperscan, for all that could be factored
 constexpr double kUnmeasured = 0.08;  // an expression for Hyperscan, as most are
 constexpr uint32_t kManyRepetitions = 300;  // such may take Hyperscan very long to compile
@@ -58,12 +58,16 @@ class Placer {
     if (options_.factoring == Factoring::kNever) return;
     const auto tree = expression_tree(*searched.regexp);
     if (!tree) return;
+    const SampleText& text = texts_.at(searched.target);
     out.factors = required_factors(*tree, rates_.at(searched.target));
+    if (out.factors.empty()) return;
+    out.starts = match_starts(*tree);
+    const double share = out.starts ? share_of_starts(*out.starts, text.elements) : 1;
     // Each factor more makes candidates rarer, and costs where it is seen.
     size_t best = 0;
     for (size_t count = 1; count <= out.factors.size(); ++count) {
-      const double cost = factored_cost(*searched.regexp, std::span(out.factors).first(count),
-                                        texts_.at(searched.target));
+      const double cost =
+          factored_cost(*searched.regexp, std::span(out.factors).first(count), share, text);
       if (best > 0 && cost >= out.cost_ns) continue;
       best = count;
       out.cost_ns = cost;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "patterns/compile/expression_cost.h"
+#include "patterns/compile/match_starts.h"
 #include "patterns/compile/required_factors.h"
 #include "patterns/language/rule.h"
 
@@ -31,9 +32,10 @@ struct Searched {
 
 struct Placement {
   enum class Engine : uint8_t { kHyperscan, kFactored, kPcre2 } engine = Engine::kHyperscan;
-  std::vector<RequiredFactor> factors;  // kFactored
-  double cost_ns = 0;                   // for each byte of text, of the engine chosen
-  std::optional<double> other_ns;       // of the other one, if it was measured
+  std::vector<RequiredFactor> factors;          // kFactored
+  std::optional<artefact::MatchStarts> starts;  // kFactored
+  double cost_ns = 0;                           // for each byte of text, of the engine chosen
+  std::optional<double> other_ns;               // of the other one, if it was measured
   std::string why;
 };
 

@@ -142,11 +142,10 @@ class Unrolled {
   };
 
   Unrolled(const SymbolAutomaton& automaton, uint32_t gram_symbols)
-      : automaton_(automaton), gram_symbols_(gram_symbols) {}
+      : automaton_(automaton), gram_symbols_(gram_symbols), closures_(closures(automaton)) {}
 
   // False: too large.
   bool unroll() {
-    find_closures();
     find(0, 0, 0);
     for (uint32_t i = 0; i < nodes_.size(); ++i) {
       if (nodes_.size() > kMostStates || steps_.size() > kMostSteps) return false;
@@ -172,28 +171,6 @@ class Unrolled {
     uint32_t symbols;
     uint32_t length;
   };
-
-  // States with something to do that are reached from each without taking anything.
-  void find_closures() {
-    const auto& states = automaton_.states;
-    closures_.resize(states.size());
-    std::vector<uint32_t> seen(states.size(), UINT32_MAX), waiting;
-    for (uint32_t from = 0; from < states.size(); ++from) {
-      waiting.assign(1, from);
-      seen[from] = from;
-      while (!waiting.empty()) {
-        const uint32_t state = waiting.back();
-        waiting.pop_back();
-        if (!states[state].steps.empty() || state == automaton_.accept)
-          closures_[from].push_back(state);
-        for (const auto& free : states[state].free) {
-          if (seen[free.to] == from) continue;
-          seen[free.to] = from;
-          waiting.push_back(free.to);
-        }
-      }
-    }
-  }
 
   uint32_t find(uint32_t state, uint32_t symbols, uint32_t length) {
     const uint64_t key = uint64_t{state} << 32 | uint64_t{length} << 28 | symbols;
@@ -284,7 +261,7 @@ class Unrolled {
 
   const SymbolAutomaton& automaton_;
   const uint32_t gram_symbols_;
-  std::vector<std::vector<uint32_t>> closures_;
+  const std::vector<std::vector<uint32_t>> closures_;
   std::vector<Node> nodes_;
   std::vector<Step> steps_;
   std::vector<size_t> begin_;

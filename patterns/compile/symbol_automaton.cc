@@ -186,4 +186,25 @@ std::optional<SymbolAutomaton> symbol_automaton(const ExpressionTree& tree) {
   return Builder().build(tree);
 }
 
+std::vector<std::vector<uint32_t>> closures(const SymbolAutomaton& automaton) {
+  const auto& states = automaton.states;
+  std::vector<std::vector<uint32_t>> out(states.size());
+  std::vector<uint32_t> seen(states.size(), UINT32_MAX), waiting;
+  for (uint32_t from = 0; from < states.size(); ++from) {
+    waiting.assign(1, from);
+    seen[from] = from;
+    while (!waiting.empty()) {
+      const uint32_t state = waiting.back();
+      waiting.pop_back();
+      if (!states[state].steps.empty() || state == automaton.accept) out[from].push_back(state);
+      for (const auto& free : states[state].free) {
+        if (seen[free.to] == from) continue;
+        seen[free.to] = from;
+        waiting.push_back(free.to);
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace postern::compile

@@ -38,4 +38,8 @@ struct SymbolAutomaton {
 // it would be too large.
 std::optional<SymbolAutomaton> symbol_automaton(const ExpressionTree& tree);
 
+// For each state those with something to do that are reached without taking anything: with steps,
+// or the one that accepts.
+std::vector<std::vector<uint32_t>> closures(const SymbolAutomaton& automaton);
+
 }  // namespace postern::compile

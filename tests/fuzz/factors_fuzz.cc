@@ -1,7 +1,8 @@
 // Any expression over any text: where PCRE2 finds a match, the expression's factors were all seen,
-// and a match begins where they say. The first line is the expression, its first octet choosing the
-// flags; the rest is the text.
+// and a match begins where they and the expression's beginnings say. The first line is the
+// expression, its first octet choosing the flags; the rest is the text.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/scan/factor_search.h"
+#include "patterns/compile/match_starts.h"
 #include "patterns/compile/required_factors.h"
 #include "patterns/compile/sample.h"
 
@@ -47,25 +49,35 @@ class Search {
   std::unique_ptr<pcre2_match_context, Freed> context_;
 };
 
-void check(const std::vector<postern::compile::RequiredFactor>& required, Search& search,
-           std::string_view text) {
+void check(const std::vector<postern::compile::RequiredFactor>& required,
+           std::vector<postern::artefact::MatchStarts> starts, FactorSearch::Anchor anchor,
+           Search& search, std::string_view text) {
   std::vector<postern::artefact::Factor> factors;
   for (const auto& factor : required) {
     factors.push_back({0, factor.least, factor.reach, factor.grams});
   }
-  const FactorSearch factor_search(factors);
+  const FactorSearch factor_search(factors, std::move(starts), std::array{anchor});
   FactorSearch::Notes notes;
   notes.prepare(1);
   factor_search.search(text, notes);
   if (notes.candidates().size() != 1) std::abort();
   bool found = false;
-  FactorSearch::for_each_window(notes, 0, text.size(), [&](FactorSearch::Window window) {
+  const auto find = [&](FactorSearch::Window window) {
     const int result = search.find(text, window.from, window.to);
     // A search that was given up proves nothing.
     found = result >= 0 || result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_JIT_STACKLIMIT;
     return found;
-  });
+  };
+  factor_search.for_each_window(notes, 0, text, find);
   if (!found) std::abort();
+  // From anywhere on, the windows hold a match if the rest of the text does.
+  for (size_t from = 0; from < text.size(); ++from) {
+    const int result = search.find(text, from, text.size());
+    if (result < 0) break;
+    found = false;
+    factor_search.for_each_window_from(notes, 0, text, from, find);
+    if (!found) std::abort();
+  }
 }
 
 }  // namespace
@@ -86,6 +98,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto tree = compile::expression_tree(regexp);
   if (!tree) return 0;
   const auto required = compile::required_factors(*tree, rates);
-  if (!required.empty()) check(required, search, text);
+  if (required.empty()) return 0;
+  std::vector<artefact::MatchStarts> starts;
+  if (auto found = compile::match_starts(*tree)) starts.push_back(std::move(*found));
+  check(required, std::move(starts), FactorSearch::anchor_of(code->get()), search, text);
   return 0;
 }

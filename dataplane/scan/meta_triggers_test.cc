@@ -1,0 +1,81 @@
+#include "dataplane/scan/meta_triggers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "dataplane/scan/matcher.h"
+#include "patterns/compile/compiler.h"
+#include "patterns/language/reader.h"
+
+namespace postern::scan {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Optional;
+
+constexpr uint32_t kRules = 4;  // A, B, C, D; then the meta
+
+artefact::Meta meta_of(const std::string& expression) {
+  language::Reader reader;
+  reader.read_text("test.cf",
+                   "body A /a/\nbody B /b/\nbody C /c/\nbody D /d/\nmeta M " + expression + "\n");
+  const auto rules = reader.finish();
+  EXPECT_TRUE(rules) << expression;
+  return compile::compile(*rules, {.placement = {.factoring = compile::Factoring::kNever}})
+      ->artefact.metas.at(0);
+}
+
+std::optional<std::vector<uint32_t>> triggers(const std::string& expression) {
+  return meta_triggers(meta_of(expression), std::vector<double>{1, 2, 3, 4, 1});
+}
+
+TEST(MetaTriggers, a_conjunction_waits_for_its_rarest_side) {
+  EXPECT_THAT(triggers("B && A && C"), Optional(ElementsAre(0)));
+  EXPECT_THAT(triggers("(A || B) && D"), Optional(ElementsAre(0, 1)));
+  EXPECT_THAT(triggers("D && !A"), Optional(ElementsAre(3)));
+}
+
+TEST(MetaTriggers, a_sum_waits_for_all_terms) {
+  EXPECT_THAT(triggers("(A + B + C) >= 2"), Optional(ElementsAre(0, 1, 2)));
+  EXPECT_THAT(triggers("(A + B > 1) && (C || D)"), Optional(ElementsAre(0, 1)));
+}
+
+TEST(MetaTriggers, what_may_hit_without_any_waits_for_none) {
+  EXPECT_EQ(triggers("!A"), std::nullopt);
+  EXPECT_EQ(triggers("A < 1"), std::nullopt);
+  EXPECT_EQ(triggers("A + B <= 1"), std::nullopt);
+  EXPECT_EQ(triggers("1"), std::nullopt);
+}
+
+// By exhaustion: whenever a meta is not 0, one of its triggers is not.
+TEST(MetaTriggers, a_meta_is_zero_without_its_triggers) {
+  std::mt19937 random(7);
+  const auto pick = [&](auto... choices) {
+    const char* all[] = {choices...};
+    return std::string(all[random() % std::size(all)]);
+  };
+  for (int round = 0; round < 2000; ++round) {
+    const auto term = [&] { return pick("A", "B", "C", "D", "!A", "!B", "(A + B)", "2", "0"); };
+    const auto op = [&] {
+      return " " + pick("&&", "||", "+", "-", "*", "/", ">", "<", ">=", "<=", "==", "!=") + " ";
+    };
+    const std::string expression =
+        "((" + term() + op() + term() + ")" + op() + "(" + term() + op() + term() + "))";
+    const artefact::Meta meta = meta_of(expression);
+    const auto found = meta_triggers(meta, std::vector<double>{1, 2, 3, 4, 1});
+    if (!found) continue;
+    for (uint32_t hits = 0; hits < 1U << kRules; ++hits) {
+      std::vector<double> values(kRules + 1);
+      bool triggered = false;
+      for (uint32_t rule = 0; rule < kRules; ++rule) values[rule] = hits >> rule & 1;
+      for (const uint32_t rule : *found) triggered |= values[rule] != 0;
+      if (triggered) continue;
+      ASSERT_EQ(evaluate_meta(meta, values), 0) << expression << " of " << hits;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace postern::scan
