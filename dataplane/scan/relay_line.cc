@@ -191,7 +191,9 @@ bool read_remarks(std::string_view first, std::string_view rest, std::string_vie
   const bool fetched = contains(line, "with POP3") || contains(line, "with IMAP");
   if (!remark) {
     // "a.example [192.0.2.7]", also with a port behind it or parentheses within.
-    std::string_view word = first_word(rest);
+    std::string_view word = take_word(rest);
+    // Words that no server is known for stand behind it.
+    if (!rest.empty() && !contains(line, "Exim")) return false;
     if (word.starts_with("[(") && word.ends_with(")]")) word = word.substr(2, word.size() - 4);
     if (const size_t close = word.find("]:"); close != kNowhere) word = word.substr(0, close + 1);
     if (!take_address(word, relay)) return false;
@@ -420,13 +422,15 @@ NoRelay why_none(std::string_view head, std::string_view behind_by) {
     return NoRelay::kLocal;
   }
   const bool knows_account = contains(first, "@") && rest.empty();
+  const bool names_writer = !behind_by.empty();
   take_word(behind_by);
   const bool goes_on = behind_by.starts_with("with ") || behind_by.starts_with("via ") ||
                        behind_by.starts_with("for ") || behind_by.starts_with('(');
   if (rest.empty() && (goes_on || (knows_account && !behind_by.empty()))) return NoRelay::kLocal;
-  if (rest.starts_with("with ") || rest.starts_with("via ") || rest.starts_with("for ") ||
-      rest.starts_with("id ") || rest == "(unverified)" || rest == "([unix socket])" ||
-      contains(rest, "localhost)") || contains(rest, "(127.0.0.1)") ||
+  const bool how =
+      rest.starts_with("with ") || rest.starts_with("via ") || rest.starts_with("for ");
+  if ((how && names_writer) || rest.starts_with("id ") || rest == "(unverified)" ||
+      rest == "([unix socket])" || contains(rest, "localhost)") || contains(rest, "(127.0.0.1)") ||
       contains(rest, "@127.0.0.1)") || first.starts_with("(AUTH:") ||
       (first.ends_with("@localhost)") && !behind_by.empty())) {
     return NoRelay::kLocal;

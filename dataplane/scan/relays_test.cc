@@ -86,6 +86,11 @@ constexpr Line kLines[] = {
     {"from pop.example.com [203.0.113.5] by localhost with POP3 (fetchmail-6.4) for "
      "<bob@localhost>; Mon, 1 Jan 2024 10:00:00 +0000",
      "", ""},
+    {"from DFBSA01 [198.51.100.4] (HELO 203.0.113.89) by mail.example.net (Some Mail V2.0 "
+     "listener) id 0000_0041; Wed, 07 Aug 2002 15:39:06 -0700",
+     "",
+     "[ ip=198.51.100.4 rdns= helo=203.0.113.89 by=mail.example.net ident= envfrom= intl=0 "
+     "id=0000_0041 auth= msa=0 ]"},
 };
 
 TEST(Relays, are_what_spamassassin_reads) {
@@ -105,6 +110,24 @@ constexpr const char* kPrivate =
 constexpr const char* kPublic =
     "from b.example (b.example [203.0.113.5]) by a.example (Postfix) with SMTP id BBB; "
     "Mon, 1 Jan 2024 10:00:00 +0000";
+
+// SpamAssassin counts the same ones (num_relays_unparseable).
+TEST(Relays, fields_that_cannot_be_read_are_counted) {
+  Relays relays;
+  relays.begin();
+  relays.field("Received",
+               "from <a@b.example> with PostMaster 3.14.1 (M); Mon, 7 Oct 2002 15:10:41 +100");
+  EXPECT_EQ(relays.unreadable(), 1U);
+  relays.field("Received", "from  by Computer2 with ESMTP; Mon, 20 May 2002 12:43:34 -0500");
+  EXPECT_EQ(relays.unreadable(), 2U);
+  relays.field("Received",
+               "from mail pickup service by a.example with Microsoft SMTPSVC; Wed, 28 Aug 2002 "
+               "09:26:35 -0700");
+  relays.field("Received",
+               "by a.example (Postfix, from userid 33) id ABC123; Mon, 1 Jan 2024 10:00:00 +0000");
+  relays.field("Received", "from a.example by b.example; Mon, 1 Jan 2024 10:00:00 +0000");
+  EXPECT_EQ(relays.unreadable(), 2U);
+}
 
 TEST(Relays, below_an_untrusted_one_none_is_trusted) {
   Relays relays;
