@@ -418,7 +418,7 @@ NoRelay why_none(std::string_view head, std::string_view behind_by) {
   std::string_view rest = head;
   take_word(rest);
   if (head == "mail pickup service" || contains(head, "[UNIX: ") ||
-      contains(behind_by, "(LSMTP for")) {
+      contains(behind_by, "(LSMTP for") || contains(behind_by, "(Content Technologies ")) {
     return NoRelay::kLocal;
   }
   const bool knows_account = contains(first, "@") && rest.empty();

@@ -126,6 +126,10 @@ TEST(Relays, fields_that_cannot_be_read_are_counted) {
   relays.field("Received",
                "by a.example (Postfix, from userid 33) id ABC123; Mon, 1 Jan 2024 10:00:00 +0000");
   relays.field("Received", "from a.example by b.example; Mon, 1 Jan 2024 10:00:00 +0000");
+  relays.field(
+      "Received",
+      "from a.example (a.example) by b.example (Content Technologies SMTPRS 4.2.5) with ESMTP "
+      "id <T5d84>; Mon, 1 Jan 2024 10:00:00 +0000");
   EXPECT_EQ(relays.unreadable(), 2U);
 }
 
