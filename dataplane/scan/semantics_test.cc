@@ -225,6 +225,16 @@ TEST(Semantics, uris_are_matched_each_alone) {
   EXPECT_THAT(scan.hits(), ElementsAre("U1", "U2"));
 }
 
+TEST(Semantics, uris_that_redirectors_lead_to_are_matched_too) {
+  RuleScan scan(
+      "uri U1 m{^http://evil\\.example\\.org/x\\?a$}\nuri U2 m{^http://evil\\.example\\.net/y$}\n"
+      "uri U3 m{^http://third}\nuri U4 m{^http://nodot}\nuri U5 m{^http://r.*third}\n");
+  scan.uri("http://r.example.com/go?u=http://evil.example.org/x?a&y=http://third.example.net/z");
+  scan.uri("http://s.example.com/http://evil.example.net/y#f");
+  scan.uri("http://t.example.com/?u=http://nodot/x");
+  EXPECT_THAT(scan.hits(), ElementsAre("U1", "U2", "U5"));
+}
+
 TEST(Semantics, full_sees_header_and_body_with_line_ends) {
   RuleScan scan(
       "full F1 /^Subject: x\\n\\nbody/\nfull F2 /\\r/\nfull F3 /body\\nend\\n\\z/\nfull F4 "

@@ -74,6 +74,7 @@ RuleScan& RuleScan::uri(std::string_view uri) {
 
 RuleScan& RuleScan::envelope(language::Target target, std::string_view text) {
   matcher_.match_envelope(target, text);
+  if (target == language::Target::kMailFrom) collector_.envelope_from(text);
   return *this;
 }
 
