@@ -124,8 +124,8 @@ TEST_F(CacheTest, a_flipped_octet_is_found_out_anew) {
   const Cache cache(folder_);
   const Compiled first = compile_text(kRules, &cache);
   // Databases do not depend on measurements: they are the same when compiled again.
-  const auto octets = first.artefact.databases.at(0).bytes.view();
-  const std::string database(octets.begin(), octets.end());
+  const auto& octets = first.artefact.databases.at(0).bytes;
+  const std::string database(octets.data(), octets.size());
   size_t damaged = 0;
   for (const auto& entry : entries()) {
     std::ifstream file(entry, std::ios::binary);
