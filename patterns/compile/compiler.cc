@@ -209,6 +209,7 @@ class Compiler {
       ExpressionReport report{
           rule.name, expression.kind,         placement.cost_ns, placement.other_ns,
           {},        std::move(placement.why)};
+      if (placement.was_cached) ++report_.cached;
       switch (placement.engine) {
         case Placement::Engine::kHyperscan:
           groups_[{rule.target, rule.selector}].push_back({i, std::move(searched_[i].form)});
@@ -244,6 +245,8 @@ class Compiler {
         flags.push_back(candidate.form.flags);
         ids.push_back(candidate.expression);
       }
+      const std::string key = database_key(candidates);
+      if (recall_database(target, selector, key)) return {};
       hs_database_t* raw = nullptr;
       hs_compile_error_t* raw_error = nullptr;
       const hs_error_t code = hs_compile_multi(patterns.data(), flags.data(), ids.data(),
@@ -251,7 +254,7 @@ class Compiler {
                                                HS_MODE_BLOCK, nullptr, &raw, &raw_error);
       HsDatabase database(raw);
       HsError error(raw_error);
-      if (code == HS_SUCCESS) return store_database(target, selector, database.get());
+      if (code == HS_SUCCESS) return store_database(target, selector, key, database.get());
       if (error == nullptr || error->expression < 0) {
         return std::unexpected(fmt::format("Hyperscan cannot compile the {} rules: {}",
                                            language::name_of(target),
@@ -260,6 +263,29 @@ class Compiler {
       demote(candidates, static_cast<size_t>(error->expression));
     }
     return {};
+  }
+
+  static std::string database_key(const std::vector<Candidate>& candidates) {
+    EntryWriter key;
+    for (const Candidate& candidate : candidates) {
+      key.text(candidate.form.pattern).number(candidate.form.flags).number(candidate.expression);
+    }
+    return key.bytes();
+  }
+
+  bool recall_database(Target target, uint32_t selector, const std::string& key) {
+    if (options_.placement.cache == nullptr) return false;
+    const auto entry = options_.placement.cache->find("database", key);
+    if (!entry) return false;
+    EntryReader in(*entry);
+    const std::string platform = in.text();
+    const std::string bytes = in.text();
+    if (!in.is_done()) return false;
+    artefact_.databases.push_back(
+        {target, selector, std::vector<char>(bytes.begin(), bytes.end())});
+    artefact_.provenance.platform = platform;
+    ++report_.cached_databases;
+    return true;
   }
 
   void demote(std::vector<Candidate>& candidates, size_t position) {
@@ -277,7 +303,7 @@ class Compiler {
   }
 
   std::expected<void, std::string> store_database(Target target, uint32_t selector,
-                                                  hs_database_t* database) {
+                                                  const std::string& key, hs_database_t* database) {
     char* bytes = nullptr;
     size_t length = 0;
     char* info = nullptr;
@@ -288,6 +314,10 @@ class Compiler {
     }
     artefact_.databases.push_back({target, selector, std::vector<char>(bytes, bytes + length)});
     artefact_.provenance.platform = info;
+    if (const Cache* cache = options_.placement.cache) {
+      cache->store("database", key,
+                   EntryWriter().text(info).text(std::string_view(bytes, length)).bytes());
+    }
     free(bytes);
     free(info);
     return {};

@@ -114,9 +114,10 @@ TEST(Compiler, an_expression_over_its_budget_is_given_up) {
   cheap.pattern = "abc";
   const SampleText text = sample_text({"some text"}, true);
   const Trial trials[] = {{&dear, &text}, {&cheap, &text}};
-  const auto costs = try_hyperscan(trials, 1, 2);
-  EXPECT_FALSE(costs[0]);  // takes half a minute
-  EXPECT_TRUE(costs[1]);
+  const auto results = try_hyperscan(trials, 1, 2);
+  EXPECT_FALSE(results[0].cost);  // takes half a minute
+  EXPECT_TRUE(results[0].is_final);
+  EXPECT_TRUE(results[1].cost);
 }
 
 }  // namespace

@@ -31,18 +31,66 @@ void in_parallel(size_t count, unsigned threads, Work&& work) {
   run();
 }
 
+std::string factors_entry(const Placement& placement) {
+  EntryWriter out;
+  out.number(placement.cost_ns).number(uint64_t{placement.factors.size()});
+  for (const RequiredFactor& factor : placement.factors) {
+    out.number(factor.least).number(factor.reach).number(factor.rate);
+    out.number(uint64_t{factor.grams.size()});
+    for (const artefact::Gram gram : factor.grams) out.number(gram);
+  }
+  out.number(placement.starts.has_value());
+  if (placement.starts) {
+    out.number(placement.starts->first).number(uint64_t{placement.starts->thirds.size()});
+    for (const auto& thirds : placement.starts->thirds) out.number(thirds);
+  }
+  return out.bytes();
+}
+
+bool read_factors(std::string_view bytes, Placement& out) {
+  EntryReader in(bytes);
+  Placement read;
+  read.cost_ns = in.number<double>();
+  read.factors.resize(in.count(sizeof(uint64_t)));
+  for (RequiredFactor& factor : read.factors) {
+    factor.least = in.number<uint32_t>();
+    factor.reach = in.number<uint32_t>();
+    factor.rate = in.number<double>();
+    factor.grams.resize(in.count(sizeof(artefact::Gram)));
+    for (artefact::Gram& gram : factor.grams) gram = in.number<artefact::Gram>();
+  }
+  if (in.number<bool>()) {
+    artefact::MatchStarts& starts = read.starts.emplace();
+    starts.first = in.number<uint32_t>();
+    starts.thirds.resize(in.count(sizeof(starts.thirds[0])));
+    for (auto& thirds : starts.thirds) thirds = in.number<std::remove_cvref_t<decltype(thirds)>>();
+  }
+  if (!in.is_done()) return false;
+  out.cost_ns = read.cost_ns;
+  out.factors = std::move(read.factors);
+  out.starts = std::move(read.starts);
+  return true;
+}
+
 class Placer {
  public:
   Placer(std::span<const Searched> expressions, const Sample& sample,
          const PlacementOptions& options)
       : expressions_(expressions), options_(options), placements_(expressions.size()) {
     for (const auto& [target, elements] : sample) {
+      EntryWriter bytes;
+      for (const std::string& element : elements) bytes.text(element);
+      bytes.number(language::is_joined(target));
+      sample_digests_.emplace(
+          target, artefact::sha256({reinterpret_cast<const uint8_t*>(bytes.bytes().data()),
+                                    bytes.bytes().size()}));
       texts_.emplace(target, sample_text(elements, language::is_joined(target)));
       rates_.emplace(target, elements);
     }
   }
 
   std::vector<Placement> place() {
+    for (Placement& placement : placements_) placement.was_cached = options_.cache != nullptr;
     in_parallel(expressions_.size(), options_.at_once, [this](size_t i) { find_factors(i); });
     measure_hyperscan();
     measure_pcre2();
@@ -53,9 +101,19 @@ class Placer {
 
  private:
   void find_factors(size_t i) {
+    if (options_.factoring == Factoring::kNever) return;
+    Placement& out = placements_[i];
+    const std::string key = regexp_key(i);
+    const auto known = recall("factors", key, i);
+    if (known && read_factors(*known, out)) return;
+    out.was_cached = false;
+    cut_factors(i);
+    remember("factors", key, factors_entry(out));
+  }
+
+  void cut_factors(size_t i) {
     const Searched& searched = expressions_[i];
     Placement& out = placements_[i];
-    if (options_.factoring == Factoring::kNever) return;
     const auto tree = expression_tree(*searched.regexp);
     if (!tree) return;
     const SampleText& text = texts_.at(searched.target);
@@ -86,19 +144,33 @@ class Placer {
   }
 
   void measure_hyperscan() {
+    hyperscan_.resize(expressions_.size());
+    was_tried_.resize(expressions_.size());
     std::vector<size_t> tried;
     std::vector<Trial> trials;
     for (size_t i = 0; i < expressions_.size(); ++i) {
       if (!is_tried(i)) continue;
+      const auto known = recall("hyperscan", form_key(i), i);
+      if (known) {
+        EntryReader entry(*known);
+        const bool compiles = entry.number<bool>();
+        const auto cost = entry.number<double>();
+        if (compiles) hyperscan_[i] = cost;
+        was_tried_[i] = true;
+        continue;
+      }
       tried.push_back(i);
       trials.push_back({&expressions_[i].form, &texts_.at(expressions_[i].target)});
     }
-    hyperscan_.resize(expressions_.size());
-    was_tried_.resize(expressions_.size());
-    const auto costs = try_hyperscan(trials, options_.trial_seconds, options_.at_once);
+    const auto results = try_hyperscan(trials, options_.trial_seconds, options_.at_once);
     for (size_t k = 0; k < tried.size(); ++k) {
-      hyperscan_[tried[k]] = costs[k];
+      const TrialResult& result = results[k];
+      hyperscan_[tried[k]] = result.cost;
       was_tried_[tried[k]] = true;
+      if (!result.is_final) continue;
+      EntryWriter entry;
+      entry.number(result.cost.has_value()).number(result.cost.value_or(0));
+      remember("hyperscan", form_key(tried[k]), entry.bytes());
     }
   }
 
@@ -107,7 +179,11 @@ class Placer {
     if (options_.factoring != Factoring::kByCost) return;
     in_parallel(expressions_.size(), options_.at_once, [this](size_t i) {
       if (placements_[i].factors.empty() || placements_[i].cost_ns > kNegligible) {
-        pcre2_[i] = pcre2_cost(*expressions_[i].regexp, texts_.at(expressions_[i].target));
+        const std::string key = regexp_key(i);
+        const auto known = recall("pcre2", key, i);
+        pcre2_[i] = known ? EntryReader(*known).number<double>()
+                          : pcre2_cost(*expressions_[i].regexp, texts_.at(expressions_[i].target));
+        if (!known) remember("pcre2", key, EntryWriter().number(*pcre2_[i]).bytes());
       }
     });
   }
@@ -208,7 +284,47 @@ class Placer {
     if (indices.empty()) return 0;
     std::vector<const HyperscanForm*> forms;
     for (const size_t i : indices) forms.push_back(&expressions_[i].form);
-    return hyperscan_cost(forms, texts_.at(expressions_[indices[0]].target));
+    EntryWriter key;
+    for (const HyperscanForm* form : forms) key.text(form->pattern).number(form->flags);
+    key.number(sample_digests_.at(expressions_[indices[0]].target));
+    if (options_.cache != nullptr) {
+      if (const auto known = options_.cache->find("joint", key.bytes())) {
+        return EntryReader(*known).number<double>();
+      }
+    }
+    const auto cost = hyperscan_cost(forms, texts_.at(expressions_[indices[0]].target));
+    if (cost) remember("joint", key.bytes(), EntryWriter().number(*cost).bytes());
+    return cost;
+  }
+
+  std::string regexp_key(size_t i) const {
+    const Searched& searched = expressions_[i];
+    return EntryWriter()
+        .text(searched.regexp->pattern)
+        .number(searched.regexp->flags)
+        .number(sample_digests_.at(searched.target))
+        .bytes();
+  }
+
+  std::string form_key(size_t i) const {
+    const Searched& searched = expressions_[i];
+    return EntryWriter()
+        .text(searched.form.pattern)
+        .number(searched.form.flags)
+        .number(options_.trial_seconds)
+        .number(sample_digests_.at(searched.target))
+        .bytes();
+  }
+
+  std::optional<std::string> recall(std::string_view what, std::string_view key, size_t i) {
+    std::optional<std::string> found;
+    if (options_.cache != nullptr) found = options_.cache->find(what, key);
+    if (!found) placements_[i].was_cached = false;
+    return found;
+  }
+
+  void remember(std::string_view what, std::string_view key, std::string_view value) const {
+    if (options_.cache != nullptr) options_.cache->store(what, key, value);
   }
 
   const std::span<const Searched> expressions_;
@@ -216,6 +332,7 @@ class Placer {
   std::vector<Placement> placements_;
   std::map<language::Target, SampleText> texts_;
   std::map<language::Target, GramRates> rates_;
+  std::map<language::Target, artefact::Sha256> sample_digests_;
   std::vector<std::optional<double>> hyperscan_;  // costs, of those measured
   std::vector<std::optional<double>> pcre2_;
   std::vector<bool> was_tried_;

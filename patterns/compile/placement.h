@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "patterns/compile/cache.h"
 #include "patterns/compile/expression_cost.h"
 #include "patterns/compile/match_starts.h"
 #include "patterns/compile/required_factors.h"
@@ -37,6 +38,7 @@ struct Placement {
   double cost_ns = 0;                           // for each byte of text, of the engine chosen
   std::optional<double> other_ns;               // of the other one, if it was measured
   std::string why;
+  bool was_cached = false;  // all that was to be found out
 };
 
 // Elements of each target, as the data plane would tell them.
@@ -51,7 +53,8 @@ enum class Factoring : uint8_t {
 struct PlacementOptions {
   Factoring factoring = Factoring::kByCost;
   unsigned trial_seconds = 5;
-  unsigned at_once = 1;  // threads, and child processes
+  unsigned at_once = 1;          // threads, and child processes
+  const Cache* cache = nullptr;  // none: everything is found out anew
 };
 
 // In the order of `expressions`. The calling process has no other thread meanwhile.

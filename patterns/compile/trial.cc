@@ -25,7 +25,7 @@ namespace {
 
 class Children {
  public:
-  explicit Children(std::vector<std::optional<double>>& costs) : costs_(costs) {}
+  explicit Children(std::vector<TrialResult>& costs) : costs_(costs) {}
 
   size_t running() const { return pipes_.size(); }
 
@@ -53,8 +53,10 @@ class Children {
     }
     double cost = 0;
     if (read(found->second.pipe, &cost, sizeof cost) == sizeof cost) {
-      costs_[found->second.index] = cost;
+      costs_[found->second.index].cost = cost;
     }
+    costs_[found->second.index].is_final =
+        WIFEXITED(status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
     close(found->second.pipe);
     pipes_.erase(found);
   }
@@ -64,15 +66,15 @@ class Children {
     size_t index;
     int pipe;
   };
-  std::vector<std::optional<double>>& costs_;
+  std::vector<TrialResult>& costs_;
   std::map<pid_t, Child> pipes_;
 };
 
 }  // namespace
 
-std::vector<std::optional<double>> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
-                                                 unsigned at_once) {
-  std::vector<std::optional<double>> costs(trials.size());
+std::vector<TrialResult> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
+                                       unsigned at_once) {
+  std::vector<TrialResult> costs(trials.size());
   Children children(costs);
   for (size_t i = 0; i < trials.size(); ++i) {
     while (children.running() >= std::max(at_once, 1U)) children.wait_for_one();

@@ -15,10 +15,15 @@ struct Trial {
   const SampleText* sample = nullptr;
 };
 
+struct TrialResult {
+  std::optional<double> cost;  // nothing: it does not compile, or not in time
+  bool is_final = false;       // false: the machine was at fault, and another trial may differ
+};
+
 // The cost of each form (hyperscan_cost), found in child processes of which `at_once` run at a
 // time; nothing for one that does not compile within `seconds` of processor time: a few expressions
 // take Hyperscan half a minute. The calling process has no other thread meanwhile.
-std::vector<std::optional<double>> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
-                                                 unsigned at_once);
+std::vector<TrialResult> try_hyperscan(std::span<const Trial> trials, unsigned seconds,
+                                       unsigned at_once);
 
 }  // namespace postern::compile

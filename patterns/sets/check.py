@@ -178,7 +178,7 @@ class Postern:
         if signatures is None:
             self.scratch = tempfile.TemporaryDirectory(prefix='postern-check-')
             signatures = pathlib.Path(self.scratch.name) / 'outbound.psig'
-            self.run('signatures', 'compile', str(rules_folder), '-o', str(signatures))
+            self.run('signatures', 'compile', '--no-cache', str(rules_folder), '-o', str(signatures))
         self.signatures = signatures
 
     def run(self, *arguments):

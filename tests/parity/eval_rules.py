@@ -116,7 +116,7 @@ def compare(arguments, folder):
     names = messages(arguments.corpus, arguments.messages, folder)
     their = hits_of(["perl", str(JUDGE), str(rules), *sorted(set(ours.values()))], names)
     set_path = folder / "evals.psig"
-    subprocess.run([arguments.postern, "signatures", "compile", str(rules), "-o", str(set_path)], check=True,
+    subprocess.run([arguments.postern, "signatures", "compile", "--no-cache", str(rules), "-o", str(set_path)], check=True,
                    stdout=subprocess.DEVNULL)
     mine = {}
     for begin in range(0, len(names), 200):

@@ -67,7 +67,7 @@ def ours(arguments, signatures, files):
 def compiled(arguments, folder):
     """The set, its rules by name, and the names of those that are not run."""
     signatures = folder / "parity.psig"
-    done = subprocess.run([arguments.postern, "signatures", "compile", "--json", arguments.rules, "-o", signatures],
+    done = subprocess.run([arguments.postern, "signatures", "compile", "--no-cache", "--json", arguments.rules, "-o", signatures],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"the rules do not compile:\n{done.stderr[-4000:]}")

@@ -218,7 +218,7 @@ class Appliance:
         source = ROOT / "patterns/sets/outbound"
         made_of = [self._program("control/cli/postern"), source, *source.iterdir()]
         if not compiled.exists() or compiled.stat().st_mtime < max(p.stat().st_mtime for p in made_of):
-            self.postern("signatures", "compile", source, "-o", compiled)
+            self.postern("signatures", "compile", "--no-cache", source, "-o", compiled)
         signed = self.directory / "outbound.psig"
         shutil.copyfile(compiled, signed)
         self.postern("signatures", "sign", signed, "--key", self.key)
@@ -229,7 +229,7 @@ class Appliance:
         source, compiled = self.directory / f"{name}.cf", self.directory / f"{name}.psig"
         source.write_text(rules)
         key = ["--key", self.key] if signed else []
-        self.postern("signatures", "compile", source, "-o", compiled, *key)
+        self.postern("signatures", "compile", "--no-cache", source, "-o", compiled, *key)
         return compiled
 
     def _program(self, path):

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hs/hs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -37,6 +39,8 @@ struct CompileArguments {
   bool as_json = false;
   bool verbose = false;
   bool report = false;
+  std::string cache;  // empty: the default folder
+  bool no_cache = false;
   unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
   unsigned budget_seconds = compile::PlacementOptions{}.trial_seconds;
 };
@@ -104,6 +108,8 @@ json report_json(const language::RuleSet& rules, const compile::CompileReport& r
           {"confirmed", report.confirmed},
           {"pcre2_alone", report.pcre2_alone},
           {"factored", report.factored},
+          {"cached_expressions", report.cached},
+          {"cached_databases", report.cached_databases},
           {"expressions", expressions},
           {"not_run", not_run},
           {"accepted_without_effect", accepted},
@@ -117,6 +123,10 @@ void print_report(const language::RuleSet& rules, const compile::CompileReport& 
   fmt::print(
       "expressions: {} factored, {} native, {} confirmed by PCRE2, {} by PCRE2 alone; {} metas\n",
       report.factored, report.native, report.confirmed, report.pcre2_alone, report.metas);
+  if (report.cached > 0 || report.cached_databases > 0) {
+    fmt::print("from the cache: {} of {} expressions, {} databases\n", report.cached,
+               report.expressions.size(), report.cached_databases);
+  }
   if (!report.not_run.empty()) {
     fmt::print("not run: {} rules{}\n", report.not_run.size(),
                verbose ? "" : " (--verbose lists them)");
@@ -146,6 +156,29 @@ void print_expressions(std::vector<compile::ExpressionReport> expressions) {
   }
 }
 
+std::filesystem::path default_cache() {
+  if (geteuid() == 0) return "/var/cache/postern";
+  const char* const xdg = std::getenv("XDG_CACHE_HOME");
+  if (xdg != nullptr && xdg[0] == '/') return std::filesystem::path(xdg) / "postern";
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && home[0] == '/') return std::filesystem::path(home) / ".cache/postern";
+  return {};
+}
+
+std::optional<compile::Cache> open_cache(const CompileArguments& arguments) {
+  if (arguments.no_cache) return {};
+  const std::filesystem::path folder =
+      arguments.cache.empty() ? default_cache() : std::filesystem::path(arguments.cache);
+  if (folder.empty()) return {};
+  std::optional<compile::Cache> cache(folder);
+  if (cache->is_usable()) return cache;
+  fmt::print(stderr,
+             "postern: {} is not used as a cache: it must be a folder of this user's that nobody "
+             "else may write to\n",
+             folder.string());
+  return {};
+}
+
 int run_compile(const CompileArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<std::filesystem::path> sources(arguments.sources.begin(),
@@ -163,8 +196,11 @@ int run_compile(const CompileArguments& arguments) {
   options.compiler = fmt::format("postern {}", kVersion);
   options.placement.at_once = arguments.jobs;
   options.placement.trial_seconds = arguments.budget_seconds;
+  const std::optional<compile::Cache> cache = open_cache(arguments);
+  if (cache) options.placement.cache = &*cache;
   auto compiled = compile::compile(*rules, options);
   if (!compiled) return fail(compiled.error());
+  if (cache) cache->trim();
   if (key) {
     if (auto done = artefact::sign(compiled->artefact, *key); !done) return fail(done.error());
   }
@@ -305,6 +341,13 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
                    "Processor seconds that Hyperscan may take to compile one expression")
       ->check(CLI::Range(1U, 3600U))
       ->capture_default_str();
+  compile
+      ->add_option("--cache", compile_arguments->cache,
+                   "Where what was found out of each expression is kept for the next time "
+                   "(default: $XDG_CACHE_HOME/postern, ~/.cache/postern; root's is "
+                   "/var/cache/postern)")
+      ->type_name("DIR");
+  compile->add_flag("--no-cache", compile_arguments->no_cache, "Find out everything anew");
   compile->callback([=] { *exit_code = run_compile(*compile_arguments); });
 
   auto show_arguments = std::make_shared<ShowArguments>();
