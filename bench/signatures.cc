@@ -368,7 +368,8 @@ Expected<ordered_json> compile(const Arguments& arguments) {
   const std::vector<std::filesystem::path> sources{arguments.rules};
   const auto rules = language::read_rules(sources);
   if (!rules) {
-    return std::unexpected(arguments.rules + " has errors: see postern signatures check");
+    const language::Diagnostic& first = rules.error().front();
+    return std::unexpected(fmt::format("{}:{}: {}", first.file, first.line, first.what));
   }
   compile::CompileOptions options;
   options.compiler = "postern-bench-signatures";
