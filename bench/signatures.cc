@@ -383,7 +383,6 @@ Expected<ordered_json> compile(const Arguments& arguments) {
   }
   const compile::CompileReport& report = compiled->report;
   return ordered_json{{"cpu_seconds", cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN)},
-                      {"rules", report.rules + report.sub_rules + report.metas},
                       {"native", report.native},
                       {"confirmed", report.confirmed},
                       {"factored", report.factored},
