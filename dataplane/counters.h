@@ -144,7 +144,9 @@
   X(kShadowSkipped, "shadow_skipped",                                                              \
     "messages that the shadow set did not see: limits.shadow_messages were under way")             \
   X(kShadowErrors, "shadow_errors",                                                                \
-    "messages whose scan by the shadow set failed; the decision stands")
+    "messages whose scan by the shadow set failed; the decision stands")                           \
+  X(kConfirmationsCut, "confirmations_cut",                                                        \
+    "expressions given up in a piece of text at their bound on work; events name the rules")
 
 namespace postern {
 

@@ -9,7 +9,7 @@
     fixtures   packets in, packets out, through a whole worker
     tricks     ways to hide text from a filter, each with a message that is found out and a clean one
     parity     500 messages of real mail, and each encoded anew, decoded by Python's email and by us; 200
-               scanned rule by rule as SpamAssassin scans them
+               scanned rule by rule as SpamAssassin scans them, and asked the functions of its rules
     wire       real mail servers in network namespaces, the appliance between them (needs root)
     sanitize   unit tests and fixtures under the address and undefined behaviour sanitizers
     threads    the structures that threads share, under the thread sanitizer
@@ -38,7 +38,7 @@ FUZZ_SECONDS = 12
 # The unit tests whose code is shared between threads; the rest runs on one and gains nothing there.
 # Not `loop`: DPDK's rings order their plain loads and stores by barriers, which the sanitizer cannot
 # see. Not `agent` and `control`: they run Debian's gRPC, which is built without it.
-THREADED = ("verdict", "signature_handover", "agent_storage", "ledger")
+THREADED = ("verdict", "signature_handover", "signature_intake", "agent_storage", "ledger")
 
 
 @dataclass
@@ -270,10 +270,17 @@ def parity(_):
     test_tree().ninja("control/cli/postern", "dataplane/mime/mime-dump")
     decoding = closing_line([sys.executable, ROOT / "tests/parity/decoding.py", "--dump",
                              test_tree().path / "dataplane/mime/mime-dump"], "parity")
-    rules = closing_line([sys.executable, ROOT / "tests/parity/rules.py", "--postern",
-                          test_tree().path / "control/cli/postern"], "parity-rules")
-    return Counts(decoding.passed + rules.passed, decoding.failed + rules.failed,
-                  decoding.skipped + rules.skipped, decoding.notes + rules.notes)
+    postern = test_tree().path / "control/cli/postern"
+    rules = closing_line([sys.executable, ROOT / "tests/parity/rules.py", "--postern", postern], "parity-rules")
+    evals = closing_line([sys.executable, ROOT / "tests/parity/eval_rules.py", "--postern", postern,
+                          "--messages", "200"], "parity-evals")
+    total = Counts()
+    for part in (decoding, rules, evals):
+        total.passed += part.passed
+        total.failed += part.failed
+        total.skipped += part.skipped
+        total.notes += part.notes
+    return total
 
 
 def wire(options):

@@ -70,6 +70,7 @@ ordered_json to_json(const Event& e) {
           {"session", e.has_session() ? channel::to_json(e.session()) : ordered_json()},
           {"origin", e.has_origin() ? channel::to_json(e.origin()) : ordered_json()},
           {"link_domains", list(e.link_domains())},
+          {"rules_cut", list(e.rules_cut())},
           {"shadow", shadow_json(e)}};
 }
 

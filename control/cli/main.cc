@@ -11,7 +11,8 @@
 int main(int argc, char** argv) {
   CLI::App app("Postern stops outbound spam between mail servers and the Internet.", "postern");
   app.footer(
-      "Exit status: 0 done, or found; 1 nothing found, nowhere in force, or (scan) spam;\n"
+      "Exit status: 0 done, or found; 1 nothing found, nowhere in force, or (scan) spam,\n"
+      "(signatures check) warnings, (signatures test) too much ham refused;\n"
       "2 wrong usage or input; 3 the control process cannot be reached or cannot do its work.");
   app.set_version_flag("--version", "postern " + std::string(postern::kVersion));
   app.require_subcommand(1);

@@ -52,7 +52,7 @@ void insert_event(Statement& insert, const std::string& gate, uint64_t received_
             e.signature_set(), to_json(e.anomalies()), e.content_hash(),
             to_text(e.has_session(), e.session()), to_text(e.has_origin(), e.origin()),
             to_json(e.link_domains()), e.shadow_set(), e.shadow_score(), to_json(e.shadow_rules()),
-            e.threshold(), e.shadow_failed())
+            e.threshold(), e.shadow_failed(), to_json(e.rules_cut()))
       .run();
 }
 
@@ -95,6 +95,7 @@ channel::v1::Event read_event(const Statement& row) {
   from_json(row.text(column++), event.mutable_shadow_rules());
   event.set_threshold(row.real(column++));
   event.set_shadow_failed(row.number(column++) != 0);
+  from_json(row.text(column++), event.mutable_rules_cut());
   return event;
 }
 

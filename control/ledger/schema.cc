@@ -126,6 +126,10 @@ ALTER TABLE events ADD COLUMN threshold REAL NOT NULL DEFAULT 0;
 ALTER TABLE events ADD COLUMN shadow_failed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX events_with_shadow ON events (id) WHERE shadow_set != '';
 )",
+    // 6. Rules that the matcher gave up at their bound on work.
+    R"(
+ALTER TABLE events ADD COLUMN rules_cut TEXT NOT NULL DEFAULT '[]';
+)",
 };
 
 }  // namespace

@@ -271,6 +271,7 @@ TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
   origin.set_why("Received");
   event->add_link_domains("example.com");
   event->add_link_domains("example.co.uk");
+  event->add_rules_cut("DEAR");
 
   const auto ledger = open();
   ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
@@ -360,8 +361,9 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ask("ALTER TABLE verdicts DROP COLUMN starttls");
   ask("ALTER TABLE verdict_history DROP COLUMN starttls");
   ask("DROP INDEX events_with_shadow");
-  for (const char* column : {"content_hash", "session", "origin", "link_domains", "shadow_set",
-                             "shadow_score", "shadow_rules", "threshold", "shadow_failed"}) {
+  for (const char* column :
+       {"content_hash", "session", "origin", "link_domains", "shadow_set", "shadow_score",
+        "shadow_rules", "threshold", "shadow_failed", "rules_cut"}) {
     ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
   }
   ask("PRAGMA user_version = 1");

@@ -184,6 +184,11 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   for (size_t i = 0; i < rules; ++i) {
     out.add_rules(rule_name(names != nullptr ? &names->rule_names : nullptr, event.rules[i]));
   }
+  const size_t rules_cut = std::min<size_t>(event.rules_cut_count, worker::Event::kRulesCut);
+  for (size_t i = 0; i < rules_cut; ++i) {
+    out.add_rules_cut(
+        rule_name(names != nullptr ? &names->rule_names : nullptr, event.rules_cut[i]));
+  }
   if (event.shadow != worker::ShadowScan::kNone) write_shadow(event, names, &out);
   if (names != nullptr) out.set_signature_set(names->digest);
   const auto add_anomaly = [&](std::string_view name) { out.add_anomalies(std::string(name)); };

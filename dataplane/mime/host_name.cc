@@ -289,4 +289,25 @@ std::string_view registrable_domain(const HostName& host) {
   return domain == nullptr ? std::string_view{} : name.substr(domain - terminated);
 }
 
+bool is_top_level_domain(std::string_view label) {
+  std::array<char, 64> lower;
+  if (label.empty() || label.size() >= lower.size() || public_suffixes() == nullptr) return false;
+  std::ranges::transform(label, lower.begin(), to_lower);
+  lower[label.size()] = '\0';
+  if (std::ranges::find(label, '.') != label.end()) return false;
+  const auto listed = [](const char* name) {
+    return psl_is_public_suffix2(public_suffixes(), name, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+  };
+  if (listed(lower.data())) return true;
+  // Some countries register below second levels alone, and only those are listed.
+  if (label.size() != 2) return false;
+  for (std::string_view second : {"co.", "com.", "ac.", "gov."}) {
+    FixedText<8> name;
+    name.append(second);
+    name.append({lower.data(), 3});
+    if (listed(name.data())) return true;
+  }
+  return false;
+}
+
 }  // namespace postern::mime

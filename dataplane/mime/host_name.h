@@ -32,6 +32,8 @@ bool read_host(std::string_view written, HostName* host);
 // Empty when there is none: for a suffix itself, a single label, an address. The list is read once,
 // when load_public_suffixes() or the first call asks for it. Allocates nothing then.
 std::string_view registrable_domain(const HostName& host);
+// Whether `label` (in any case) is a top level domain that exists.
+bool is_top_level_domain(std::string_view label);
 void load_public_suffixes();
 
 }  // namespace postern::mime

@@ -9,6 +9,30 @@ namespace postern::scan {
 
 using language::Target;
 
+namespace {
+
+constexpr int kMostRedirections = 4;
+
+// The URI that stands behind the host of another, up to a fragment or the next parameter, as
+// SpamAssassin finds it; empty when there is none.
+std::string_view redirection_in(std::string_view uri) {
+  const size_t scheme = uri.find("://");
+  if (scheme == std::string_view::npos || !mime::starts_ignoring_case(uri, "http")) return {};
+  size_t at = uri.find_first_of("/?#:", scheme + 3);
+  for (at = uri.find(':', at); at != std::string_view::npos; at = uri.find(':', at + 1)) {
+    if (!uri.substr(at).starts_with("://")) continue;
+    const std::string_view before = uri.substr(0, at);
+    const size_t name = mime::ends_ignoring_case(before, "https") ? 5 : 4;
+    if (name == 4 && !mime::ends_ignoring_case(before, "http")) continue;
+    const std::string_view target = uri.substr(at - name);
+    const std::string_view found = target.substr(0, target.find_first_of("&#"));
+    return found.find('.') == std::string_view::npos ? std::string_view{} : found;
+  }
+  return {};
+}
+
+}  // namespace
+
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
                       MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation,
                       ListLookup* lists) {
@@ -85,7 +109,15 @@ void Collector::rawbody(std::string_view line) {
 }
 
 void Collector::uri(std::string_view uri) {
-  if (wanted(uris_)) gather(uris_, uri);
+  if (wanted(uris_)) {
+    gather(uris_, uri);
+    // Where redirectors lead to is matched by itself, too.
+    std::string_view target = redirection_in(uri);
+    for (int step = 0; step < kMostRedirections && !target.empty(); ++step) {
+      gather(uris_, target);
+      target = redirection_in(target);
+    }
+  }
   if (lists_ != nullptr) lists_->uri(uri);
   if (observer_ != nullptr) observer_->uri(uri);
 }
@@ -183,6 +215,7 @@ void Collector::match_headers() {
 
 void Collector::finish() {
   end_chunks();
+  fields_.end();
   match_headers();
   for (uint32_t plan : set_->part_headers) matcher_->part_values_end(set_->headers[plan]);
   for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {

@@ -37,6 +37,8 @@ class Collector : public mime::RenderSink {
   void begin(const SignatureSet::Compiled* set, Matcher* matcher,
              MessageScan::Scratch::Impl* scratch, evals::Evaluation* evaluation = nullptr,
              ListLookup* lists = nullptr);
+  // The address in MAIL. Before finish().
+  void envelope_from(std::string_view address) { fields_.envelope_from(address); }
   // Told of the message's own fields, or null.
   void read_origin(mime::OriginReader* reader) { origin_ = reader; }
   // Whether the message has shown a field of its own.

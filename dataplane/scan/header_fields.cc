@@ -5,7 +5,9 @@
 #include <cctype>
 #include <cstring>
 
+#include "dataplane/mime/ascii.h"
 #include "dataplane/scan/addresses.h"
+#include "dataplane/scan/header_extract.h"
 
 namespace postern::scan {
 namespace {
@@ -51,6 +53,10 @@ class Appender {
 
 constexpr size_t kLongestName = 4096;
 
+// In the order in which they are believed.
+constexpr std::array<std::string_view, 3> kSenderFieldNames{"X-Envelope-From", "Envelope-Sender",
+                                                            "Return-Path"};
+
 // A display name. Encoded words are read only now: their text may hold commas and quotes.
 void put_name(std::string_view phrase, mime::HeaderDecoder* decoder, Appender& appender) {
   std::array<char, kLongestName> unquoted;
@@ -86,6 +92,11 @@ FieldTable::FieldTable(std::span<const HeaderSelector> selectors) {
         break;
       case HeaderSelector::Source::kPartField:
         break;  // the Collector keeps these
+      case HeaderSelector::Source::kEnvelopeFrom:
+      case HeaderSelector::Source::kTrustedRelays:
+      case HeaderSelector::Source::kUntrustedRelays:
+        needs_relays_ = true;
+        break;
     }
     selector_fields_.push_back(std::move(fields));
   }
@@ -132,6 +143,54 @@ void HeaderFields::begin(const FieldTable* table) {
   table_ = table;
   used_ = count_ = all_.used = all_raw_.used = 0;
   std::fill_n(quota_used_.get(), table->size(), 0U);
+  mail_known_ = any_received_ = fetchmail_ = other_sender_ = false;
+  for (SenderField& sender : senders_) sender.seen = sender.present = sender.below_received = false;
+  if (table_->needs_relays()) relays_.begin();
+}
+
+void HeaderFields::envelope_from(std::string_view address) {
+  mail_.assign(address);
+  mail_known_ = true;
+}
+
+void HeaderFields::add_sender(std::string_view name, std::string_view raw) {
+  if (mime::equals_ignoring_case(name, "Received")) {
+    any_received_ = true;
+    fetchmail_ |= raw.find("(fetchmail") != std::string_view::npos;
+  }
+  const bool other = mime::equals_ignoring_case(name, "X-Sender");
+  const auto* at = std::ranges::find_if(kSenderFieldNames, [&](std::string_view known) {
+    return mime::equals_ignoring_case(name, known);
+  });
+  if (!other && at == kSenderFieldNames.end()) return;
+  MailboxReader mailboxes(raw);
+  std::string_view address;
+  while (const auto mailbox = mailboxes.next()) {
+    address = mailbox->address;
+    if (!address.empty()) break;
+  }
+  if (other) {
+    other_sender_ |= !address.empty();
+    return;
+  }
+  SenderField& sender = senders_[static_cast<size_t>(at - kSenderFieldNames.begin())];
+  sender.below_received |= any_received_;
+  if (sender.seen) return;
+  sender.seen = true;
+  sender.present = !address.empty();
+  sender.address.assign(address);
+}
+
+std::optional<std::string_view> HeaderFields::envelope_from() const {
+  if (mail_known_) return mail_.view();
+  if (const auto told = relays_.envelope_from()) return told;
+  // fetchmail makes up a sender out of what a list has left.
+  if (fetchmail_ && other_sender_) return std::nullopt;
+  for (const SenderField& sender : senders_) {
+    if (sender.present && !sender.below_received) return sender.address.view();
+    if (sender.present && &sender == senders_.data()) return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 // Whole lines only, as SpamAssassin cuts.
@@ -148,6 +207,10 @@ void HeaderFields::append_line(Text& all, std::string_view name, std::string_vie
 }
 
 void HeaderFields::add(std::string_view name, std::string_view raw, std::string_view decoded) {
+  if (table_->needs_relays()) {
+    relays_.field(name, decoded);
+    add_sender(name, raw);
+  }
   if (table_->needs_all()) append_line(all_, name, ": ", decoded);
   if (table_->needs_raw_all()) append_line(all_raw_, name, ":", raw);
   const uint16_t field = table_->find(name);
@@ -173,6 +236,36 @@ std::optional<std::string_view> HeaderFields::value(const HeaderSelector& select
     if (all.used == 0) return std::nullopt;
     return std::string_view(all.bytes.get(), all.used);
   }
+  Appender appender(out);
+  bool any = false;
+  std::array<char, kExtractBytes> room;
+  // Another value: what the selector takes of it. Values that are not whole are joined by line
+  // ends.
+  const auto put = [&](std::string_view text, std::string_view end) {
+    if (selector.extract != HeaderSelector::Extract::kWhole) {
+      text =
+          extract(selector.extract, text, selector.part == HeaderSelector::Part::kAddresses, room);
+      if (text.empty()) return;
+      end = {};
+    }
+    if (any && end.empty()) appender.put("\n");
+    any = true;
+    appender.put(text);
+    appender.put(end);
+  };
+  using Source = HeaderSelector::Source;
+  if (selector.source == Source::kEnvelopeFrom || selector.source == Source::kTrustedRelays ||
+      selector.source == Source::kUntrustedRelays) {
+    // Those that are there, empty or not.
+    std::optional<std::string_view> text =
+        selector.source == Source::kTrustedRelays ? relays_.trusted() : relays_.untrusted();
+    if (selector.source == Source::kEnvelopeFrom) text = envelope_from();
+    if (!text || selector.part == HeaderSelector::Part::kNames) return std::nullopt;
+    if (text->empty() && selector.part == HeaderSelector::Part::kAddresses) return std::nullopt;
+    put(*text, {});
+    if (!any) return std::nullopt;
+    return appender.text();
+  }
   // The fields in the selector's order, the instances of each in the message's.
   const Instance* chosen[kInstances];
   uint32_t chosen_count = 0;
@@ -185,33 +278,36 @@ std::optional<std::string_view> HeaderFields::value(const HeaderSelector& select
   if (chosen_count > 0 && selector.instance == HeaderSelector::Instance::kFirst) chosen_count = 1;
   if (chosen_count > 0 && selector.instance == HeaderSelector::Instance::kLast)
     begin = chosen_count - 1;
-  Appender appender(out);
-  bool any = false;
   for (uint32_t i = begin; i < chosen_count; ++i) {
     const Instance& instance = *chosen[i];
     if (selector.part == HeaderSelector::Part::kValue) {
-      any = true;
       if (!selector.raw) {
-        appender.put(decoded_of(instance));
-      } else if (selector.source == HeaderSelector::Source::kField) {
-        appender.put(raw_of(instance));
+        put(decoded_of(instance), "\n");
+      } else if (selector.source == HeaderSelector::Source::kField ||
+                 selector.extract != HeaderSelector::Extract::kWhole) {
+        put(raw_of(instance), "\n");
       } else {
+        any = true;
         appender.put_unfolded(raw_of(instance));
+        appender.put("\n");
       }
-      appender.put("\n");
       continue;
     }
     MailboxReader mailboxes(raw_of(instance));
     while (const auto mailbox = mailboxes.next()) {
       const bool names = selector.part == HeaderSelector::Part::kNames;
       if ((names ? mailbox->phrase : mailbox->address).empty()) continue;
+      if (!names) {
+        put(mailbox->address, {});
+        continue;
+      }
+      if (selector.extract != HeaderSelector::Extract::kWhole) {
+        put(mailbox->phrase, {});
+        continue;
+      }
       if (any) appender.put("\n");
       any = true;
-      if (names) {
-        put_name(mailbox->phrase, selector.raw ? nullptr : decoder, appender);
-      } else {
-        appender.put(mailbox->address);
-      }
+      put_name(mailbox->phrase, selector.raw ? nullptr : decoder, appender);
     }
   }
   if (!any) return std::nullopt;

@@ -17,7 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dataplane/mime/fixed_text.h"
 #include "dataplane/mime/header_decoder.h"
+#include "dataplane/scan/relays.h"
 #include "patterns/language/rule.h"
 
 namespace postern::scan {
@@ -42,6 +44,8 @@ class FieldTable {
   bool needs_decoded(uint16_t field) const { return needs_[field] & kNeedsDecoded; }
   bool needs_all() const { return needs_all_; }
   bool needs_raw_all() const { return needs_raw_all_; }
+  // Relays, or the envelope's sender, which a relay may tell.
+  bool needs_relays() const { return needs_relays_; }
 
  private:
   static constexpr uint8_t kNeedsRaw = 1;
@@ -61,6 +65,7 @@ class FieldTable {
   bool overflowed_ = false;
   bool needs_all_ = false;
   bool needs_raw_all_ = false;
+  bool needs_relays_ = false;
 };
 
 class HeaderFields {
@@ -74,11 +79,20 @@ class HeaderFields {
   HeaderFields();
   // `table` outlives the message.
   void begin(const FieldTable* table);
+  // The address in MAIL, empty for <>. Any time; else the sender is what the header says.
+  void envelope_from(std::string_view address);
   void add(std::string_view name, std::string_view raw, std::string_view decoded);
+  // All fields have been added.
+  void end() { relays_.finish(); }
   // What `selector` (the table's `index`th) reads, written to `out`; nothing when no such field is
   // there.
   std::optional<std::string_view> value(const language::HeaderSelector& selector, uint32_t index,
                                         mime::HeaderDecoder* decoder, std::span<char> out) const;
+  // Who the message is from by its envelope: MAIL, else what servers have written into the header.
+  // Nothing when neither tells. Only for tables that need relays.
+  std::optional<std::string_view> envelope_from() const;
+  // Only for tables that need relays.
+  const Relays& relays() const { return relays_; }
 
  private:
   struct Instance {
@@ -92,6 +106,16 @@ class HeaderFields {
     std::unique_ptr<char[]> bytes;
     uint32_t used = 0;
   };
+  // What a server has written of MAIL into a field of its own.
+  struct SenderField {
+    mime::FixedText<320> address;
+    bool seen = false;
+    bool present = false;         // in the first of its kind an address stands
+    bool below_received = false;  // so a server before the last has written it
+  };
+  static constexpr size_t kSenderFields = 3;
+
+  void add_sender(std::string_view name, std::string_view raw);
   static void append_line(Text& all, std::string_view name, std::string_view separator,
                           std::string_view value);
   std::string_view raw_of(const Instance& instance) const {
@@ -109,6 +133,13 @@ class HeaderFields {
   std::unique_ptr<uint32_t[]> quota_used_;  // by field
   Text all_;
   Text all_raw_;
+  Relays relays_;
+  mime::FixedText<320> mail_;
+  bool mail_known_ = false;
+  std::array<SenderField, kSenderFields> senders_;
+  bool any_received_ = false;
+  bool fetchmail_ = false;     // a Received field of it
+  bool other_sender_ = false;  // X-Sender: a list has written another sender's address over
 };
 
 }  // namespace postern::scan

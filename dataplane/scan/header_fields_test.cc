@@ -86,6 +86,35 @@ TEST_F(HeaderValues, joined_as_spamassassin_joins_them) {
   EXPECT_EQ(read("To:raw", {{"To", " a\n\tb"}}), " a\n\tb\n");
 }
 
+// What SpamAssassin 4.0.1's get() returns for the same fields.
+TEST_F(HeaderValues, parts_of_values) {
+  EXPECT_EQ(read("X:ip", {{"X", "[192.0.2.7]"}}), "192.0.2.7");
+  EXPECT_EQ(read("X:revip", {{"X", "[192.0.2.7]"}}), "7.2.0.192");
+  EXPECT_EQ(read("X:ip", {{"X", "10.1.2.3.4 and 198.51.100.9"}, {"X", "IPv6:2001:db8::1 x"}}),
+            "198.51.100.9\nIPv6:2001:db8::1");
+  EXPECT_EQ(read("X:revip", {{"X", "198.51.100.9"}, {"X", "IPv6:2001:db8::1 x"}}), "9.100.51.198");
+  EXPECT_EQ(read("From:addr:host", {{"From", "\"Bob\" <bob@mail.sub.example.co.uk>"}}),
+            "mail.sub.example.co.uk");
+  EXPECT_EQ(read("From:addr:domain", {{"From", "\"Bob\" <bob@mail.sub.example.co.uk>"}}),
+            "example.co.uk");
+  EXPECT_EQ(read("From:domain", {{"From", "\"Bob\" <bob@mail.sub.example.co.uk>"}}),
+            "example.co.uk");
+  constexpr const char* kTo = "Al <al@x.example.org>, b@y.example.com";
+  EXPECT_EQ(read("To:addr:domain", {{"To", kTo}}), "example.org\nexample.com");
+  EXPECT_EQ(read("To:host", {{"To", kTo}}), "y.example.com");
+  EXPECT_EQ(read("MESSAGEID:host", {{"Message-ID", "<123.456@host.example.net>"}}),
+            "host.example.net");
+  EXPECT_EQ(read("X:host", {{"X", "see www.example.com, or (mail.example.org) x"},
+                            {"X", "mail.example.org-x"},
+                            {"X", "user@foo.invalidtldx www.second.com"},
+                            {"X", "http://www.example.de/path"}}),
+            "www.example.com\nwww.second.com");
+  EXPECT_EQ(read("X:last:host", {{"X", "www.example.com"}, {"X", "http://www.example.de/path"}}),
+            "(absent)");
+  EXPECT_EQ(read("X:ip:host", {{"X", "192.0.2.7 a.example.com"}}), "a.example.com");
+  EXPECT_EQ(read("From:name:host", {{"From", "\"Bob\" <bob@example.com>"}}), "(absent)");
+}
+
 TEST_F(HeaderValues, quota_keeps_one_field_from_pushing_out_another) {
   const std::vector<language::HeaderSelector> selectors{
       language::parse_header_selector("Subject")->selector,

@@ -37,6 +37,7 @@ void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Imp
   hits_->begin(*set);
   failed_ = false;
   confirmations_cut_ = 0;
+  rules_cut_ = 0;
 }
 
 void Matcher::match_elements(Target target, const ElementBuffer& buffer, bool has_subject) {
@@ -182,29 +183,32 @@ void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index,
   if (expression.counter != kNone || subject_.begin + subject_.context > 0) {
     const auto next = [&](size_t from, uint32_t options, size_t& begin, size_t& end) {
       bool found = false;
+      const uint32_t before = confirmations_cut_;
       factors.for_each_window_from(
           scratch_->notes, index, text, from, [&](FactorSearch::Window window) {
             pcre2_set_offset_limit(scratch_->context, window.to);
             found = search(expression, text, window.from, options, begin, end);
-            return found;
+            return found || confirmations_cut_ != before;
           });
       return found;
     };
     confirm(index, element_index, next);
   } else if (!hits_->is_hit(expression.rule) && !is_left_out(expression, element_index)) {
+    const uint32_t before = confirmations_cut_;
     factors.for_each_window(scratch_->notes, index, text, [&](FactorSearch::Window window) {
       size_t begin = 0, end = 0;
       pcre2_set_offset_limit(scratch_->context, window.to);
       const bool found = search(expression, text, window.from, subject_.options, begin, end);
       if (found) hits_->hit(expression.rule);
-      return found;
+      return found || confirmations_cut_ != before;
     });
   }
   pcre2_set_offset_limit(scratch_->context, PCRE2_UNSET);
 }
 
 bool Matcher::is_left_out(const CompiledExpression& expression, uint32_t element) const {
-  return expression.no_subject && subject_.has_subject && element == 0;
+  if (expression.no_subject && subject_.has_subject && element == 0) return true;
+  return confirmations_cut_ >= kMostCutsOfRule && is_given_up(expression.rule);
 }
 
 void Matcher::confirm(uint32_t index, uint32_t element) {
@@ -227,8 +231,24 @@ bool Matcher::search(const CompiledExpression& expression, std::string_view text
     end = bounds[1];
     return end >= from;  // \K can put the ends the wrong way round
   }
-  if (code != PCRE2_ERROR_NOMATCH) ++confirmations_cut_;
+  if (code != PCRE2_ERROR_NOMATCH) cut(expression.rule);
   return false;
+}
+
+void Matcher::cut(uint32_t rule) {
+  ++confirmations_cut_;
+  const auto end = cuts_.begin() + static_cast<ptrdiff_t>(rules_cut_);
+  const auto known = std::find_if(cuts_.begin(), end, [&](RuleCut c) { return c.rule == rule; });
+  if (known != end) {
+    ++known->times;
+  } else if (rules_cut_ < cuts_.size()) {
+    cuts_[rules_cut_++] = {rule, 1};
+  }
+}
+
+bool Matcher::is_given_up(uint32_t rule) const {
+  return std::ranges::any_of(
+      cuts(), [&](RuleCut c) { return c.rule == rule && c.times >= kMostCutsOfRule; });
 }
 
 // A meta is 0 until one of the rules that it waits for is hit. Metas come after those that they

@@ -16,6 +16,8 @@ namespace postern::scan {
 // Steps that PCRE2 may take to confirm one candidate in one element: about ten milliseconds. What
 // is not confirmed by then counts as no match (and is counted).
 inline constexpr uint32_t kConfirmationSteps = 1'000'000;
+// A rule that was cut so often in one message is not tried in it any more.
+inline constexpr uint32_t kMostCutsOfRule = 8;
 
 // The hits of one message. Fixed memory, the caps are those of the artefact.
 class Hits {
@@ -87,6 +89,7 @@ class Matcher {
 
   bool failed() const { return failed_; }
   uint32_t confirmations_cut() const { return confirmations_cut_; }
+  std::span<const RuleCut> cuts() const { return {cuts_.data(), rules_cut_}; }
 
  private:
   // What is being matched.
@@ -117,6 +120,8 @@ class Matcher {
   }
   bool search(const CompiledExpression& expression, std::string_view text, size_t from,
               uint32_t options, size_t& begin, size_t& end);
+  void cut(uint32_t rule);
+  bool is_given_up(uint32_t rule) const;
   template <typename Take>
   void for_each_hit(Take&& take) const;
   void set_value(uint32_t rule, double value);
@@ -127,6 +132,8 @@ class Matcher {
   Subject subject_;
   bool failed_ = false;
   uint32_t confirmations_cut_ = 0;
+  std::array<RuleCut, kReportedCuts> cuts_;
+  size_t rules_cut_ = 0;
 };
 
 }  // namespace postern::scan

@@ -41,6 +41,7 @@ ScanResult result_of(const Hits& hits, const Matcher& matcher,
   result.rules = {reported.data(), count};
   result.failed = matcher.failed();
   result.confirmations_cut = matcher.confirmations_cut();
+  result.cuts = matcher.cuts();
   return result;
 }
 
@@ -97,7 +98,7 @@ void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
 void MessageScan::envelope(language::Target target, std::string_view text) {
   state_->matcher.match_envelope(target, text);
   if (target != language::Target::kMailFrom) return;
-  if (state_->evaluation.active()) state_->evaluation.envelope_from(text);
+  state_->collector.envelope_from(text);
   if (state_->lists.active()) state_->lists.envelope_from(text);
 }
 

@@ -53,11 +53,19 @@ class SignatureSet {
 
 inline constexpr size_t kReportedRules = 1024;
 
+// A rule whose expression PCRE2 gave up at its bound on work.
+struct RuleCut {
+  uint32_t rule;
+  uint32_t times;  // elements
+};
+inline constexpr size_t kReportedCuts = 32;
+
 struct ScanResult {
   double score = 0;
   bool failed = false;              // a matcher returned an error: fail mode decides
   uint32_t confirmations_cut = 0;   // expressions given up in one element at their bound on work:
                                     // they count as no match there
+  std::span<const RuleCut> cuts;    // of which rules, at most kReportedCuts; valid as `rules` is
   std::span<const uint32_t> rules;  // rules that count towards the score, ascending, at most
                                     // kReportedRules; valid until the MessageScan begins anew
 };

@@ -225,6 +225,16 @@ TEST(Semantics, uris_are_matched_each_alone) {
   EXPECT_THAT(scan.hits(), ElementsAre("U1", "U2"));
 }
 
+TEST(Semantics, uris_that_redirectors_lead_to_are_matched_too) {
+  RuleScan scan(
+      "uri U1 m{^http://evil\\.example\\.org/x\\?a$}\nuri U2 m{^http://evil\\.example\\.net/y$}\n"
+      "uri U3 m{^http://third}\nuri U4 m{^http://nodot}\nuri U5 m{^http://r.*third}\n");
+  scan.uri("http://r.example.com/go?u=http://evil.example.org/x?a&y=http://third.example.net/z");
+  scan.uri("http://s.example.com/http://evil.example.net/y#f");
+  scan.uri("http://t.example.com/?u=http://nodot/x");
+  EXPECT_THAT(scan.hits(), ElementsAre("U1", "U2", "U5"));
+}
+
 TEST(Semantics, full_sees_header_and_body_with_line_ends) {
   RuleScan scan(
       "full F1 /^Subject: x\\n\\nbody/\nfull F2 /\\r/\nfull F3 /body\\nend\\n\\z/\nfull F4 "
@@ -277,6 +287,16 @@ TEST(Semantics, confirmation_is_bounded) {
   RuleScan scan("body EVIL /^(?:a+)+(?<!b)$(?<=c)/\n");
   scan.body(std::string(3000, 'a'));
   EXPECT_THAT(scan.hits(), IsEmpty());
+}
+
+TEST(Semantics, what_is_given_up_is_told_by_rule_and_not_tried_for_ever) {
+  RuleScan scan("body FINE /fine/\nbody EVIL /^(?:a+)+(?<!b)$(?<=c)/\n");
+  for (int i = 0; i < 20; ++i) scan.body(std::string(3000, 'a'));
+  scan.body("fine");
+  EXPECT_THAT(scan.hits(), ElementsAre("FINE"));
+  ASSERT_EQ(scan.cuts().size(), 1u);
+  EXPECT_EQ(scan.compiled().rules[scan.cuts()[0].rule].name, "EVIL");
+  EXPECT_EQ(scan.cuts()[0].times, kMostCutsOfRule);
 }
 
 TEST(Semantics, a_flood_of_one_field_leaves_room_for_others) {

@@ -90,6 +90,7 @@ enum class ShadowScan : uint8_t { kNone, kScored, kFailed };
 
 struct Event {
   static constexpr size_t kRules = 64;
+  static constexpr size_t kRulesCut = 8;
   static constexpr size_t kRecipients = 16;
   static constexpr size_t kLinkDomains = 8;
 
@@ -125,6 +126,8 @@ struct Event {
   double shadow_score = 0;  // the next two as those without "shadow"
   uint32_t shadow_rules_count = 0;
   std::array<uint32_t, kRules> shadow_rules;
+  uint32_t rules_cut_count = 0;  // all that are known; the first kRulesCut are listed
+  std::array<uint32_t, kRulesCut> rules_cut;
   std::array<FixedText<128>, kLinkDomains> link_domains;  // registrable, distinct, the first ones
 };
 

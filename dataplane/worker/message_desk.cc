@@ -350,6 +350,7 @@ void MessageDesk::finish_scan(Slot& slot, const smtp::Session& session,
   slot.ended = true;
   tell_envelope_to(slot.scan, session, transaction);
   slot.result = slot.scan.finish();
+  counters_->add(Counter::kConfirmationsCut, slot.result.confirmations_cut);
 }
 
 void MessageDesk::finish_shadow(Event* event, Slot& slot, const smtp::Session& session,
@@ -438,6 +439,10 @@ void MessageDesk::tell_message(Event* event, Slot& slot) const {
   event->rules_count = static_cast<uint32_t>(slot.result.rules.size());
   std::copy_n(slot.result.rules.begin(), std::min<size_t>(event->rules_count, Event::kRules),
               event->rules.begin());
+  event->rules_cut_count = static_cast<uint32_t>(slot.result.cuts.size());
+  for (size_t i = 0; i < std::min<size_t>(event->rules_cut_count, Event::kRulesCut); ++i) {
+    event->rules_cut[i] = slot.result.cuts[i].rule;
+  }
   event->set_generation = slot.generation;
   event->session.message_ms = (now_.monotonic_us - slot.begun_us) / 1000;
 }

@@ -97,7 +97,9 @@ void serialise_selectors(const Artefact& artefact, ByteWriter& out) {
   out.u32(static_cast<uint32_t>(artefact.selectors.size()));
   for (const HeaderSelector& selector : artefact.selectors) {
     out.u8(static_cast<uint8_t>(selector.source));
-    out.u8(static_cast<uint8_t>(selector.part));
+    // What is extracted has the upper half of the part's octet.
+    out.u8(static_cast<uint8_t>(static_cast<uint8_t>(selector.part) |
+                                static_cast<uint8_t>(selector.extract) << 4));
     out.u8(static_cast<uint8_t>(selector.instance));
     out.u8(selector.raw ? 1 : 0);
     out.text(selector.field);
@@ -109,19 +111,23 @@ std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader&
   artefact.selectors.resize(count);
   for (HeaderSelector& selector : artefact.selectors) {
     const uint8_t source = in.u8();
-    const uint8_t part = in.u8();
+    const uint8_t part_and_extract = in.u8();
+    const uint8_t part = part_and_extract & 15;
+    const uint8_t extract = part_and_extract >> 4;
     const uint8_t instance = in.u8();
     const uint8_t raw = in.u8();
     selector.field = in.text();
     if (!in.ok()) return damaged("the header selectors end too early");
-    if (source > static_cast<uint8_t>(HeaderSelector::Source::kPartField) ||
+    if (source > static_cast<uint8_t>(HeaderSelector::Source::kUntrustedRelays) ||
         part > static_cast<uint8_t>(HeaderSelector::Part::kNames) ||
+        extract > static_cast<uint8_t>(HeaderSelector::Extract::kReversedAddress) ||
         instance > static_cast<uint8_t>(HeaderSelector::Instance::kLast) || raw > 1) {
       return damaged("a header selector is unknown");
     }
     selector.source = static_cast<HeaderSelector::Source>(source);
     selector.part = static_cast<HeaderSelector::Part>(part);
     selector.instance = static_cast<HeaderSelector::Instance>(instance);
+    selector.extract = static_cast<HeaderSelector::Extract>(extract);
     selector.raw = raw == 1;
   }
   return {};

@@ -69,6 +69,13 @@ constexpr std::array kFunctions{
     EvalFunction{"check_for_forged_eudoramail_received_headers", "HeaderEval"},
     EvalFunction{"check_for_forged_juno_received_headers", "HeaderEval"},
     EvalFunction{"check_for_forged_gmail_received_headers", "HeaderEval"},
+    EvalFunction{"check_for_forged_yahoo_received_headers", "HeaderEval"},
+
+    EvalFunction{"check_all_trusted", "RelayEval"},
+    EvalFunction{"check_no_relays", "RelayEval"},
+    EvalFunction{"check_relays_unparseable", "RelayEval"},
+    EvalFunction{"helo_ip_mismatch", "RelayEval"},
+    EvalFunction{"check_for_forged_received_trail", "RelayEval"},
 };
 
 constexpr std::array<std::string_view, 6> kHtmlFlags{"html",

@@ -434,7 +434,8 @@ void Reader::define_mime_header(Rule& rule, std::string_view text) {
   if (selector.source == kAll) {
     rule.not_run = "the whole header of a MIME part is not kept";
   } else if (selector.source != kField || selector.part != HeaderSelector::Part::kValue ||
-             selector.instance != HeaderSelector::Instance::kEvery) {
+             selector.instance != HeaderSelector::Instance::kEvery ||
+             selector.extract != HeaderSelector::Extract::kWhole) {
     return error(fmt::format(
         "mimeheader {}: '{}' is no field of a MIME part; expected a field name, or one with :raw",
         rule.name, to_string(selector)));

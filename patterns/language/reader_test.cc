@@ -216,7 +216,7 @@ lang en describe A something
 body A /a/
 score NOWHERE 3
 header EVAL eval:check_for_x()
-header RELAY X-Spam-Relays-External =~ /x/
+header RELAY ALL-External =~ /x/
 body WIDE /[c\x{441}]/
 uri CAP m|^http://%{OTHER}|
 meta M ASK || EVAL
@@ -231,7 +231,7 @@ meta M ASK || EVAL
   EXPECT_EQ(rule(set, "A").description, "something");
   EXPECT_THAT(rule(set, "EVAL").not_run,
               HasSubstr("eval:check_for_x needs SpamAssassin's Perl code"));
-  EXPECT_THAT(rule(set, "RELAY").not_run, HasSubstr("pseudo header X-Spam-Relays-External"));
+  EXPECT_THAT(rule(set, "RELAY").not_run, HasSubstr("pseudo header ALL-External"));
   EXPECT_THAT(rule(set, "WIDE").not_run, HasSubstr("UTF-8 bytes"));
   EXPECT_THAT(rule(set, "CAP").not_run, HasSubstr("captured"));
 }

@@ -133,8 +133,8 @@ class Review {
           "character, or the flag m for line ends");
     } else if (matches(rule.regexp, "") && matches_anywhere(rule.regexp)) {
       add(negated ? RemarkKind::kNeverMatches : RemarkKind::kAlwaysMatches, rule,
-          "matches the empty text, and so every text; take the last '*' or '?' away that need not "
-          "be there");
+          "matches the empty text, and most likely every text; take the last '*' or '?' away that "
+          "need not be there");
     }
     if (has_nested_repetition(rule.regexp.pattern)) {
       add(RemarkKind::kDear, rule,

@@ -1,10 +1,10 @@
 // What a rule set says that its author hardly meant.
 //
 // Theory of operation. A rule set that reads without an error may still hold rules that can never
-// hit, hit always, stand twice, or cost much. Each remark here is proved, or an estimate that says
-// so; it names file and line and what to do. Proofs are cheap ones: an expression that matches
-// the empty text matches everything; one that PCRE2 itself finds to need more than an element ever
-// holds, or whose anchors contradict each other, matches nothing.
+// hit, hit always, stand twice, or cost much. A remark is a strong hint, not a proof; it names file
+// and line and what to do. An expression that matches the empty text and each of a few unlike ones
+// is said to match every text; one whose anchors contradict each other in plain sight to match
+// none. What hides better is not found, and a rule that is meant to hit always may stay as it is.
 #pragma once
 
 #include <string>

@@ -73,14 +73,33 @@ constexpr bool is_of_envelope(Target target) {
   return (target >= Target::kHelo && target <= Target::kAuthUser) || target == Target::kEnvelope;
 }
 
-// Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc".
+// Which text of the header a rule sees: "Subject", "From:addr", "ALL:raw", "ToCc", "EnvelopeFrom".
 struct HeaderSelector {
-  enum class Source : uint8_t { kField = 0, kAll = 1, kToCc = 2, kMessageId = 3, kPartField = 4 };
+  // The last two are the relays that handed the message on, as its Received fields tell.
+  enum class Source : uint8_t {
+    kField = 0,
+    kAll = 1,
+    kToCc = 2,
+    kMessageId = 3,
+    kPartField = 4,
+    kEnvelopeFrom = 5,
+    kTrustedRelays = 6,
+    kUntrustedRelays = 7,
+  };
   enum class Part : uint8_t { kValue = 0, kAddresses = 1, kNames = 2 };
   enum class Instance : uint8_t { kEvery = 0, kFirst = 1, kLast = 2 };
+  // What is taken out of each value: a host, what was registered of it, an address.
+  enum class Extract : uint8_t {
+    kWhole = 0,
+    kHost = 1,
+    kDomain = 2,
+    kAddress = 3,
+    kReversedAddress = 4,
+  };
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
+  Extract extract = Extract::kWhole;
   bool raw = false;   // not unfolded, not decoded
   std::string field;  // lower case; kField and kPartField only
   auto operator<=>(const HeaderSelector&) const = default;

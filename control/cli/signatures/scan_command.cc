@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kDefaultSet = "/var/lib/postern/current.psig";
-constexpr double kDefaultThreshold = 5.0;
 constexpr int kNoSpam = 0;
 constexpr int kSpam = 1;
 constexpr int kInputError = 2;
@@ -120,9 +119,16 @@ class Scanner {
              {"urls", inventory_.urls()},
              {"anomalies", anomaly_names(scan_.mime_anomalies())},
              {"confirmations_cut", result.confirmations_cut},
+             {"rules_cut", rules_cut(result)},
              {"signature_set", {{"name", set_->name()}, {"digest", set_->digest()}}}};
     if (arguments_.all_rules) out["sub_rules"] = sub_rules_hit();
     fmt::print("{}\n", out.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
+
+  json rules_cut(const scan::ScanResult& result) const {
+    json out = json::object();
+    for (const scan::RuleCut& cut : result.cuts) out[set_->rule_name(cut.rule)] = cut.times;
+    return out;
   }
 
   json sub_rules_hit() const {
@@ -140,6 +146,10 @@ class Scanner {
     for (uint32_t rule : result.rules) {
       fmt::print("{:>9.3f}  {:<32} {}\n", set_->rule_score(rule), set_->rule_name(rule),
                  set_->rule_description(rule));
+    }
+    for (const scan::RuleCut& cut : result.cuts) {
+      fmt::print("{:>9}  {:<32} given up {} times at its bound on work; counted as no match\n",
+                 "cut", set_->rule_name(cut.rule), cut.times);
     }
   }
 

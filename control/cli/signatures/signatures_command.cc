@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "control/cli/signatures/check_command.h"
 #include "control/cli/signatures/key_commands.h"
+#include "control/cli/signatures/test_command.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
@@ -281,6 +282,7 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
   CLI::App* signatures = app.add_subcommand("signatures", "Compile, sign and load signature sets");
   signatures->require_subcommand(1);
   add_check_command(*signatures, exit_code);
+  add_test_command(*signatures, exit_code);
 
   auto compile_arguments = std::make_shared<CompileArguments>();
   CLI::App* compile = signatures->add_subcommand(

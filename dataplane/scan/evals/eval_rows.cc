@@ -140,6 +140,13 @@ constexpr std::array kRows{
             forged_eudoramail},
     EvalRow{"check_for_forged_juno_received_headers", Stage::kEnd, kHeaders, forged_juno},
     EvalRow{"check_for_forged_gmail_received_headers", Stage::kEnd, kHeaders, forged_gmail},
+    EvalRow{"check_for_forged_yahoo_received_headers", Stage::kEnd, kHeaders, forged_yahoo},
+
+    EvalRow{"check_all_trusted", Stage::kEnd, kHeaders, all_relays_trusted},
+    EvalRow{"check_no_relays", Stage::kEnd, kHeaders, no_relays},
+    EvalRow{"check_relays_unparseable", Stage::kEnd, kHeaders, unreadable_relays},
+    EvalRow{"helo_ip_mismatch", Stage::kEnd, kHeaders, helo_of_other_network},
+    EvalRow{"check_for_forged_received_trail", Stage::kEnd, kHeaders, forged_trail},
 };
 
 }  // namespace

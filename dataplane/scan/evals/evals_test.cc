@@ -82,6 +82,12 @@ header NO_HOTMAIL eval:check_for_no_hotmail_received_headers()
 header EUDORAMAIL eval:check_for_forged_eudoramail_received_headers()
 header JUNO eval:check_for_forged_juno_received_headers()
 header GMAIL eval:check_for_forged_gmail_received_headers()
+header YAHOO eval:check_for_forged_yahoo_received_headers()
+header ALL_TRUSTED eval:check_all_trusted()
+header NO_RELAYS eval:check_no_relays()
+header UNPARSEABLE eval:check_relays_unparseable()
+header HELO_IP eval:helo_ip_mismatch()
+header TRAIL eval:check_for_forged_received_trail()
 )rules";
 
 constexpr std::string_view kHtml = R"message(Return-Path: <bounce@other.com>
@@ -189,6 +195,39 @@ constexpr std::string_view kGone = R"message(Subject: x
 hi
 )message";
 
+constexpr std::string_view kRelays =
+    R"message(Received: from 203.0.113.9 (b.example.net [198.51.100.5]) by a.example.com (Postfix) with SMTP id AAA111; Mon, 1 Jan 2024 10:00:00 +0000
+Received: from x.example.org (c.example.org [198.51.100.6]) by other.example.de (Postfix) with SMTP id BBB111; Mon, 1 Jan 2024 09:00:00 +0000
+Received: from y.example.org (d.example.org [198.51.100.7]) by third.example.fr (Postfix) with SMTP id CCC111; Mon, 1 Jan 2024 08:00:00 +0000
+Received: from somewhere over the rainbow
+From: Bob <bob@yahoo.com>
+To: Al <al@example.com>
+Date: Mon, 01 Jan 2024 10:00:00 +0000
+Subject: relays
+
+One two three.
+)message";
+
+constexpr std::string_view kTrusted =
+    R"message(Received: from pc (unknown [10.1.2.3]) by a.example.com (Postfix) with ESMTPSA id AAA111; Mon, 1 Jan 2024 10:00:00 +0000
+From: Bob <bob@example.com>
+To: Al <al@example.com>
+Date: Mon, 01 Jan 2024 10:00:00 +0000
+Subject: trusted
+
+One two three.
+)message";
+
+constexpr std::string_view kYahoo =
+    R"message(Received: from 198.51.100.9 (mta.mail.yahoo.com [198.51.100.5]) by a.yahoo.com (Postfix) with SMTP id AAA111; Mon, 1 Jan 2024 10:00:00 +0000
+From: Bob <bob@yahoo.com>
+To: Al <al@example.com>
+Date: Mon, 01 Jan 2024 10:00:00 +0000
+Subject: bounce
+
+One two three.
+)message";
+
 struct Expected {
   std::string_view message;
   std::set<std::string> rules;
@@ -235,17 +274,20 @@ TEST_F(Evals, hit_where_spamassassins_hit) {
         "NOT_TITLE",   "NO_HOTMAIL",     "OBFUSCATED", "OTHER_FROM", "OUTLOOK_ID", "TAG_BALANCE",
         "TAG_EXISTS",  "USER_IN_SUBJECT"}},
       {kPlain,
-       {"AHEAD", "ALL_CAPS", "AOL", "GMAIL", "ILLEGAL_ASCII", "RATWARE_ID", "SAME_FROM", "SIMILAR",
-        "SORTED", "STOCK", "TEMPLATE", "UNICODE", "UPPERCASE"}},
+       {"AHEAD", "ALL_CAPS", "AOL", "GMAIL", "ILLEGAL_ASCII", "NO_RELAYS", "RATWARE_ID",
+        "SAME_FROM", "SIMILAR", "SORTED", "STOCK", "TEMPLATE", "UNICODE", "UPPERCASE"}},
       {kAlternative,
        {"ADDRESS_IN_SUBJECT", "BASE64", "BASE64_79", "DIFFERENT", "EPILOGUE", "HTML", "HTML_PART",
-        "JUNO", "MORE_TEXT", "MOSTLY_HTML", "NO_PART_HEADER", "NO_TEXT", "QP_LONG", "QP_RATIO",
-        "SHORT_HTML", "TWO_SUBJECTS"}},
+        "JUNO", "MORE_TEXT", "MOSTLY_HTML", "NO_PART_HEADER", "NO_RELAYS", "NO_TEXT", "QP_LONG",
+        "QP_RATIO", "SHORT_HTML", "TWO_SUBJECTS"}},
       {kBase64,
        {"BASE64", "BASE64_TEXT", "EUDORAMAIL", "HOTMAIL", "ILLEGAL_SUBJECT", "OTHER_FROM",
-        "RATWARE_FROM", "SHORT_BODY"}},
-      {kNobody, {"BLANK_LINES", "NO_HOTMAIL", "NO_TO", "SHORT_BODY", "VERTICAL"}},
-      {kGone, {"GATED", "NO_TO", "SAME_FROM", "SHORT_BODY"}},
+        "RATWARE_FROM", "SHORT_BODY", "UNPARSEABLE"}},
+      {kNobody, {"BLANK_LINES", "NO_HOTMAIL", "NO_RELAYS", "NO_TO", "SHORT_BODY", "VERTICAL"}},
+      {kGone, {"GATED", "NO_RELAYS", "NO_TO", "SAME_FROM", "SHORT_BODY"}},
+      {kRelays, {"HELO_IP", "SHORT_BODY", "TRAIL", "UNPARSEABLE", "YAHOO"}},
+      {kTrusted, {"ALL_TRUSTED", "SHORT_BODY"}},
+      {kYahoo, {"SHORT_BODY"}},
   };
   for (const Expected& row : table) {
     SCOPED_TRACE(row.message.substr(0, 60));

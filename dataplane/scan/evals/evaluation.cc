@@ -37,7 +37,6 @@ void Evaluation::begin(const EvalPlan* plan, Hits* hits) {
   mime_.begin();
   text_.begin();
   words_.begin();
-  envelope_from_.clear();
   facts_.body_bytes = facts_.longest_title = 0;
   facts_.stock_labels = 0;
   facts_.similar_recipients = -1;
@@ -46,8 +45,6 @@ void Evaluation::begin(const EvalPlan* plan, Hits* hits) {
   line_empty_ = true;
   stock_labels_ = 0;
 }
-
-void Evaluation::envelope_from(std::string_view address) { envelope_from_.assign(address); }
 
 void Evaluation::feed(std::span<const uint8_t> bytes) {
   if (!plan_->needs(kNeedsLength)) return;
@@ -166,7 +163,7 @@ void Evaluation::finish(const HeaderFields& fields, mime::HeaderDecoder* decoder
                         bool missing_boundary) {
   mime_.finish(missing_boundary);
   words_.finish();
-  headers_.begin(&fields, plan_->selectors(), plan_->fields(), decoder, envelope_from_.view());
+  headers_.begin(&fields, plan_->selectors(), plan_->fields(), decoder);
   ask(plan_->rules(Stage::kEnd));
 }
 

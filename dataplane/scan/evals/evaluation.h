@@ -44,7 +44,6 @@ class Evaluation final : public mime::TextObserver, private HtmlStringSink, priv
   // `plan` is null when the set has no such rule; both outlive the message.
   void begin(const EvalPlan* plan, Hits* hits);
   bool active() const { return plan_ != nullptr; }
-  void envelope_from(std::string_view address);
   // The message's octets.
   void feed(std::span<const uint8_t> bytes);
   void body(std::string_view paragraph);
@@ -83,7 +82,6 @@ class Evaluation final : public mime::TextObserver, private HtmlStringSink, priv
   HeaderTexts headers_;
   Searcher search_;
   Facts facts_{html_, mime_, text_, words_, headers_, search_};
-  mime::FixedText<320> envelope_from_;
   uint32_t alternatives_ = 0;
   bool in_part_ = false;
   uint64_t stock_labels_ = 0;

@@ -103,4 +103,33 @@ bool forged_gmail(const EvalRule&, Facts& facts) {
          facts.headers.get(Field::kGoogleSource).size() < kLongState;
 }
 
+// Unless the relay that is to be believed is theirs: their own bounces.
+bool forged_yahoo(const EvalRule&, Facts& facts) {
+  HeaderTexts& headers = facts.headers;
+  if (!from_matches(facts, E::kYahooAddress)) return false;
+  std::string_view fields = headers.get(Field::kReceived);
+  if (!headers.get(Field::kResentFrom).empty() && !headers.get(Field::kResentTo).empty()) {
+    const std::string_view earlier = headers.get(Field::kXReceived);
+    if (!earlier.empty()) fields = earlier;
+  }
+  if (gated(facts)) return false;
+  const auto is_theirs = [](std::string_view relay) {
+    const size_t at = relay.find(" rdns=");
+    if (at == relay.npos) return false;
+    const std::string_view name = relay.substr(at + 6, relay.find(' ', at + 6) - at - 6);
+    return name.size() > 10 && name.ends_with(".yahoo.com");
+  };
+  const std::string_view untrusted = headers.relays().untrusted();
+  if (is_theirs(untrusted.substr(0, untrusted.find(']')))) return false;
+  for (std::string_view rest = headers.relays().trusted(); !rest.empty();) {
+    const size_t end = std::min(rest.find(']'), rest.size() - 1);
+    if (is_theirs(rest.substr(0, end))) return false;
+    rest.remove_prefix(end + 1);
+  }
+  const ReceivedLine received(fields);
+  if (facts.search.found(E::kYahooRelay, received.view())) return false;
+  return !(facts.search.found(E::kYahooBulk, received.view()) &&
+           from_matches(facts, E::kYahooReply));
+}
+
 }  // namespace postern::scan::evals

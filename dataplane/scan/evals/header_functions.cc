@@ -256,7 +256,7 @@ bool ratware_name_id(const EvalRule&, Facts& facts) {
 bool ratware_envelope_from(const EvalRule&, Facts& facts) {
   std::string_view to = facts.headers.get(Field::kToAddress);
   to = to.substr(0, to.find('\n'));
-  const std::string_view from = facts.headers.envelope_from();
+  const std::string_view from = facts.headers.get(Field::kEnvelopeFrom);
   const size_t at = to.find('@');
   if (from.empty() || at == to.npos || at == 0) return false;
   if (from.size() > 4 && starts_ignoring_case(from, "SRS") && mime::is_digit(from[3]) &&
@@ -287,14 +287,14 @@ bool missing_to(const EvalRule&, Facts& facts) {
 
 bool different_from_domains(const EvalRule&, Facts& facts) {
   const std::string_view from = second_level(facts.headers.get(Field::kFromAddress));
-  const std::string_view envelope = second_level(facts.headers.envelope_from());
+  const std::string_view envelope = second_level(facts.headers.get(Field::kEnvelopeFrom));
   return !from.empty() && !envelope.empty() && !equals_ignoring_case(from, envelope);
 }
 
 bool same_from(const EvalRule&, Facts& facts) {
   std::string_view from = facts.headers.get(Field::kFromAddress);
   from = from.substr(0, from.find('\n'));
-  return equals_ignoring_case(from, facts.headers.envelope_from());
+  return equals_ignoring_case(from, facts.headers.get(Field::kEnvelopeFrom));
 }
 
 }  // namespace postern::scan::evals

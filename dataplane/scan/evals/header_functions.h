@@ -1,5 +1,5 @@
-// Functions of eval rules that ask about the header: SpamAssassin's HeaderEval. Each tells whether
-// the rule hits.
+// Functions of eval rules that ask about the header: SpamAssassin's HeaderEval and RelayEval. Each
+// tells whether the rule hits.
 #pragma once
 
 #include "dataplane/scan/evals/eval_plan.h"
@@ -30,5 +30,12 @@ bool no_hotmail(const EvalRule& rule, Facts& facts);
 bool forged_eudoramail(const EvalRule& rule, Facts& facts);
 bool forged_juno(const EvalRule& rule, Facts& facts);
 bool forged_gmail(const EvalRule& rule, Facts& facts);
+bool forged_yahoo(const EvalRule& rule, Facts& facts);
+// relay_functions.cc
+bool all_relays_trusted(const EvalRule& rule, Facts& facts);
+bool no_relays(const EvalRule& rule, Facts& facts);
+bool unreadable_relays(const EvalRule& rule, Facts& facts);
+bool helo_of_other_network(const EvalRule& rule, Facts& facts);
+bool forged_trail(const EvalRule& rule, Facts& facts);
 
 }  // namespace postern::scan::evals

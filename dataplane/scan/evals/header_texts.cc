@@ -34,9 +34,9 @@ constexpr std::array<std::string_view, kFields> kNames{"Subject",
                                                        "X-Gm-Message-State",
                                                        "X-Google-Smtp-Source",
                                                        "X-Received",
-                                                       "X-Envelope-From:addr",
-                                                       "Envelope-Sender:addr",
-                                                       "Return-Path:addr",
+                                                       "EnvelopeFrom",
+                                                       "Resent-From",
+                                                       "Resent-To",
                                                        "Message-Id"};
 
 // "{ip}" stands for an address.
@@ -85,28 +85,18 @@ constexpr std::array<Written, kExpressions> kWritten{{
     {R"(\bgmail\.com$)", true},
     {R"(by (?:10\.\S+|2002:a\d\d:\w+:\S+) with SMTP id \S+)"},
     {R"(by smtp\.googlemail\.com with ESMTPSA id \S+)"},
+    {R"(\byahoo\.com$)", true},
+    {R"(by (?:web\S+\.mail\S*\.yahoo\.com via HTTP|sonic\S+\.consmr\.mail\S*\.yahoo\.com with HTTP)"
+     R"(|smtp\S+\.yahoo\.com with SMTP)"
+     R"(|\w+\.\w+\.yahoo\.com \(\d+\.\d+\.\d+/\d+\.\d+\.\d+\)(?: with ESMTP)? id \w))"
+     R"(|from \[{ip}\] by \S+\.(?:groups|scd|dcn)\.yahoo\.com with NNFMP)"},
+    {R"(\@reply\.yahoo\.com$)", true},
+    {R"(\bmailer\d+\.bulk\.scd\.yahoo\.com\b)"},
     {R"((^trad(?:e|ing)date|company(?:name)?|s\w?(?:t\w?o\w?c\w?k|y\w?m(?:\w?b\w?o\w?l)?))"
      R"(|t(?:arget|icker)|(?:opening|current)p(?:rice)?|p(?:rojected|osition)|expectations)"
      R"(|weeks?high|marketperformance|(?:year|week|month|day|price)(?:target|estimates?)|sector)"
      R"(|r(?:ecommendation|ating))$)"},
 }};
-
-// A field that tells the envelope's sender.
-struct SenderField {
-  Field field;
-  std::string_view name;
-};
-
-// Whether a Received field stands before some field `name`: then another server wrote that one.
-bool stands_behind_received(std::string_view all, std::string_view name) {
-  bool received = false;
-  while (!all.empty()) {
-    if (received && mime::starts_ignoring_case(all, name)) return true;
-    received = received || mime::starts_ignoring_case(all, "Received:");
-    all.remove_prefix(std::min(all.find('\n'), all.size() - 1) + 1);
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -132,13 +122,11 @@ HeaderTexts::HeaderTexts() : room_(std::make_unique_for_overwrite<char[]>(kRoom)
 
 void HeaderTexts::begin(const HeaderFields* fields,
                         std::span<const language::HeaderSelector> selectors,
-                        std::span<const uint32_t, kFields> indices, mime::HeaderDecoder* decoder,
-                        std::string_view envelope_from) {
+                        std::span<const uint32_t, kFields> indices, mime::HeaderDecoder* decoder) {
   fields_ = fields;
   selectors_ = selectors;
   indices_ = indices.data();
   decoder_ = decoder;
-  envelope_from_ = envelope_from;
   used_ = 0;
 }
 
@@ -154,20 +142,6 @@ std::optional<std::string_view> HeaderTexts::find(Field field) {
   const uint32_t selector = indices_[static_cast<size_t>(field)];
   if (selector == artefact::kNone) return std::nullopt;
   return find(selector);
-}
-
-std::string_view HeaderTexts::envelope_from() {
-  if (!envelope_from_.empty()) return envelope_from_;
-  const std::string_view all = get(Field::kAll);
-  for (const SenderField& sender : {SenderField{Field::kXEnvelopeFrom, "X-Envelope-From:"},
-                                    SenderField{Field::kEnvelopeSender, "Envelope-Sender:"},
-                                    SenderField{Field::kReturnPath, "Return-Path:"}}) {
-    const std::string_view found = get(sender.field);
-    if (found.empty()) continue;
-    if (!stands_behind_received(all, sender.name)) return found.substr(0, found.find('\n'));
-    if (sender.field == Field::kXEnvelopeFrom) return {};
-  }
-  return {};
 }
 
 Searcher::Searcher(const Expressions* expressions)

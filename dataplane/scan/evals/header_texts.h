@@ -42,9 +42,9 @@ enum class Field : uint8_t {
   kGmMessageState,
   kGoogleSource,
   kXReceived,
-  kXEnvelopeFrom,
-  kEnvelopeSender,
-  kReturnPath,
+  kEnvelopeFrom,
+  kResentFrom,
+  kResentTo,
   kMessageIdField,
 };
 inline constexpr size_t kFields = 27;
@@ -81,9 +81,13 @@ enum class Expression : uint8_t {
   kGmailAddress,
   kGoogleReceived,
   kGoogleSubmission,
+  kYahooAddress,
+  kYahooRelay,
+  kYahooReply,
+  kYahooBulk,
   kStockLabel,
 };
-inline constexpr size_t kExpressions = 30;
+inline constexpr size_t kExpressions = 34;
 
 // Compiled once, shared by all threads.
 class Expressions {
@@ -104,8 +108,7 @@ class HeaderTexts {
   HeaderTexts();
   // `selectors`: of the set's field table, the index of each Field; all outlive the message.
   void begin(const HeaderFields* fields, std::span<const language::HeaderSelector> selectors,
-             std::span<const uint32_t, kFields> indices, mime::HeaderDecoder* decoder,
-             std::string_view envelope_from);
+             std::span<const uint32_t, kFields> indices, mime::HeaderDecoder* decoder);
   // Another function begins: what it was told before goes.
   void release() { used_ = 0; }
 
@@ -113,15 +116,13 @@ class HeaderTexts {
   // Empty when absent.
   std::string_view get(Field field) { return find(field).value_or(std::string_view()); }
   std::optional<std::string_view> find(uint32_t selector);
-  // Who the message says it came from: MAIL, else what a server has written into the header.
-  std::string_view envelope_from();
+  const Relays& relays() const { return fields_->relays(); }
 
  private:
   const HeaderFields* fields_ = nullptr;
   std::span<const language::HeaderSelector> selectors_;
   const uint32_t* indices_ = nullptr;
   mime::HeaderDecoder* decoder_ = nullptr;
-  std::string_view envelope_from_;
   std::unique_ptr<char[]> room_;
   size_t used_ = 0;
 };

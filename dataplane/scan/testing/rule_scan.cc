@@ -74,6 +74,7 @@ RuleScan& RuleScan::uri(std::string_view uri) {
 
 RuleScan& RuleScan::envelope(language::Target target, std::string_view text) {
   matcher_.match_envelope(target, text);
+  if (target == language::Target::kMailFrom) collector_.envelope_from(text);
   return *this;
 }
 
@@ -92,6 +93,7 @@ std::set<std::string> RuleScan::hits() {
   match();
   std::set<std::string> names;
   score_ = 0;
+  cuts_.assign(matcher_.cuts().begin(), matcher_.cuts().end());
   for (uint32_t rule = 0; rule < set_->rule_count(); ++rule) {
     if (!hits_.is_hit(rule)) continue;
     names.emplace(set_->rule_name(rule));

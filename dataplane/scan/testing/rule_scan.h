@@ -36,6 +36,8 @@ class RuleScan {
   // Ends the message; the names of all rules hit, sub-rules included. The next message begins.
   std::set<std::string> hits();
   double score() const { return score_; }
+  // Of the message that hits() was asked about last.
+  std::span<const RuleCut> cuts() const { return cuts_; }
   uint32_t confirmations_cut() const { return matcher_.confirmations_cut(); }
   const SignatureSet::Compiled& compiled() const { return set_->compiled(); }
 
@@ -50,6 +52,7 @@ class RuleScan {
   Collector collector_;
   FullText full_;
   double score_ = 0;
+  std::vector<RuleCut> cuts_;
 };
 
 }  // namespace postern::scan::testing
