@@ -96,7 +96,7 @@ class Writer:
         r = self.random
         host = r.pick([f"{self.word()}\\d{{2,4}}", f"(?:{self.words(2, 4)})-{self.word()}", f"[a-z]{{6,12}}-{self.word()}"])
         path = r.pick(["", f"/{self.word()}\\.php", f"/[\\w-]{{8,24}}/{self.word()}", f"/\\?{self.word()}=[0-9a-f]{{16}}"])
-        return "uri", f"m,^https?://(?:www\\.)?{host}\\.(?:{r.pick(SUFFIXES)}|{r.pick(SUFFIXES)}){path},i"
+        return "uri", f"m!^https?://(?:www\\.)?{host}\\.(?:{r.pick(SUFFIXES)}|{r.pick(SUFFIXES)}){path}!i"
 
     def raw(self):
         r = self.random

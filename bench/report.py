@@ -103,12 +103,34 @@ def print_goodput(rows):
     columns(table, '<>>><')
 
 
+def print_signatures(out, rows):
+    if not rows:
+        return
+    print('\nSignature sets: matching alone of what the MIME reader rendered (of one core\'s CPU time)')
+    for entry in out['matched']:
+        print(f'  {entry["set"]}: {entry["rules"]:,} rules, sha256 {entry["digest"][:16]}, {entry["messages"]} messages, '
+              f'{entry["mean_octets"]:,.0f} octets in the mean, {entry["hits"]:,} hits; {entry["origin"]}')
+    table = [('row', 'rate', 'each', 'spread', 'MB/s', '× that of', '')]
+    for row in rows:
+        ratio, other = '', row.get('compared_with', '') if 'ratio' in row else ''
+        if 'microseconds_each' in row:
+            if other:
+                ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}'
+            table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["microseconds_each"]:,.4g} µs',
+                          f'{row["spread"]:.0%}', number(row['megabytes_per_second']), ratio, other))
+        else:
+            ratio = f'{row["ratio"]:.3g}' if other else ''
+            table.append((row['row'], '', f'{number(row["value"])} {row["unit"]}', f'{row["spread"]:.0%}', '', ratio, other))
+    columns(table, '<>>>>><')
+
+
 def print_table(out):
     count = 3 if out['quick'] else 5
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    others = ('stage.', 'goodput.', 'flow.', 'syn.')
+    others = ('stage.', 'goodput.', 'flow.', 'syn.', 'match', 'set.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
+    print_signatures(out, [row for row in out['rows'] if row['row'].startswith(('match', 'set.'))])
     print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])
