@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <thread>
 
 #include "patterns/compile/trial.h"
@@ -69,6 +70,21 @@ bool read_factors(std::string_view bytes, Placement& out) {
   out.cost_ns = read.cost_ns;
   out.factors = std::move(read.factors);
   out.starts = std::move(read.starts);
+  return true;
+}
+
+// Whether the pattern is plain text. Of such Hyperscan searches for any number nearly for the price
+// of one, and compiles them in no time.
+bool is_literal(std::string_view pattern) {
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '\\') {
+      if (++i == pattern.size() || std::isalnum(static_cast<unsigned char>(pattern[i])))
+        return false;
+    } else if (std::string_view("^$.|?*+()[]{}").contains(c)) {
+      return false;
+    }
+  }
   return true;
 }
 
@@ -232,6 +248,12 @@ class Placer {
     out.factors.clear();
   }
 
+  struct Group {
+    std::vector<size_t> by_hyperscan, either;
+    bool needs_pass = false;
+    double alone_ns = 0;  // of `either` by Hyperscan, one by one
+  };
+
   // Hyperscan searches for many expressions together cheaper than for each alone, and the pass for
   // factors has its price: a group whose factored expressions cost more than they would there goes
   // to Hyperscan, but for what it cannot have.
@@ -248,28 +270,33 @@ class Placer {
         continue;
       }
       group.either.push_back(i);
-      group.factored_ns += placement.cost_ns;
       group.alone_ns += hyperscan_[i].value_or(kUnmeasured);
     }
-    for (const auto& [number, group] : groups) settle(group);
+    for (auto& [number, group] : groups) {
+      if (group.alone_ns > kSurelyDearer) keep_only_literals(group);
+      settle(group);
+    }
   }
 
-  struct Group {
-    std::vector<size_t> by_hyperscan, either;
-    bool needs_pass = false;
-    double factored_ns = 0;  // of `either`
-    double alone_ns = 0;     // the same by Hyperscan, one by one
-  };
+  // What else there is stays factored.
+  void keep_only_literals(Group& group) const {
+    const size_t all = group.either.size();
+    std::erase_if(group.either,
+                  [this](size_t i) { return !is_literal(expressions_[i].form.pattern); });
+    group.needs_pass |= group.either.size() < all;
+  }
 
   void settle(const Group& group) {
-    if (group.either.empty() || group.alone_ns > kSurelyDearer) return;
+    if (group.either.empty()) return;
     std::vector<size_t> all = group.by_hyperscan;
     all.insert(all.end(), group.either.begin(), group.either.end());
     const auto together = joint_cost(all);
     if (!together) return;
     const double left = joint_cost(group.by_hyperscan).value_or(0);
     const double saved_pass = group.needs_pass ? 0 : kPass;
-    if (*together >= left + group.factored_ns + saved_pass) return;
+    double factored = 0;
+    for (const size_t i : group.either) factored += placements_[i].cost_ns;
+    if (*together >= left + factored + saved_pass) return;
     for (const size_t i : group.either) {
       Placement& placement = placements_[i];
       placement.engine = Engine::kHyperscan;
