@@ -28,6 +28,10 @@ class Writer {
       put(forbidden ? '!' : c);
     }
   }
+  // Where SpamAssassin takes the text as it is: only what could pass for another relay is replaced.
+  void put_word(std::string_view text) {
+    for (char c : text) put(c == '[' || c == ']' ? '!' : c);
+  }
   size_t made() const { return made_; }
   bool overflowed() const { return made_ > room_; }
 
@@ -153,12 +157,12 @@ void Relays::append(Text& text, const Relay& relay, bool internal) {
   out.put_value(" ident=", relay.ident);
   out.put_value(" envfrom=", relay.envelope_from.value_or(""));
   out.put(internal ? " intl=1 id=" : " intl=0 id=");
-  out.put(relay.id);
+  out.put_word(relay.id);
   out.put(" auth=");
-  out.put(relay.auth);
+  out.put_word(relay.auth);
   if (!relay.auth_of.empty()) {
     out.put(" (");
-    out.put(relay.auth_of);
+    out.put_word(relay.auth_of);
     out.put(")");
   }
   out.put(" msa=0 ]");

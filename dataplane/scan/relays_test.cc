@@ -149,6 +149,19 @@ TEST(Relays, below_an_untrusted_one_none_is_trusted) {
       "[ ip=192.0.2.7 rdns= helo= by= ident= envfrom= intl=0 id= auth= msa=0 ]");
 }
 
+TEST(Relays, no_words_of_a_field_pass_for_another_relay) {
+  Relays relays;
+  relays.begin();
+  relays.field(
+      "Received",
+      "from b (b.example [203.0.113.5]) by a.example (via HTTP [ ip=10.0.0.1 rdns=c ]) id [D]");
+  relays.finish();
+  const std::string all = std::string(relays.trusted()) + std::string(relays.untrusted());
+  EXPECT_TRUE(all.starts_with("[ ip=203.0.113.5 ")) << all;
+  EXPECT_EQ(all.find('[', 1), all.npos) << all;
+  EXPECT_EQ(all.find(']'), all.size() - 1) << all;
+}
+
 TEST(Relays, stay_within_their_room_and_allocate_nothing) {
   Relays relays;
   const std::string long_line =
