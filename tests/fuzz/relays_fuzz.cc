@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "dataplane/scan/relays.h"
+#include "tests/fuzz/header_block.h"
 
 namespace {
 
@@ -25,21 +26,12 @@ void check(std::string_view relays) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using postern::scan::Relays;
-  std::string_view header(reinterpret_cast<const char*>(data), size);
-  static Relays relays;
+  using namespace postern;
+  const std::string_view header(reinterpret_cast<const char*>(data), size);
+  static scan::Relays relays;
   relays.begin();
-  while (!header.empty()) {
-    size_t end = 0;
-    do {
-      end = header.find('\n', end);
-      end = end == header.npos ? header.size() : end + 1;
-    } while (end < header.size() && (header[end] == ' ' || header[end] == '\t'));
-    const std::string_view field = header.substr(0, end);
-    const size_t colon = field.find(':');
-    if (colon != field.npos) relays.field(field.substr(0, colon), field.substr(colon + 1));
-    header.remove_prefix(end);
-  }
+  fuzz::for_each_field(
+      header, [&](std::string_view name, std::string_view value) { relays.field(name, value); });
   relays.finish();
   check(relays.trusted());
   check(relays.untrusted());
