@@ -109,6 +109,7 @@ def measure(build, scratch, mail, expression, quick, progress):
     """What was matched, and rows; rows that are compared with each other come together."""
     program = build / 'bench/postern-bench-signatures'
     folder = build / 'signatures'
+    folder.mkdir(exist_ok=True)
     count = 3 if quick else 5
     matched, rows = [], []
     for name in selected(expression, quick):
