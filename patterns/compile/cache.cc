@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -134,6 +135,8 @@ void Cache::trim(uint64_t most_bytes) const {
     uint64_t bytes;
     std::filesystem::path path;
   };
+  // What is half written and younger is another compiler's at this moment.
+  const auto still_written = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
   std::vector<Entry> entries;
   uint64_t total = 0;
   std::error_code error;
@@ -145,6 +148,8 @@ void Cache::trim(uint64_t most_bytes) const {
     const auto used = at->last_write_time(gone);
     const uint64_t bytes = gone ? 0 : at->file_size(gone);
     if (gone) continue;
+    const bool is_half_written = !at->path().native().ends_with(kSuffix);
+    if (is_half_written && used > still_written) continue;
     entries.push_back({used, bytes, at->path()});
     total += bytes;
   }

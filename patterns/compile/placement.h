@@ -38,7 +38,8 @@ struct Placement {
   double cost_ns = 0;                           // for each byte of text, of the engine chosen
   std::optional<double> other_ns;               // of the other one, if it was measured
   std::string why;
-  bool was_cached = false;  // all that was to be found out
+  bool was_cached = false;    // all that was to be found out
+  bool trial_failed = false;  // Hyperscan was not asked: the machine was at fault
 };
 
 // Elements of each target, as the data plane would tell them.

@@ -53,7 +53,7 @@ void add_compilation_options(CLI::App& command, CompilationArguments& arguments)
       .add_option("--sample", arguments.sample,
                   fmt::format("Measure costs on the messages here (a folder with all below it, or "
                               "an mbox; several times) and not on built-in text; {} KiB of each "
-                              "target, drawn from all of {} files at most",
+                              "target, drawn from {} files at most",
                               kSampleBytes / 1024, kSampleFiles))
       ->type_name("DIR")
       ->expected(1)
@@ -94,6 +94,12 @@ std::expected<Compilation, std::string> compile_rules(const language::RuleSet& r
   auto compiled = compile::compile(rules, options);
   if (!compiled) return std::unexpected(std::move(compiled.error()));
   if (cache) close_cache(*cache);
+  if (const uint32_t failed = compiled->report.trials_failed; failed > 0) {
+    fmt::print(stderr,
+               "postern: warning: {} expressions could not be tried with Hyperscan for want of "
+               "memory and may be searched for in a dearer way; compile again with fewer --jobs\n",
+               failed);
+  }
   out.compiled = std::move(*compiled);
   return out;
 }
