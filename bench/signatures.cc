@@ -199,14 +199,14 @@ Expected<std::unique_ptr<Matching>> Matching::prepare(const std::string& file) {
 
 std::span<const uint64_t> Matching::match(const Message& message, const Rendered& rendered) {
   const scan::SignatureSet::Compiled& compiled = set_->compiled();
-  matcher_.begin(&compiled, scratch_.impl(), &hits_);
+  matcher_.begin(&compiled, scratch_.impl(), &hits_, scan::Asked::kAllRules);
   collector_.begin(&compiled, &matcher_, scratch_.impl());
   full_.begin(compiled.plan(language::Target::kFull).empty() ? nullptr : &matcher_);
   full_.feed(octets_of(message));
   rendered.tell(collector_);
   full_.finish();
   collector_.finish();
-  matcher_.evaluate_metas();
+  matcher_.finish();
   confirmations_cut_ += matcher_.confirmations_cut();
   failed_ += matcher_.failed();
   return hits_.words();
@@ -243,7 +243,7 @@ Expected<HitWords> Matching::scan(const Mail& mail) {
   HitWords out;
   scan::MessageScan scan{{}};
   for (const Message& message : mail.messages) {
-    scan.begin(set_, &scratch_);
+    scan.begin(set_, &scratch_, scan::Asked::kAllRules);
     scan.feed(octets_of(message));
     if (scan.finish().failed) return std::unexpected(message.name + ": the scan failed");
     const size_t begin = out.size();
