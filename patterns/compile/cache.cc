@@ -146,8 +146,11 @@ void Cache::trim(uint64_t most_bytes) const {
     // Another compiler may have removed it meanwhile.
     std::error_code gone;
     const auto used = at->last_write_time(gone);
-    const uint64_t bytes = gone ? 0 : at->file_size(gone);
     if (gone) continue;
+    // What it takes of the disk: most entries are far smaller than a block.
+    struct stat status {};
+    if (stat(at->path().c_str(), &status) != 0) continue;
+    const auto bytes = static_cast<uint64_t>(std::max(status.st_size, status.st_blocks * 512));
     const bool is_half_written = !at->path().native().ends_with(kSuffix);
     if (is_half_written && used > still_written) continue;
     entries.push_back({used, bytes, at->path()});

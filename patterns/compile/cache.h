@@ -93,7 +93,7 @@ class Cache {
   // The errno of the first entry that could not be written; 0: all could.
   int store_error() const { return store_error_; }
 
-  // Removes what was not used longest until at most `most_bytes` are left.
+  // Removes what was not used longest until at most `most_bytes` of disk are taken.
   void trim(uint64_t most_bytes = kMostBytes) const;
 
  private:

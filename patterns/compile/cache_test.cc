@@ -92,7 +92,7 @@ TEST_F(CacheTest, a_folder_open_to_others_is_not_used) {
 
 TEST_F(CacheTest, what_was_not_used_longest_is_removed_and_no_other_file) {
   const Cache cache(folder_);
-  for (const char* key : {"a", "b", "c"}) cache.store("kind", key, std::string(1000, 'x'));
+  for (const char* key : {"a", "b", "c"}) cache.store("kind", key, std::string(100'000, 'x'));
   const auto old = fs::file_time_type::clock::now() - std::chrono::hours(1);
   for (const auto& entry : entries()) fs::last_write_time(entry, old);
   std::ofstream(folder_ / "notes") << std::string(5000, 'n');
@@ -102,7 +102,7 @@ TEST_F(CacheTest, what_was_not_used_longest_is_removed_and_no_other_file) {
   for (const char* end : {"killed", "atwork"}) std::ofstream(name + end) << "half";
   fs::last_write_time(name + "killed", old - std::chrono::hours(1));
   EXPECT_TRUE(cache.find("kind", "b"));  // used now
-  cache.trim(1500);
+  cache.trim(150'000);
   EXPECT_TRUE(cache.find("kind", "b"));
   EXPECT_FALSE(cache.find("kind", "a"));
   EXPECT_FALSE(cache.find("kind", "c"));

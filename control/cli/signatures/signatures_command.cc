@@ -19,6 +19,7 @@
 #include "control/cli/signatures/compilation.h"
 #include "control/cli/signatures/key_commands.h"
 #include "control/cli/signatures/test_command.h"
+#include "control/cli/table.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
@@ -60,7 +61,7 @@ int report_errors(const std::vector<language::Diagnostic>& errors, bool as_json)
     }
     print({{"compiled", false}, {"errors", list}});
   }
-  for (const auto& error : errors) fmt::print(stderr, "{}\n", error.to_string());
+  for (const auto& error : errors) fmt::print(stderr, "{}\n", printable(error.to_string(), 1000));
   fmt::print(stderr, "{} error{}; nothing was written\n", errors.size(),
              errors.size() == 1 ? "" : "s");
   return kInputError;

@@ -19,6 +19,7 @@
 #include "control/cli/signatures/trial.h"
 #include "control/cli/signatures/trial_figures.h"
 #include "control/cli/signatures/trial_text.h"
+#include "control/cli/table.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/language/reader.h"
 
@@ -61,9 +62,9 @@ std::expected<OpenSet, std::string> compile_sources(const TestArguments& argumen
   const auto rules = language::read_rules(sources);
   if (!rules) {
     std::string errors;
-    for (const auto& error : rules.error()) errors += "\n" + error.to_string();
+    for (const auto& error : rules.error()) errors += "\n" + printable(error.to_string(), 1000);
     return std::unexpected(
-        fmt::format("the rules have {} errors:{}", rules.error().size(), errors));
+        fmt::format("the rules cannot be compiled; errors: {}{}", rules.error().size(), errors));
   }
   const auto compilation = compile_rules(*rules, arguments.compilation);
   if (!compilation) return std::unexpected(compilation.error());
@@ -127,11 +128,12 @@ int run_test(const TestArguments& arguments) {
   if (arguments.as_json) {
     fmt::print("{}\n",
                to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
+  } else if (!trial->messages.empty()) {
     fmt::print("{}", to_text(report, arguments.lines, arguments.all));
   }
   name_unreadable(trial->unreadable, "; --json names them all");
-  if (trial->messages.empty()) return fail("no message was found");
+  if (trial->messages.empty())
+    return fail("no message was found: --ham and --spam want folders of messages, or mbox files");
   if (!trial->unreadable.empty()) return kInputError;
   const bool too_many = arguments.most_false_positives &&
                         figures.refused[Kind::kHam] > *arguments.most_false_positives;
