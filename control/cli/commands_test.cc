@@ -15,6 +15,9 @@
 #include "control/cli/control_connection.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/server.h"
+#include "patterns/artefact/artefact.h"
+#include "patterns/compile/compiler.h"
+#include "patterns/language/reader.h"
 
 namespace postern::cli {
 namespace {
@@ -215,6 +218,31 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
             "2023-11-14T22:13:20.123456Z");
   EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);
   EXPECT_EQ(run({"events", "--client", "198.51.100.0/24"}).code, 1);
+}
+
+std::string unsigned_set(const std::filesystem::path& path) {
+  language::Reader reader;
+  reader.read_text("test.cf", "body A /cheap pills/\n");
+  const auto compiled =
+      compile::compile(*reader.finish(), {.placement = {.factoring = compile::Factoring::kNever}});
+  EXPECT_TRUE(artefact::write(compiled->artefact, path));
+  return path;
+}
+
+TEST_F(CommandsTest, LoadSaysWhatTheGatesWillSay) {
+  const std::string set = unsigned_set(directory_ / "new.psig");
+  const Outcome load = run({"signatures", "load", set, "--wait", "1s"});
+  EXPECT_EQ(load.code, 0) << load.err;
+  EXPECT_THAT(load.out,
+              AllOf(HasSubstr("order 1: new.psig (1 rules, "),
+                    HasSubstr("signatures.allow_unsigned"), HasSubstr("no gate is attached")));
+  const Outcome shadow = run({"signatures", "load", set, "--shadow", "--wait", "1s"});
+  EXPECT_THAT(shadow.out, HasSubstr("order 2: shadow new.psig (1 rules, "));
+  const Outcome off = run({"signatures", "shadow", "off", "--wait", "1s"});
+  EXPECT_THAT(off.out, AllOf(HasSubstr("order 3: no shadow set"), Not(HasSubstr("unsigned"))));
+  const Outcome folder = run({"signatures", "load", directory_});
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_THAT(folder.err, AllOf(HasSubstr(": is a folder"), HasSubstr("signatures compile")));
 }
 
 // Of two senders, one message that the shadow alone would refuse and one that both would forward.
