@@ -32,11 +32,13 @@ class CacheTest : public ::testing::Test {
     return out;
   }
 
-  static Compiled compile_text(std::string_view text, const Cache* cache) {
+  static Compiled compile_text(std::string_view text, const Cache* cache,
+                               size_t most_kept = PlacementOptions{}.most_kept) {
     language::Reader reader;
     reader.read_text("test.cf", text);
     CompileOptions options;
     options.placement.cache = cache;
+    options.placement.most_kept = most_kept;
     return *compile(*reader.finish(), options);
   }
 
@@ -197,6 +199,17 @@ TEST_F(CacheTest, one_rule_changed_and_all_others_are_known) {
   changed.replace(changed.find("viagra"), 6, "cialis");
   const Compiled second = compile_text(changed, &cache);
   EXPECT_EQ(second.report.cached, second.report.expressions.size() - 1);
+}
+
+TEST_F(CacheTest, of_very_many_expressions_only_what_they_cost_together_is_kept) {
+  const Cache cache(folder_);
+  compile_text(kRules, &cache, 4);
+  const size_t few = entries().size();
+  const Compiled second = compile_text(kRules, &cache, 4);
+  EXPECT_EQ(second.report.cached, 0);
+  EXPECT_EQ(second.report.cached_databases, second.artefact.databases.size());
+  compile_text(kRules, &cache, 5);
+  EXPECT_EQ(entries().size(), few + 5);
 }
 
 TEST_F(CacheTest, a_flipped_octet_is_found_out_anew) {

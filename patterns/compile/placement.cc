@@ -120,12 +120,13 @@ class Placer {
   void find_factors(size_t i) {
     if (options_.factoring == Factoring::kNever) return;
     Placement& out = placements_[i];
+    const bool is_kept = expressions_.size() <= options_.most_kept;
     const std::string key = regexp_key(i);
-    const auto known = recall("factors", key, i);
+    const auto known = is_kept ? recall("factors", key, i) : std::nullopt;
     if (known && read_factors(*known, out)) return;
     out.was_cached = false;
     cut_factors(i);
-    remember("factors", key, factors_entry(out));
+    if (is_kept) remember("factors", key, factors_entry(out));
   }
 
   void cut_factors(size_t i) {

@@ -58,6 +58,9 @@ struct PlacementOptions {
   unsigned trial_seconds = 5;
   unsigned at_once = 1;          // threads, and child processes
   const Cache* cache = nullptr;  // none: everything is found out anew
+  // Of a set of more, an expression's factors are not kept: as many files cost more time than the
+  // cutting of as many factors.
+  size_t most_kept = 20'000;
 };
 
 // In the order of `expressions`. The calling process has no other thread meanwhile.
