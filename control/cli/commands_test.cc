@@ -69,7 +69,7 @@ class CommandsTest : public testing::Test {
     return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
   }
   ledger::Verdict verdict_on(std::string_view prefix) {
-    const auto verdict = ledger_->verdict_on(*IpPrefix::parse(prefix));
+    const auto verdict = ledger_->verdict_on({*IpPrefix::parse(prefix)});
     EXPECT_TRUE(verdict.has_value() && verdict->has_value()) << prefix;
     return verdict->value_or(ledger::Verdict());
   }
@@ -149,7 +149,7 @@ TEST_F(CommandsTest, ShowClearListAndExplainFollowAVerdict) {
 
   const Outcome explain = run({"verdict", "explain", "192.0.2.7"});
   EXPECT_EQ(explain.code, 0);
-  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: hold, by the verdict on 192.0.2.7"));
+  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: hold, by treatment of 192.0.2.7"));
   EXPECT_LT(explain.out.find("odd traffic"), explain.out.find("whole range"));
   EXPECT_THAT(run({"verdict", "explain", "198.51.100.1"}).out,
               HasSubstr("198.51.100.1: inspect; no verdict covers it"));
@@ -162,6 +162,30 @@ TEST_F(CommandsTest, ShowClearListAndExplainFollowAVerdict) {
   const Outcome again = run({"verdict", "clear", "192.0.2.7"});
   EXPECT_EQ(again.code, 1);
   EXPECT_THAT(again.err, HasSubstr("covered by the verdict on 192.0.2.0/24"));
+}
+
+TEST_F(CommandsTest, ExplainSaysWhichSwitchHolds) {
+  const auto set = [&](const char* prefix, const char* treatment, const char* of) {
+    run({"verdict", "set", prefix, treatment, "--switch", of, "--reason", "for the test"});
+  };
+  set("192.0.2.0/24", "pass", "treatment");
+  set("192.0.2.7", "pass", "trusted-relay");
+  set("192.0.2.7", "hold", "smorf-block");
+  set("192.0.2.0/28", "refuse", "range-exclusion");
+  EXPECT_THAT(run({"verdict", "explain", "192.0.2.7"}).out,
+              HasSubstr("192.0.2.7: refuse, by range-exclusion of 192.0.2.0/28"));
+  EXPECT_THAT(run({"verdict", "clear", "192.0.2.0/28", "--switch", "range-exclusion"}).out,
+              HasSubstr("range-exclusion: refuse is cleared"));
+  const json now = json::parse(run({"verdict", "explain", "192.0.2.7", "--json"}).out);
+  EXPECT_EQ(now["treatment"], "hold");
+  EXPECT_EQ(now["held_by"]["switch"], "smorf-block");
+  EXPECT_EQ(now["chain"].size(), 3u);
+  EXPECT_THAT(run({"verdict", "clear", "192.0.2.7", "--switch", "smorf-block"}).out,
+              HasSubstr("smorf-block: hold is cleared"));
+  EXPECT_THAT(run({"verdict", "explain", "192.0.2.7"}).out,
+              HasSubstr("192.0.2.7: pass, by treatment of 192.0.2.0/24"));
+  EXPECT_THAT(run({"verdict", "show", "192.0.2.7"}).out,
+              AllOf(HasSubstr("trusted-relay"), HasSubstr("clear")));
 }
 
 TEST_F(CommandsTest, EventsAreSelectedByCase) {

@@ -130,6 +130,32 @@ CREATE INDEX events_with_shadow ON events (id) WHERE shadow_set != '';
     R"(
 ALTER TABLE events ADD COLUMN rules_cut TEXT NOT NULL DEFAULT '[]';
 )",
+    // 7. What a verdict is about: the policy's treatment or one of the three switches. A prefix may
+    // have one of each.
+    R"(
+CREATE TABLE verdicts_by_switch (
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  switch TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  messages_per_minute INTEGER NOT NULL,
+  case_reference INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  set_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  starttls TEXT NOT NULL,
+  PRIMARY KEY (address, length, switch)
+) WITHOUT ROWID;
+INSERT INTO verdicts_by_switch
+  SELECT address, length, 'treatment', prefix, treatment, messages_per_minute, case_reference,
+         reason, author, set_at, expires_at, starttls FROM verdicts;
+DROP TABLE verdicts;
+ALTER TABLE verdicts_by_switch RENAME TO verdicts;
+CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
+ALTER TABLE verdict_history ADD COLUMN switch TEXT NOT NULL DEFAULT 'treatment';
+)",
 };
 
 }  // namespace
