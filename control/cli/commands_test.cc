@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/instance_lock.h"
 #include "control/channel/channel.grpc.pb.h"
 #include "control/cli/control_connection.h"
 #include "control/ledger/sqlite_ledger.h"
@@ -59,6 +60,7 @@ class CommandsTest : public testing::Test {
     add_verdict_command(app, &exit_code);
     add_status_command(app, &exit_code);
     add_events_command(app, &exit_code);
+    add_ledger_command(app, &exit_code);
     std::vector<const char*> arguments{"postern"};
     for (const std::string& word : words) arguments.push_back(word.c_str());
     testing::internal::CaptureStdout();
@@ -186,6 +188,27 @@ TEST_F(CommandsTest, ExplainSaysWhichSwitchHolds) {
               HasSubstr("192.0.2.7: pass, by treatment of 192.0.2.0/24"));
   EXPECT_THAT(run({"verdict", "show", "192.0.2.7"}).out,
               AllOf(HasSubstr("trusted-relay"), HasSubstr("clear")));
+}
+
+TEST_F(CommandsTest, ALedgerIsBackedUpWhileItIsInUseAndRestoredWhenItIsNot) {
+  const std::string file = directory_ / "ledger.sqlite", backup = directory_ / "backup.sqlite";
+  run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam"});
+  const Outcome copied = run({"ledger", "backup", backup, "--ledger", file});
+  EXPECT_EQ(copied.code, 0) << copied.err;
+  EXPECT_THAT(copied.out, HasSubstr("version 1, 1 verdicts, 1 changes of them, 0 events"));
+  const json check = json::parse(run({"ledger", "check", "--ledger", backup, "--json"}).out);
+  EXPECT_EQ(check["version"], 1);
+  EXPECT_EQ(check["problems"].size(), 0u);
+  {
+    const auto lock = *InstanceLock::take(file);
+    const Outcome refused = run({"ledger", "restore", backup, "--ledger", file});
+    EXPECT_EQ(refused.code, 3);
+    EXPECT_THAT(refused.err, HasSubstr("is running on"));
+  }
+  const Outcome restored =
+      run({"ledger", "restore", backup, "--ledger", directory_ / "new.sqlite"});
+  EXPECT_EQ(restored.code, 0) << restored.err;
+  EXPECT_EQ(run({"ledger", "check", "--ledger", directory_ / "new.sqlite"}).code, 0);
 }
 
 TEST_F(CommandsTest, EventsAreSelectedByCase) {
