@@ -20,6 +20,7 @@ using As = ReplaySetup::As;
 namespace {
 
 constexpr size_t kBurst = worker::Pipeline::kBurst;  // as the worker's loop receives
+constexpr size_t kSwapBursts = 4;                   // between two swaps
 constexpr uint64_t kBurstUs = 20;                    // how far the clock moves on with each
 
 double thread_seconds() {
@@ -90,7 +91,9 @@ void Replay::forward_all() {
 void Replay::process_all() {
   const auto arrivals = traffic_->arrivals();
   std::array<Frame*, kBurst> burst;
+  size_t bursts = 0;
   for (size_t i = 0; i < arrivals.size();) {
+    if (setup_.other && ++bursts % kSwapBursts == 0) swap();
     // A burst comes from one side.
     const Side side = arrivals[i].side;
     size_t count = 0;
@@ -110,7 +113,18 @@ void Replay::process_all() {
   }
 }
 
+// Between two bursts, as the worker's loop takes it from its mailbox.
+void Replay::swap() {
+  ++generation_;
+  std::shared_ptr<const scan::SignatureSet> next = generation_ % 2 == 0 ? setup_.other : setup_.set;
+  const Stopwatch stopwatch;
+  pipeline_->use_signature_set(std::move(next), generation_, setup_.scratch);
+  swap_seconds_.push_back(stopwatch.read().seconds);
+}
+
 std::expected<Pass, std::string> Replay::pass() {
+  swap_seconds_.clear();
+  swap_seconds_.reserve(traffic_->arrivals().size() / kSwapBursts + 1);
   traffic_->restore(setup_.checksums_trusted);
   const CounterValues before = values_of(counters_);
   sent_ = 0;

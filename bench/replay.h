@@ -5,6 +5,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/traffic.h"
 #include "dataplane/verdict/static_verdicts.h"
@@ -29,9 +30,10 @@ class Stopwatch {
 };
 
 struct ReplaySetup {
-  std::shared_ptr<const scan::SignatureSet> set;  // null: messages are read, not scanned
-  scan::MessageScan::Scratch* scratch = nullptr;
-  bool checksums_trusted = false;  // the NIC has checked them
+  std::shared_ptr<const scan::SignatureSet> set;    // null: messages are read, not scanned
+  std::shared_ptr<const scan::SignatureSet> other;  // of the same rules: it and `set` take turns
+  scan::MessageScan::Scratch* scratch = nullptr;    // prepared for both
+  bool checksums_trusted = false;                   // the NIC has checked them
   // What the gate takes the traffic for.
   enum class As { kMail, kVerdictPass, kNotMail, kNothing } as = As::kMail;
 };
@@ -46,6 +48,8 @@ class Replay : public worker::Transmitter {
   // All of the traffic once, from the first SYN until every connection is forgotten. The error says
   // which count is not what it must be.
   std::expected<Pass, std::string> pass();
+  // What each taking of the other set took in the last pass, on the CPU.
+  const std::vector<double>& swap_seconds() const { return swap_seconds_; }
 
   void send(packet::Frame* frame, packet::Side out) override;
 
@@ -53,6 +57,7 @@ class Replay : public worker::Transmitter {
   Replay(Traffic* traffic, const ReplaySetup& setup);
   void forward_all();
   void process_all();
+  void swap();
   std::expected<void, std::string> account(const CounterValues& before) const;
 
   Traffic* traffic_;
@@ -63,6 +68,8 @@ class Replay : public worker::Transmitter {
   std::unique_ptr<worker::Pipeline> pipeline_;
   Now now_{.monotonic_us = 1'000'000, .wall_us = 1'700'000'000'000'000};
   uint64_t sent_ = 0;
+  uint64_t generation_ = 1;
+  std::vector<double> swap_seconds_;
 };
 
 }  // namespace postern::bench

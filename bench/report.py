@@ -120,7 +120,8 @@ def print_signatures(out, rows):
                           f'{row["spread"]:.0%}', number(row['megabytes_per_second']), ratio, other))
         else:
             ratio = f'{row["ratio"]:.3g}' if other else ''
-            table.append((row['row'], '', f'{number(row["value"])} {row["unit"]}', f'{row["spread"]:.0%}', '', ratio, other))
+            table.append((row['row'], '', f'{number(row["value"])} {row["unit"].replace("us", "µs")}', f'{row["spread"]:.0%}', '',
+                          ratio, other))
     columns(table, '<>>>>><')
 
 

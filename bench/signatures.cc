@@ -17,10 +17,12 @@
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bench/mail.h"
 #include "bench/replay.h"
 #include "bench/row.h"
+#include "bench/swap.h"
 #include "dataplane/mime/reader.h"
 #include "dataplane/scan/collector.h"
 #include "dataplane/scan/full_text.h"
@@ -43,9 +45,12 @@ struct Arguments {
   bool plain = false;                // compile
   unsigned jobs = 1;                 // compile
   std::vector<std::string> sets;     // load
+  std::string cache;                 // compile; empty: none
   std::string name, set, plain_set;  // match
-  std::string input;                 // match: NAME=FOLDER
-  size_t messages = 0;               // match
+  std::string beside;                // match: the other's name, when it is not the plain form
+  std::string other_set;             // swap
+  std::string input;                 // match, swap: NAME=FOLDER
+  size_t messages = 0;               // match, swap
   Effort effort;
   std::string output;
 };
@@ -298,15 +303,15 @@ Expected<void> same_rules(const scan::SignatureSet& one, const scan::SignatureSe
   return {};
 }
 
-Row match_row(const std::string& kind, const Arguments& arguments, const std::string& input,
+Row match_row(const std::string& kind, const std::string& set, const std::string& input,
               const Mail& mail, Matching& matching, const HitWords& expected) {
   Row row;
-  row.name = fmt::format("{}.{}.{}", kind, arguments.name, input);
+  row.name = fmt::format("{}.{}.{}", kind, set, input);
   row.what = kind == "match" ? "matching alone, for the score"
                              : "matching alone, one Hyperscan database a target, all rules";
   row.unit = "messages";
   row.input = input;
-  row.set = arguments.name;
+  row.set = set;
   row.units_per_pass = static_cast<double>(mail.messages.size());
   row.octets_per_pass = mean_octets(mail.messages) * row.units_per_pass;
   row.pass = [&] { return matching.match(mail, expected); };
@@ -360,7 +365,7 @@ Expected<ordered_json> match(const Arguments& arguments) {
                      {"hits", count(*all)},
                      {"hits_that_count", count(counting)},
                      {"confirmations_cut", cut}};
-  std::vector<Row> rows{match_row("match", arguments, input, mail, **ours, *expected)};
+  std::vector<Row> rows{match_row("match", arguments.name, input, mail, **ours, *expected)};
   if (plain != nullptr) {
     const auto by_scan = (*ours)->scan(mail), plainly = plain->scan(mail);
     if (!by_scan) return std::unexpected(by_scan.error());
@@ -373,7 +378,10 @@ Expected<ordered_json> match(const Arguments& arguments) {
     if (!same) return std::unexpected(same.error());
     about["plain_digest"] = plain->set()->digest();
     about["plain_confirmations_cut"] = plain->confirmations_cut();
-    rows.push_back(match_row("match_plain", arguments, input, mail, *plain, *all));
+    const bool is_plain = arguments.beside.empty();
+    rows.push_back(match_row(is_plain ? "match_plain" : "match",
+                             is_plain ? arguments.name : arguments.beside, input, mail, *plain,
+                             *all));
     rows[0].compared_with = rows[1].name;
     rows[1].compared_with = rows[0].name;
   }
@@ -404,6 +412,11 @@ Expected<ordered_json> compile(const Arguments& arguments) {
   options.placement.at_once = arguments.jobs;
   options.placement.factoring =
       arguments.plain ? compile::Factoring::kNever : compile::Factoring::kByCost;
+  std::optional<compile::Cache> cache;
+  if (!arguments.cache.empty()) {
+    options.placement.cache = &cache.emplace(arguments.cache);
+    if (!cache->is_usable()) return std::unexpected(arguments.cache + ": " + cache->obstacle());
+  }
   const auto compiled = compile::compile(*rules, options);
   if (!compiled) return std::unexpected(compiled.error());
   if (auto written = artefact::write(compiled->artefact, arguments.set); !written) {
@@ -411,6 +424,10 @@ Expected<ordered_json> compile(const Arguments& arguments) {
   }
   const compile::CompileReport& report = compiled->report;
   return ordered_json{{"cpu_seconds", cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN)},
+                      {"expressions", report.expressions.size()},
+                      {"cached", report.cached},
+                      {"databases", compiled->artefact.databases.size()},
+                      {"cached_databases", report.cached_databases},
                       {"native", report.native},
                       {"confirmed", report.confirmed},
                       {"factored", report.factored},
@@ -442,6 +459,14 @@ Expected<ordered_json> load(const Arguments& arguments) {
   return out;
 }
 
+Expected<ordered_json> swap(const Arguments& arguments) {
+  return measure_swap({.set = arguments.set,
+                       .other = arguments.other_set,
+                       .folder = arguments.input,
+                       .messages = arguments.messages,
+                       .effort = arguments.effort});
+}
+
 int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Measures signature sets; bench/run calls it and prints its report.");
@@ -450,6 +475,8 @@ int main(int argc, char** argv) {
   matching->add_option("--name", arguments.name, "Of the set")->required();
   matching->add_option("--set", arguments.set, "FILE.psig, compiled by cost")->required();
   matching->add_option("--plain", arguments.plain_set, "FILE.psig, the same rules plainly");
+  matching->add_option("--beside", arguments.beside,
+                       "--plain is another set with rules of the same names, and this its name");
   matching->add_option("--input", arguments.input, "NAME=FOLDER of *.eml")->required();
   matching->add_option("--messages", arguments.messages, "How many of them")->required();
   matching->add_option("--repetitions", arguments.effort.repetitions)->check(CLI::Range(1, 1000));
@@ -458,15 +485,23 @@ int main(int argc, char** argv) {
   compiling->add_option("rules", arguments.rules, "A rule file or a folder of them")->required();
   compiling->add_flag("--plain", arguments.plain, "One Hyperscan database a target");
   compiling->add_option("--jobs", arguments.jobs, "Threads")->check(CLI::Range(1, 1024));
+  compiling->add_option("--cache", arguments.cache, "DIR of what was found out before");
   compiling->add_option("--set", arguments.set, "FILE.psig to write")->required();
   auto* loading = app.add_subcommand("load", "Loads sets and keeps them: time and memory");
   loading->add_option("sets", arguments.sets, "FILE.psig…")->required();
-  for (auto* command : {matching, compiling, loading}) {
+  auto* swapping = app.add_subcommand("swap", "Two sets take turns under traffic");
+  swapping->add_option("set", arguments.set, "FILE.psig")->required();
+  swapping->add_option("other", arguments.other_set, "FILE.psig of the same rules")->required();
+  swapping->add_option("--input", arguments.input, "FOLDER of *.eml")->required();
+  swapping->add_option("--messages", arguments.messages, "How many of them")->required();
+  swapping->add_option("--repetitions", arguments.effort.repetitions)->check(CLI::Range(1, 1000));
+  for (auto* command : {matching, compiling, loading, swapping}) {
     command->add_option("-o,--output", arguments.output, "The JSON file to write")->required();
   }
   CLI11_PARSE(app, argc, argv);
   const auto report = *matching    ? match(arguments)
                       : *compiling ? compile(arguments)
+                      : *swapping  ? swap(arguments)
                                    : load(arguments);
   if (!report) {
     fmt::print(stderr, "postern-bench-signatures: {}\n", report.error());

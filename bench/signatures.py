@@ -23,30 +23,49 @@ SETS = ['spamassassin', *MADE]
 # What takes longer to compile than --quick may.
 SLOW_SETS = ['literals_100k']
 SLOW_PLAIN_SETS = ['kam']
-# A hundred thousand literals are not measured plainly.
-NEVER_PLAIN_SETS = ['literals_100k']
+# One rule that never hits, about the relays and about a field that is read for nothing else: their difference is what
+# reading relays costs a message.
+RELAYS = {'relays': 'header RELAYS X-Spam-Relays-Untrusted =~ /^no relay says so$/\n',
+          'no_relays': 'header RELAYS X-Spam-No-Such-Field =~ /^no relay says so$/\n'}
 FIGURES = {'compile': ('s', 'compiled anew, CPU time of all threads and processes'), 'size': ('bytes', 'the artefact'),
            'load': ('ms', 'loaded, CPU time'), 'memory': ('bytes', 'resident, loaded with a thread\'s memory for it'),
            'memory_two': ('bytes', 'resident, two of it loaded, as during a swap')}
+# Of the set compiled by cost alone.
+OWN_FIGURES = {'recompile': ('s', 'compiled with a cache and one rule changed, CPU time of all threads and processes'),
+               'swap': ('us', 'the longest that taking the set kept a worker under traffic from its frames, CPU time')}
+MOST_KEPT = 20_000  # expressions of a set whose factors are cached one by one (PlacementOptions::most_kept)
 MESSAGES = {True: 400, False: 1_000_000}  # by --quick
+SWAP_MESSAGES = {True: 200, False: 1000}
 
 
 def is_plain(name, quick):
-    return name not in NEVER_PLAIN_SETS and not (quick and name in SLOW_PLAIN_SETS)
+    return not (quick and name in SLOW_PLAIN_SETS)
 
 
 def names(name, quick):
     """Of all rows of a set."""
     kinds = ['', '_plain'] if is_plain(name, quick) else ['']
     return [f'match{kind}.{name}.mail' for kind in kinds] + \
-           [f'set.{figure}{kind}.{name}' for figure in FIGURES for kind in kinds]
+           [f'set.{figure}{kind}.{name}' for figure in FIGURES for kind in kinds] + \
+           [f'set.{figure}.{name}' for figure in OWN_FIGURES]
+
+
+RELAY_ROWS = [f'match.{name}.mail' for name in RELAYS]
+
+
+def is_wanted(expression, rows):
+    return any(re.search(expression, row) for row in rows)
 
 
 def selected(expression, quick):
     """Sets that have a row which `expression` finds."""
     return [name for name in SETS if not (quick and name in SLOW_SETS)
             and not (name == 'spamassassin' and not SPAMASSASSIN.is_dir())
-            and any(re.search(expression, row) for row in names(name, quick))]
+            and is_wanted(expression, names(name, quick))]
+
+
+def any_selected(expression, quick):
+    return bool(selected(expression, quick)) or is_wanted(expression, RELAY_ROWS)
 
 
 def ask(program, command, output, *options):
@@ -56,6 +75,10 @@ def ask(program, command, output, *options):
 
 def rules_of(folder, name):
     """The folder of the rules of a set."""
+    if name in RELAYS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / 'rules.cf').write_text(RELAYS[name])
+        return folder / name
     if name == 'spamassassin':
         return SPAMASSASSIN
     rules = folder / name
@@ -66,7 +89,8 @@ def rules_of(folder, name):
 
 
 def compiled(program, folder, name, plain, quick, progress):
-    """The artefact and what compiling it took; what was compiled before serves --quick."""
+    """The artefact, what compiling it took, and the cache of what was found out (of a set compiled by cost); what was
+    compiled before serves --quick."""
     rules = rules_of(folder, name)
     digest = hashlib.sha256(program.read_bytes())
     for file in sorted(rules.glob('*.cf')):
@@ -74,23 +98,82 @@ def compiled(program, folder, name, plain, quick, progress):
     stem = f'{name}{"_plain" if plain else ""}'
     artefact = folder / f'{stem}.{digest.hexdigest()[:16]}.psig'
     took = artefact.with_suffix('.json')
-    if quick and artefact.exists() and took.exists():
-        return artefact, json.loads(took.read_text())
+    cache = folder / f'{stem}.cache'
+    if quick and artefact.exists() and took.exists() and (plain or cache.exists()):
+        return artefact, json.loads(took.read_text()), cache
     progress(f'compiling the set {name}{" plainly" if plain else ""}')
     for older in [*folder.glob(f'{stem}.*.psig'), *folder.glob(f'{stem}.*.json')]:
         older.unlink()
-    return artefact, ask(program, 'compile', took, rules, f'--set={artefact}', *(['--plain'] if plain else []))
+    shutil.rmtree(cache, ignore_errors=True)
+    how = '--plain' if plain else f'--cache={cache}'
+    return artefact, ask(program, 'compile', took, rules, f'--set={artefact}', how), cache
+
+
+def recompiled(program, rules, cache, scratch, count):
+    """CPU seconds of compilations that know all but one rule. Each begins with the cache as it was."""
+    changed, copy = scratch / 'changed', scratch / 'cache'
+    seconds = []
+    for _ in range(count):
+        for folder in (changed, copy):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(rules, changed)
+        change_a_rule(changed)
+        shutil.copytree(cache, copy)
+        took = ask(program, 'compile', scratch / 'recompile.json', changed, f'--set={scratch / "changed.psig"}',
+                   f'--cache={copy}')
+        # What was over its budget of time may or may not be tried again.
+        others = took['expressions'] - 1 if took['expressions'] <= MOST_KEPT else 0
+        if not others >= took['cached'] >= 0.98 * others:
+            raise SystemExit(f'bench: of {took["expressions"]} expressions {took["cached"]} were in the cache, expected all '
+                             'but one: nothing is reported')
+        seconds.append(took['cpu_seconds'])
+    return seconds
+
+
+def change_a_rule(folder):
+    """Another letter at the beginning of the first body rule of plain text."""
+    for file in sorted(folder.glob('*.cf')):
+        text = file.read_bytes()
+        changed, times = re.subn(rb'(?m)^(body\s+\w+\s+/)(?=[a-z])', rb'\1q', text, count=1)
+        if times:
+            file.write_bytes(changed)
+            return
+    raise SystemExit(f'bench: no rule to change in {folder}')
+
+
+def swapped(program, artefact, scratch, mail, quick, count):
+    """Microseconds, the longest of each pass."""
+    other = scratch / 'other.psig'
+    shutil.copyfile(artefact, other)
+    took = ask(program, 'swap', scratch / 'swap.json', artefact, other, f'--input={mail}',
+               f'--messages={SWAP_MESSAGES[quick]}', f'--repetitions={count}')
+    return took['longest_us']
+
+
+def matched_beside(program, scratch, mail, quick, count, name, artefact, *options):
+    """The report of matching."""
+    return ask(program, 'match', scratch / 'match.json', f'--name={name}', f'--set={artefact}', *options,
+               f'--input=mail={mail}', f'--messages={MESSAGES[quick]}', f'--repetitions={count}',
+               f'--seconds={0.06 if quick else 0.3}')
+
+
+def relays(program, folder, scratch, mail, quick, count, progress):
+    """What was matched and the rows of matching one rule about relays, and one that needs none."""
+    files = {name: compiled(program, folder, name, True, quick, progress)[0] for name in RELAYS}
+    found = matched_beside(program, scratch, mail, quick, count, 'relays', files['relays'],
+                           f'--plain={files["no_relays"]}', '--beside=no_relays')
+    return found['match'], found['rows']
 
 
 def figure(kind, plain, name, values, compared):
     """A row of one figure, in the words of FIGURES."""
-    unit, what = FIGURES[kind]
+    unit, what = (FIGURES | OWN_FIGURES)[kind]
     middle = statistics.median(values)
     row = {'row': f'set.{kind}{"_plain" if plain else ""}.{name}', 'what': what, 'unit': unit, 'value': round(middle, 4),
            'spread': round((max(values) - min(values)) / middle, 3), 'repetitions': [round(value, 4) for value in values],
            'input': None, 'set': name}
     if compared:
-        row['compared_with'] = f'set.{kind}.{name}'
+        row['compared_with'] = compared['row']
         row['ratio'] = round(middle / compared['value'], 3)
     return row
 
@@ -113,22 +196,32 @@ def measure(build, scratch, mail, expression, quick, progress):
     count = 3 if quick else 5
     matched, rows = [], []
     for name in selected(expression, quick):
-        files, figures = {}, {}
+        files, figures, cache = {}, {}, None
         for plain in [False, True] if is_plain(name, quick) else [False]:
-            files[plain], took = compiled(program, folder, name, plain, quick, progress)
+            files[plain], took, known = compiled(program, folder, name, plain, quick, progress)
+            cache = cache or known
             figures[plain] = {'compile': [took['cpu_seconds']], 'size': [files[plain].stat().st_size]}
             figures[plain] |= loaded(program, files[plain], scratch, count)
-        if any(re.search(expression, row) for row in names(name, quick) if row.startswith('match')):
+        if is_wanted(expression, [row for row in names(name, quick) if row.startswith('match')]):
             progress(f'matching {name}')
-            found = ask(program, 'match', scratch / 'match.json', f'--name={name}', f'--set={files[False]}',
-                        *([f'--plain={files[True]}'] if True in files else []), f'--input=mail={mail}',
-                        f'--messages={MESSAGES[quick]}', f'--repetitions={count}',
-                        f'--seconds={0.06 if quick else 0.3}')
+            found = matched_beside(program, scratch, mail, quick, count, name, files[False],
+                                   *([f'--plain={files[True]}'] if True in files else []))
             matched.append(found['match'])
             rows += found['rows']
         for kind in FIGURES:
             ours = figure(kind, False, name, figures[False][kind], None)
             pair = [ours] + ([figure(kind, True, name, figures[True][kind], ours)] if True in figures else [])
-            if any(re.search(expression, row['row']) for row in pair):
+            if kind == 'compile' and is_wanted(expression, [f'set.recompile.{name}']):
+                progress(f'compiling {name} with one rule changed')
+                seconds = recompiled(program, rules_of(folder, name), cache, scratch, count)
+                pair.append(figure('recompile', False, name, seconds, ours))
+            if is_wanted(expression, [row['row'] for row in pair]):
                 rows += pair
+        if is_wanted(expression, [f'set.swap.{name}']):
+            progress(f'swapping {name} under traffic')
+            rows.append(figure('swap', False, name, swapped(program, files[False], scratch, mail, quick, count), None))
+    if is_wanted(expression, RELAY_ROWS):
+        about, of_relays = relays(program, folder, scratch, mail, quick, count, progress)
+        matched.append(about)
+        rows += of_relays
     return matched, rows

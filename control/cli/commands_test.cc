@@ -16,6 +16,9 @@
 #include "control/cli/control_connection.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/server.h"
+#include "patterns/artefact/artefact.h"
+#include "patterns/compile/compiler.h"
+#include "patterns/language/reader.h"
 
 namespace postern::cli {
 namespace {
@@ -60,6 +63,7 @@ class CommandsTest : public testing::Test {
     add_verdict_command(app, &exit_code);
     add_status_command(app, &exit_code);
     add_events_command(app, &exit_code);
+    add_signature_loading_commands(*app.add_subcommand("signatures", ""), &exit_code);
     add_ledger_command(app, &exit_code);
     std::vector<const char*> arguments{"postern"};
     for (const std::string& word : words) arguments.push_back(word.c_str());
@@ -261,6 +265,72 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
             "2023-11-14T22:13:20.123456Z");
   EXPECT_EQ(run({"events", "--case", "7F3A00KX1N"}).code, 1);
   EXPECT_EQ(run({"events", "--client", "198.51.100.0/24"}).code, 1);
+}
+
+std::string unsigned_set(const std::filesystem::path& path) {
+  language::Reader reader;
+  reader.read_text("test.cf", "body A /cheap pills/\n");
+  const auto compiled =
+      compile::compile(*reader.finish(), {.placement = {.factoring = compile::Factoring::kNever}});
+  EXPECT_TRUE(artefact::write(compiled->artefact, path));
+  return path;
+}
+
+TEST_F(CommandsTest, LoadSaysWhatTheGatesWillSay) {
+  const std::string set = unsigned_set(directory_ / "new.psig");
+  const Outcome load = run({"signatures", "load", set, "--wait", "1s"});
+  EXPECT_EQ(load.code, 0) << load.err;
+  EXPECT_THAT(load.out,
+              AllOf(HasSubstr("order 1: new.psig (1 rules, "),
+                    HasSubstr("signatures.allow_unsigned"), HasSubstr("no gate is attached")));
+  const Outcome shadow = run({"signatures", "load", set, "--shadow", "--wait", "1s"});
+  EXPECT_THAT(shadow.out, HasSubstr("order 2: shadow new.psig (1 rules, "));
+  const Outcome off = run({"signatures", "shadow", "off", "--wait", "1s"});
+  EXPECT_THAT(off.out, AllOf(HasSubstr("order 3: no shadow set"), Not(HasSubstr("unsigned"))));
+  const Outcome folder = run({"signatures", "load", directory_});
+  EXPECT_EQ(folder.code, 2);
+  EXPECT_THAT(folder.err, AllOf(HasSubstr(": is a folder"), HasSubstr("signatures compile")));
+}
+
+// Of two senders, one message that the shadow alone would refuse and one that both would forward.
+TEST_F(CommandsTest, CompareTellsWhatAShadowWouldDo) {
+  const Outcome none = run({"signatures", "compare"});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.out, HasSubstr("postern signatures load SET --shadow"));
+  channel::v1::EventBatch batch;
+  batch.set_batch(1);
+  for (const auto& [client, shadow_score] : {std::pair("192.0.2.7", 6.5), {"2001:db8::7", 0.5}}) {
+    channel::v1::Event& event = *batch.add_events();
+    event.set_kind("message");
+    event.set_client(client);
+    event.set_wall_us(1'700'000'000'000'000);
+    event.set_signature_set("aaaa");
+    event.set_shadow_set("bbbb");
+    event.set_score(0.5);
+    event.set_shadow_score(shadow_score);
+    event.set_threshold(5);
+    if (shadow_score > 5) event.add_shadow_rules("NEW");
+  }
+  ASSERT_TRUE(ledger_->store_events("edge-1", batch, 1));
+  const Outcome both = run({"signatures", "compare"});
+  EXPECT_EQ(both.code, 0);
+  EXPECT_THAT(both.out, AllOf(HasSubstr("set aaaa against shadow bbbb"), HasSubstr("192.0.2.7"),
+                              Not(HasSubstr("2001:db8::7"))));
+  const json told = json::parse(run({"signatures", "compare", "--json"}).out);
+  EXPECT_EQ(told["messages"], 2);
+  EXPECT_EQ(told["comparisons"][0]["only_shadow_refuses"], 1);
+  EXPECT_EQ(told["comparisons"][0]["forwarded_by_both"], 1);
+  EXPECT_EQ(
+      told["comparisons"][0]["rules"],
+      json({{{"rule", "NEW"}, {"set_hits", 0}, {"shadow_hits", 1}, {"gained", 1}, {"lost", 0}}}));
+  const json of_one =
+      json::parse(run({"signatures", "compare", "--json", "--client", "2001:db8::/32"}).out);
+  EXPECT_EQ(of_one["messages"], 1);
+  EXPECT_EQ(of_one["comparisons"][0]["only_shadow_refuses"], 0);
+  // These events are years old.
+  EXPECT_EQ(run({"signatures", "compare", "--since", "1d"}).code, 1);
+  EXPECT_EQ(run({"signatures", "compare", "--since", "tomorrow"}).code, 2);
+  EXPECT_EQ(run({"signatures", "compare", "--client", "nobody"}).code, 2);
 }
 
 TEST_F(CommandsTest, WrongInputIsUsageAndSaysWhatIsRight) {

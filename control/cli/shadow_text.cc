@@ -30,17 +30,22 @@ std::string pair_text(const ShadowComparison& pair) {
               std::to_string(pair.forwarded_by_both())});
   out += square.to_string(2);
   if (pair.failed() > 0)
-    out += fmt::format("  {} messages the shadow failed to scan\n", pair.failed());
+    out +=
+        fmt::format("  scans of the shadow that failed, counted nowhere else: {}\n", pair.failed());
   if (pair.changes_size() > 0) {
     out += "\n  messages that would change, newest first\n";
     Table table({"time", "case", "client", "score", "shadow", "would be", "subject"});
     for (const Event& event : pair.changes()) {
       table.add({local_time(event.wall_us() / 1'000'000), case_text(event), event.client(),
-                 fmt::format("{:.1f}", event.score()), fmt::format("{:.1f}", event.shadow_score()),
+                 fmt::format("{:.3f}", event.score()), fmt::format("{:.3f}", event.shadow_score()),
                  event.shadow_score() >= event.threshold() ? "refused" : "forwarded",
                  printable(event.subject())});
     }
     out += table.to_string(2);
+    const uint64_t changed = pair.only_set_refuses() + pair.only_shadow_refuses();
+    const auto shown = static_cast<uint64_t>(pair.changes_size());
+    if (changed > shown)
+      out += fmt::format("  … {} more (--examples says how many are listed)\n", changed - shown);
   }
   if (pair.rules_size() > 0) {
     out += "\n  rules that hit other messages\n";
@@ -53,8 +58,7 @@ std::string pair_text(const ShadowComparison& pair) {
     }
     out += table.to_string(2);
     if (pair.rules_size() > kRulesShown)
-      out +=
-          fmt::format("  and {} rules more (--json lists them)\n", pair.rules_size() - kRulesShown);
+      out += fmt::format("  … {} more (--json lists them)\n", pair.rules_size() - kRulesShown);
   }
   return out;
 }
@@ -81,7 +85,8 @@ ordered_json change_json(const Event& event) {
 
 std::string shadow_text(const CompareShadowReply& reply) {
   if (reply.events() == 0)
-    return "no message was seen by a shadow set: postern signatures load SET --shadow\n";
+    return "no message was seen by a shadow set; one comes with: postern signatures load SET "
+           "--shadow (--since and --client narrow what is looked at)\n";
   std::string out;
   for (const auto& pair : reply.comparisons()) {
     if (!out.empty()) out += '\n';

@@ -40,6 +40,14 @@ struct CompareOptions : ControlOptions {
 };
 
 ExitCode upload(ControlConnection& control, const std::string& path, StoredSignatures* stored) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) {
+    return complain(fmt::format("{}: is a folder; expected a compiled set: postern signatures "
+                                "compile {} -o SET.psig",
+                                path, path),
+                    kUsage),
+           kUsage;
+  }
   std::ifstream in(path, std::ios::binary);
   if (!in) return complain(fmt::format("{}: cannot be opened", path), kUsage), kUsage;
   return control.converse(
@@ -63,13 +71,19 @@ ExitCode upload(ControlConnection& control, const std::string& path, StoredSigna
 std::string set_text(const LoadSignaturesReply& reply, SignatureAction action) {
   if (!reply.has_set())
     return action == SIGNATURE_ACTION_SHADOW_OFF ? "no shadow set" : "the configured sets";
-  return fmt::format("{} ({} rules, {}, signed by {})", reply.set().name(), reply.set().rules(),
-                     reply.set().digest().substr(0, 16),
+  return fmt::format("{}{} ({} rules, {}, signed by {})",
+                     action == SIGNATURE_ACTION_SHADOW ? "shadow " : "", reply.set().name(),
+                     reply.set().rules(), reply.set().digest().substr(0, 16),
                      reply.set().signed_by().empty() ? "nobody" : reply.set().signed_by());
 }
 
 void print_answers(const LoadSignaturesReply& reply, SignatureAction action) {
   fmt::print("order {}: {}\n", reply.number(), set_text(reply, action));
+  if (reply.has_set() && reply.set().signed_by().empty()) {
+    fmt::print(
+        "gates refuse what nobody signed unless signatures.allow_unsigned is set there; to "
+        "sign it: postern signatures sign SET --key FILE\n");
+  }
   if (reply.gates_size() == 0)
     fmt::print("no gate is attached; those that come get it when they attach\n");
   for (const auto& gate : reply.gates()) {

@@ -321,6 +321,12 @@ TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
   event->add_link_domains("example.com");
   event->add_link_domains("example.co.uk");
   event->add_rules_cut("DEAR");
+  event->set_shadow_set("ef01");
+  event->set_shadow_score(-0.125);
+  event->add_shadow_rules("NEW");
+  event->add_shadow_rules("GTUBE");
+  event->set_threshold(4.5);
+  event->set_shadow_failed(true);
 
   const auto ledger = open();
   ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
@@ -364,6 +370,63 @@ TEST_F(SqliteLedgerTest, SelectsEventsNewestFirst) {
   EXPECT_THAT(
       sizes({.client = prefix("192.0.2.7"), .case_reference = {77}, .outcome = "refused_content"}),
       IsEmpty());
+}
+
+// Every second of `events` was seen by a shadow set; they were sent a second apart.
+EventBatch half_in_shadow(uint64_t number, int events, uint64_t first_unix_s) {
+  EventBatch out = batch(number, events);
+  for (int i = 0; i < events; ++i) {
+    Event& event = *out.mutable_events(i);
+    event.set_wall_us((first_unix_s + static_cast<uint64_t>(i)) * 1'000'000);
+    if (i % 2 == 0) event.set_shadow_set("ef01");
+  }
+  return out;
+}
+
+std::vector<uint64_t> sizes(const ShadowPage& page) {
+  std::vector<uint64_t> out;
+  for (const Event& event : page.events) out.push_back(event.message_bytes());
+  return out;
+}
+
+TEST_F(SqliteLedgerTest, TellsWhatAShadowSawNewestFirst) {
+  const auto ledger = open();
+  EXPECT_THAT(sizes(*ledger->shadow_events({})), IsEmpty());
+  ASSERT_TRUE(ledger->store_events("edge-1", half_in_shadow(1, 5, 100), 0));
+  ASSERT_TRUE(ledger->store_events("edge-2", half_in_shadow(2, 3, 200), 0));
+  const ShadowPage all = *ledger->shadow_events({});
+  EXPECT_THAT(sizes(all), ElementsAre(2002, 2000, 1004, 1002, 1000));
+  EXPECT_EQ(all.last_row, 0u);  // there is no other page
+  EXPECT_EQ(all.events[0].shadow_set(), "ef01");
+  // By the second in which it was sent, that second among them.
+  EXPECT_THAT(sizes(*ledger->shadow_events({.since_unix_s = 102})),
+              ElementsAre(2002, 2000, 1004, 1002));
+  EXPECT_THAT(sizes(*ledger->shadow_events({.since_unix_s = 203})), IsEmpty());
+}
+
+// Rows that no shadow saw lie between those that one did, and events come while somebody reads.
+TEST_F(SqliteLedgerTest, TellsWhatAShadowSawPageByPage) {
+  const auto ledger = open();
+  ASSERT_TRUE(ledger->store_events("edge-1", half_in_shadow(1, 9, 100), 0));
+  ShadowQuery query{.limit = 2};
+  std::vector<std::vector<uint64_t>> pages;
+  do {
+    const ShadowPage page = *ledger->shadow_events(query);
+    pages.push_back(sizes(page));
+    query.before_row = page.last_row;
+    if (pages.size() == 1) {
+      ASSERT_TRUE(ledger->store_events("edge-1", half_in_shadow(2, 1, 300), 0));
+    }
+  } while (query.before_row != 0);
+  EXPECT_THAT(pages,
+              ElementsAre(ElementsAre(1008, 1006), ElementsAre(1004, 1002), ElementsAre(1000)));
+  // A page that is full by chance is followed by an empty one.
+  query = {.since_unix_s = 106, .limit = 3};
+  const ShadowPage full = *ledger->shadow_events(query);
+  EXPECT_THAT(sizes(full), ElementsAre(2000, 1008, 1006));
+  query.before_row = full.last_row;
+  EXPECT_NE(query.before_row, 0u);
+  EXPECT_THAT(sizes(*ledger->shadow_events(query)), IsEmpty());
 }
 
 TEST_F(SqliteLedgerTest, ForgetsOldEventsInPieces) {

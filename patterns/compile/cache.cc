@@ -1,12 +1,16 @@
 #include "patterns/compile/cache.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <hs/hs.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -18,7 +22,7 @@ namespace postern::compile {
 namespace {
 
 // To be raised when factors, costs or the encoding of an entry are found in another way.
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 constexpr std::string_view kMagic = "PSTNCCH1";
 constexpr std::string_view kSuffix = ".entry";
@@ -50,16 +54,30 @@ bool is_ours(const std::string& name) {
          std::string_view(name).substr(kDigits).starts_with(kSuffix);
 }
 
+// What it is called by must not lead to what another user could change: entries are believed.
+std::string obstacle_to_use(const std::filesystem::path& folder) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0)
+    return fmt::format("it cannot be read: {}", std::strerror(errno));
+  if (!S_ISDIR(status.st_mode)) return "it is no folder";
+  if (status.st_uid != geteuid()) return "it belongs to another user";
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others may write to it; chmod go-w";
+  if (faccessat(AT_FDCWD, folder.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+    return fmt::format("it cannot be written: {}", std::strerror(errno));
+  return {};
+}
+
 }  // namespace
 
 Cache::Cache(std::filesystem::path folder)
     : folder_(std::move(folder)), surroundings_(surroundings()) {
   std::error_code error;
   if (folder_.has_parent_path()) std::filesystem::create_directories(folder_.parent_path(), error);
-  mkdir(folder_.c_str(), 0700);
-  struct stat status {};
-  usable_ = stat(folder_.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-            status.st_uid == geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  if (mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
+    obstacle_ = fmt::format("it cannot be made: {}", std::strerror(errno));
+    return;
+  }
+  obstacle_ = obstacle_to_use(folder_);
 }
 
 artefact::Sha256 Cache::digest(std::string_view what, std::string_view key) const {
@@ -69,7 +87,7 @@ artefact::Sha256 Cache::digest(std::string_view what, std::string_view key) cons
 }
 
 std::optional<std::string> Cache::find(std::string_view what, std::string_view key) const {
-  if (!usable_) return {};
+  if (!is_usable()) return {};
   const artefact::Sha256 name = digest(what, key);
   const auto path = folder_ / (artefact::hex(name) + std::string(kSuffix));
   std::ifstream file(path, std::ios::binary);
@@ -84,29 +102,41 @@ std::optional<std::string> Cache::find(std::string_view what, std::string_view k
 }
 
 void Cache::store(std::string_view what, std::string_view key, std::string_view value) const {
-  if (!usable_) return;
+  if (!is_usable()) return;
   const artefact::Sha256 name = digest(what, key);
   const std::string path = folder_ / (artefact::hex(name) + std::string(kSuffix));
   std::string temporary = path + ".XXXXXX";
   const int file = mkstemp(temporary.data());
-  if (file < 0) return;
+  if (file < 0) return note_store_error(errno);
   const artefact::Sha256 sum = checksum(name, value);
   std::string bytes(kMagic);
   bytes.append(reinterpret_cast<const char*>(sum.data()), sum.size());
   bytes.append(value);
-  // Not flushed to the disk: what a crash leaves of it fails the checksum.
-  const bool written = write(file, bytes.data(), bytes.size()) == std::ssize(bytes);
+  // Not flushed to the disk: what a crash leaves of it fails the checksum. A write that ends short
+  // has met the end of the disk or of a quota.
+  const ssize_t length = write(file, bytes.data(), bytes.size());
+  int failure = length == std::ssize(bytes) ? 0 : length < 0 ? errno : ENOSPC;
   close(file);
-  if (!written || rename(temporary.c_str(), path.c_str()) != 0) unlink(temporary.c_str());
+  if (failure == 0 && rename(temporary.c_str(), path.c_str()) != 0) failure = errno;
+  if (failure == 0) return;
+  unlink(temporary.c_str());
+  note_store_error(failure);
+}
+
+void Cache::note_store_error(int error) const {
+  int none = 0;
+  store_error_.compare_exchange_strong(none, error);
 }
 
 void Cache::trim(uint64_t most_bytes) const {
-  if (!usable_) return;
+  if (!is_usable()) return;
   struct Entry {
     std::filesystem::file_time_type used;
     uint64_t bytes;
     std::filesystem::path path;
   };
+  // What is half written and younger is another compiler's at this moment.
+  const auto still_written = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
   std::vector<Entry> entries;
   uint64_t total = 0;
   std::error_code error;
@@ -116,8 +146,13 @@ void Cache::trim(uint64_t most_bytes) const {
     // Another compiler may have removed it meanwhile.
     std::error_code gone;
     const auto used = at->last_write_time(gone);
-    const uint64_t bytes = gone ? 0 : at->file_size(gone);
     if (gone) continue;
+    // What it takes of the disk: most entries are far smaller than a block.
+    struct stat status {};
+    if (stat(at->path().c_str(), &status) != 0) continue;
+    const auto bytes = static_cast<uint64_t>(std::max(status.st_size, status.st_blocks * 512));
+    const bool is_half_written = !at->path().native().ends_with(kSuffix);
+    if (is_half_written && used > still_written) continue;
     entries.push_back({used, bytes, at->path()});
     total += bytes;
   }

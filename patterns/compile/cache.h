@@ -8,6 +8,7 @@
 // cannot be used. Many compilers may share a folder. Of old entries the longest unused go first.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -81,21 +82,28 @@ class Cache {
 
   // Makes the folder, for its owner alone. One that others may write to is not used.
   explicit Cache(std::filesystem::path folder);
-  bool is_usable() const { return usable_; }
+  bool is_usable() const { return obstacle_.empty(); }
+  // Why it is not usable, as words about "it"; else empty.
+  const std::string& obstacle() const { return obstacle_; }
+  const std::filesystem::path& folder() const { return folder_; }
 
   // `what` the entry is, and all that determines it.
   std::optional<std::string> find(std::string_view what, std::string_view key) const;
   void store(std::string_view what, std::string_view key, std::string_view value) const;
+  // The errno of the first entry that could not be written; 0: all could.
+  int store_error() const { return store_error_; }
 
-  // Removes what was not used longest until at most `most_bytes` are left.
+  // Removes what was not used longest until at most `most_bytes` of disk are taken.
   void trim(uint64_t most_bytes = kMostBytes) const;
 
  private:
   artefact::Sha256 digest(std::string_view what, std::string_view key) const;
+  void note_store_error(int error) const;
 
   std::filesystem::path folder_;
   std::string surroundings_;  // versions and processor, a part of every key
-  bool usable_ = false;
+  std::string obstacle_;
+  mutable std::atomic<int> store_error_ = 0;
 };
 
 }  // namespace postern::compile

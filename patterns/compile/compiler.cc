@@ -218,6 +218,7 @@ class Compiler {
           rule.name, expression.kind,         placement.cost_ns, placement.other_ns,
           {},        std::move(placement.why)};
       if (placement.was_cached) ++report_.cached;
+      if (placement.trial_failed) ++report_.trials_failed;
       switch (placement.engine) {
         case Placement::Engine::kHyperscan:
           groups_[{rule.target, rule.selector, placement.alone ? i : artefact::kNone}].push_back(
@@ -264,7 +265,7 @@ class Compiler {
       HsDatabase database(raw);
       HsError error(raw_error);
       if (code == HS_SUCCESS) return store_database(place, key, database.get());
-      if (error == nullptr || error->expression < 0) {
+      if (error == nullptr || error->expression < 0 || !is_verdict(*error)) {
         return std::unexpected(fmt::format("Hyperscan cannot compile the {} rules: {}",
                                            language::name_of(place.target),
                                            error ? error->message : "unknown error"));

@@ -53,6 +53,7 @@ struct CompileReport {
   uint32_t factored = 0;
   uint32_t cached = 0;            // expressions of which all was known
   uint32_t cached_databases = 0;  // the same of the groups' databases
+  uint32_t trials_failed = 0;     // expressions that Hyperscan could not be tried with: no memory
   std::vector<NotRun> not_run;
   std::vector<ExpressionReport> expressions;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string_view>
 
 namespace postern::compile {
 namespace {
@@ -77,8 +78,8 @@ double scan_ns(const hs_database_t* database, hs_scratch_t* scratch, const Sampl
   });
 }
 
-std::optional<double> scan_ns(std::span<const HyperscanForm* const> forms,
-                              const SampleText& sample) {
+std::expected<double, NoCost> scan_ns(std::span<const HyperscanForm* const> forms,
+                                      const SampleText& sample) {
   std::vector<const char*> patterns;
   std::vector<unsigned> flags, ids;
   for (const HyperscanForm* form : forms) {
@@ -91,12 +92,15 @@ std::optional<double> scan_ns(std::span<const HyperscanForm* const> forms,
   if (hs_compile_multi(patterns.data(), flags.data(), ids.data(),
                        static_cast<unsigned>(patterns.size()), HS_MODE_BLOCK, nullptr, &raw,
                        &error) != HS_SUCCESS) {
+    const bool refused = error != nullptr && is_verdict(*error);
     hs_free_compile_error(error);
-    return {};
+    return std::unexpected(refused ? NoCost::kRefused : NoCost::kFailed);
   }
   const std::unique_ptr<hs_database_t, Freed> database(raw);
   hs_scratch_t* raw_scratch = nullptr;
-  if (hs_alloc_scratch(raw, &raw_scratch) != HS_SUCCESS) return {};
+  if (hs_alloc_scratch(raw, &raw_scratch) != HS_SUCCESS) {
+    return std::unexpected(NoCost::kFailed);
+  }
   const std::unique_ptr<hs_scratch_t, Freed> scratch(raw_scratch);
   return scan_ns(raw, raw_scratch, sample);
 }
@@ -127,20 +131,27 @@ SampleText sample_text(std::vector<std::string> elements, bool joined) {
   return out;
 }
 
-std::optional<double> hyperscan_cost(const HyperscanForm& form, const SampleText& sample) {
+// "Unable to allocate memory.", "Could not allocate memory for bytecode.", "Allocator returned
+// misaligned memory.", "Internal error."
+bool is_verdict(const hs_compile_error& error) {
+  const std::string_view message = error.message == nullptr ? "" : error.message;
+  return !message.contains(" memory") && !message.starts_with("Internal error");
+}
+
+std::expected<double, NoCost> hyperscan_cost(const HyperscanForm& form, const SampleText& sample) {
   HyperscanForm never;
   never.pattern = "\\xff\\xfe\\xff\\xfe";
   const HyperscanForm* const one[] = {&form};
   const HyperscanForm* const none[] = {&never};
   const auto ns = scan_ns(one, sample);
-  if (!ns) return {};
+  if (!ns) return ns;
   return std::max(*ns - scan_ns(none, sample).value_or(0), 0.0) / std::max(sample.bytes, 1.0);
 }
 
-std::optional<double> hyperscan_cost(std::span<const HyperscanForm* const> forms,
-                                     const SampleText& sample) {
+std::expected<double, NoCost> hyperscan_cost(std::span<const HyperscanForm* const> forms,
+                                             const SampleText& sample) {
   const auto ns = scan_ns(forms, sample);
-  if (!ns) return {};
+  if (!ns) return ns;
   return *ns / std::max(sample.bytes, 1.0);
 }
 

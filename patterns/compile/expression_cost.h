@@ -2,13 +2,16 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <cstdint>
+#include <expected>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "patterns/compile/hyperscan_form.h"
 #include "patterns/compile/required_factors.h"
+
+struct hs_compile_error;
 
 namespace postern::compile {
 
@@ -21,13 +24,23 @@ struct SampleText {
 };
 SampleText sample_text(std::vector<std::string> elements, bool joined);
 
-// Nanoseconds of processor time for each byte of the sample, beyond what any scan costs; nothing
-// when it does not compile. May take very long: see trial.h.
-std::optional<double> hyperscan_cost(const HyperscanForm& form, const SampleText& sample);
+// Why there is no cost.
+enum class NoCost : uint8_t {
+  kRefused,  // Hyperscan's verdict on the form, the same each time
+  kFailed,   // for want of memory; another time it may do
+};
+
+// Whether an error is about the expression, and not about the machine: Hyperscan tells want of
+// memory in words alone, and blames the first expression for it.
+bool is_verdict(const hs_compile_error& error);
+
+// Nanoseconds of processor time for each byte of the sample, beyond what any scan costs. May take
+// very long: see trial.h.
+std::expected<double, NoCost> hyperscan_cost(const HyperscanForm& form, const SampleText& sample);
 
 // The same for several forms together, the scan itself included.
-std::optional<double> hyperscan_cost(std::span<const HyperscanForm* const> forms,
-                                     const SampleText& sample);
+std::expected<double, NoCost> hyperscan_cost(std::span<const HyperscanForm* const> forms,
+                                             const SampleText& sample);
 
 // The same for PCRE2 in every element until one matches, the sample taken for one message.
 double pcre2_cost(const language::Regexp& regexp, const SampleText& sample);

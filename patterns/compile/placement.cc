@@ -120,12 +120,13 @@ class Placer {
   void find_factors(size_t i) {
     if (options_.factoring == Factoring::kNever) return;
     Placement& out = placements_[i];
+    const bool is_kept = expressions_.size() <= options_.most_kept;
     const std::string key = regexp_key(i);
-    const auto known = recall("factors", key, i);
+    const auto known = is_kept ? recall("factors", key, i) : std::nullopt;
     if (known && read_factors(*known, out)) return;
     out.was_cached = false;
     cut_factors(i);
-    remember("factors", key, factors_entry(out));
+    if (is_kept) remember("factors", key, factors_entry(out));
   }
 
   void cut_factors(size_t i) {
@@ -184,6 +185,7 @@ class Placer {
       const TrialResult& result = results[k];
       hyperscan_[tried[k]] = result.cost;
       was_tried_[tried[k]] = true;
+      placements_[tried[k]].trial_failed = !result.is_final;
       if (!result.is_final) continue;
       EntryWriter entry;
       entry.number(result.cost.has_value()).number(result.cost.value_or(0));
@@ -212,6 +214,12 @@ class Placer {
     return expressions_[i].form.repetitions <= kManyRepetitions;
   }
 
+  const char* why_not_hyperscan(size_t i) const {
+    if (!expressions_[i].expressible) return "Hyperscan cannot express it";
+    return placements_[i].trial_failed ? "there was no memory to try it with Hyperscan"
+                                       : "it takes Hyperscan too long to compile";
+  }
+
   // The cheapest of the three that can have it.
   void choose(size_t i) {
     Placement& out = placements_[i];
@@ -222,7 +230,7 @@ class Placer {
         factored <= pcre2_[i].value_or(factored)) {
       out.engine = Engine::kFactored;
       out.other_ns = hyperscan_[i];
-      out.why = !can            ? "Hyperscan cannot have it"
+      out.why = !can            ? why_not_hyperscan(i)
                 : hyperscan_[i] ? "cheaper than by Hyperscan"
                                 : "its factors are rare";
       return;
@@ -232,9 +240,7 @@ class Placer {
     if (!can) {
       out.engine = Engine::kPcre2;
       out.cost_ns = pcre2_[i].value_or(0);
-      out.why = fmt::format("{}, and {}", unfactored,
-                            expressions_[i].expressible ? "it takes Hyperscan too long to compile"
-                                                        : "Hyperscan cannot express it");
+      out.why = fmt::format("{}, and {}", unfactored, why_not_hyperscan(i));
     } else if (pcre2_[i] && hyperscan_[i] && *pcre2_[i] < *hyperscan_[i]) {
       out.engine = Engine::kPcre2;
       out.cost_ns = *pcre2_[i];
@@ -326,8 +332,9 @@ class Placer {
       }
     }
     const auto cost = hyperscan_cost(forms, texts_.at(expressions_[indices[0]].target));
-    if (cost) remember("joint", key.bytes(), EntryWriter().number(*cost).bytes());
-    return cost;
+    if (!cost) return {};
+    remember("joint", key.bytes(), EntryWriter().number(*cost).bytes());
+    return *cost;
   }
 
   std::string regexp_key(size_t i) const {

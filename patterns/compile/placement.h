@@ -40,7 +40,8 @@ struct Placement {
   std::optional<double> other_ns;               // of the other one, if it was measured
   bool alone = false;                           // kHyperscan: in a database of its own
   std::string why;
-  bool was_cached = false;  // all that was to be found out
+  bool was_cached = false;    // all that was to be found out
+  bool trial_failed = false;  // Hyperscan was not asked: the machine was at fault
 };
 
 // Elements of each target, as the data plane would tell them.
@@ -57,6 +58,9 @@ struct PlacementOptions {
   unsigned trial_seconds = 5;
   unsigned at_once = 1;          // threads, and child processes
   const Cache* cache = nullptr;  // none: everything is found out anew
+  // Of a set of more, an expression's factors are not kept: as many files cost more time than the
+  // cutting of as many factors.
+  size_t most_kept = 20'000;
 };
 
 // In the order of `expressions`. The calling process has no other thread meanwhile.

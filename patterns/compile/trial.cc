@@ -12,15 +12,22 @@
 namespace postern::compile {
 namespace {
 
-// In a child: says the cost to `pipe` and ends.
+// What a child tells. One that dies tells nothing.
+struct Told {
+  bool has_cost = false;
+  double cost = 0;
+};
+
+// In a child: says what Hyperscan makes of it to `pipe` and ends.
 [[noreturn]] void run(const Trial& trial, unsigned seconds, int pipe) {
   // Processor time, not time: on a busy machine the same expressions fit the budget.
   const rlimit limit{.rlim_cur = seconds, .rlim_max = seconds + 1};
   setrlimit(RLIMIT_CPU, &limit);
   signal(SIGXCPU, SIG_DFL);
   const auto cost = hyperscan_cost(*trial.form, *trial.sample);
-  const bool told = cost && write(pipe, &*cost, sizeof *cost) == sizeof *cost;
-  _exit(told ? 0 : 1);
+  if (!cost && cost.error() == NoCost::kFailed) _exit(1);
+  const Told told{cost.has_value(), cost.value_or(0)};
+  _exit(write(pipe, &told, sizeof told) == sizeof told ? 0 : 1);
 }
 
 class Children {
@@ -51,12 +58,13 @@ class Children {
       if (child < 0) pipes_.clear();
       return;
     }
-    double cost = 0;
-    if (read(found->second.pipe, &cost, sizeof cost) == sizeof cost) {
-      costs_[found->second.index].cost = cost;
+    TrialResult& result = costs_[found->second.index];
+    Told told;
+    if (read(found->second.pipe, &told, sizeof told) == sizeof told) {
+      if (told.has_cost) result.cost = told.cost;
+      result.is_final = true;
     }
-    costs_[found->second.index].is_final =
-        WIFEXITED(status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) result.is_final = true;
     close(found->second.pipe);
     pipes_.erase(found);
   }

@@ -17,7 +17,9 @@ struct Trial {
 
 struct TrialResult {
   std::optional<double> cost;  // nothing: it does not compile, or not in time
-  bool is_final = false;       // false: the machine was at fault, and another trial may differ
+  // Hyperscan said so, or the time was over. Otherwise the machine was at fault (the child died or
+  // had too little memory), and another trial may differ.
+  bool is_final = false;
 };
 
 // The cost of each form (hyperscan_cost), found in child processes of which `at_once` run at a

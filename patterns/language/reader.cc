@@ -69,9 +69,13 @@ std::optional<double> parse_number(std::string_view text) {
 
 std::expected<std::string, std::string> load_from_disk(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return std::unexpected("cannot be opened; expected a readable rule file");
+  if (!in) return std::unexpected("cannot be opened; expected a file that can be read");
   std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (in.bad()) return std::unexpected("cannot be read to its end");
+  if (text.find('\0') != std::string::npos) {
+    return std::unexpected(
+        "is no text; expected rules or a list as text, not a compiled set or a packed file");
+  }
   return text;
 }
 
@@ -515,7 +519,7 @@ void Reader::flags(std::string_view value) {
   if (name.empty() || rest.empty())
     return error("tflags without flags; expected a rule name and flags");
   settings_[name].flags = rest;
-  settings_[name].place = place_;
+  settings_[name].place = settings_[name].flags_place = place_;
 }
 
 std::expected<RuleSet, std::vector<Diagnostic>> Reader::finish() {

@@ -54,7 +54,7 @@ class Reader {
     std::string description;
     std::string flags;
     Place place;  // where the name was last set about
-    Place score_place;
+    Place score_place, flags_place;
   };
 
   void error(std::string what);
@@ -79,7 +79,7 @@ class Reader {
   void flags(std::string_view value);
 
   void apply_settings();
-  void apply_flags(Rule& rule, const std::string& flags);
+  void apply_flags(Rule& rule, const Settings& settings);
   void warn_of_strays();
   void expand_tags();
   void expand_globs();

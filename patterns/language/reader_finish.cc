@@ -11,14 +11,32 @@ namespace {
 constexpr double kDefaultScore = 1.0;
 constexpr double kDefaultTestScore = 0.01;  // of rules on probation, T_…
 
+// Those of SpamAssassin 4.0.1 and its plugins, whether they mean anything here or not.
+bool is_flag(std::string_view flag) {
+  constexpr std::string_view kFlags[] = {
+      "a",        "autolearn_body", "autolearn_force", "concat",      "domains_only", "ips_only",
+      "learn",    "lock",           "multiple",        "net",         "nice",         "noautolearn",
+      "noawl",    "nolog",          "nosubject",       "notrim",      "ns",           "publish",
+      "userconf", "welcomelist",    "whitelist",       "noblacklist", "nopublish"};
+  return flag.empty() || flag.starts_with("maxhits=") || flag.starts_with("range=") ||
+         std::ranges::find(kFlags, flag) != std::end(kFlags);
+}
+
 }  // namespace
 
-void Reader::apply_flags(Rule& rule, const std::string& flags) {
+void Reader::apply_flags(Rule& rule, const Settings& settings) {
+  const std::string& flags = settings.flags;
   bool nice = false;
   for (size_t begin = 0; begin < flags.size();) {
     const size_t end = std::min(flags.find_first_of(" \t", begin), flags.size());
     const std::string_view flag = std::string_view(flags).substr(begin, end - begin);
     begin = end + 1;
+    if (!is_flag(flag)) {
+      warn_at(settings.flags_place,
+              fmt::format("tflags {}: unknown flag '{}', which does nothing; those that count here "
+                          "are multiple, maxhits=N, nosubject and nice",
+                          rule.name, flag));
+    }
     if (flag == "nice") nice = true;
     if (flag == "multiple") rule.multiple = true;
     if (flag == "nosubject") rule.no_subject = true;
@@ -43,7 +61,7 @@ void Reader::apply_settings() {
     const auto found = settings_.find(rule.name);
     if (found == settings_.end()) continue;
     const Settings& settings = found->second;
-    apply_flags(rule, settings.flags);
+    apply_flags(rule, settings);
     if (settings.has_score) rule.score = settings.score;
     rule.description = settings.description;
   }

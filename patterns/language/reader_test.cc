@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include <algorithm>
 
 #include <map>
@@ -103,6 +105,24 @@ TEST(Reader, later_lines_replace_earlier_ones) {
   EXPECT_EQ(rule(set, "A").target, Target::kHeader);
   EXPECT_EQ(rule(set, "A").score, 4.5);
   EXPECT_EQ(rule(set, "A").description, "y");
+}
+
+TEST(Reader, a_flag_that_nobody_knows_is_a_warning) {
+  const RuleSet set =
+      read("body A /a/\ntflags A multple maxhits=5\nscore A 2\nbody B /b/\ntflags B net\n");
+  ASSERT_EQ(set.warnings.size(), 1U);
+  EXPECT_EQ(set.warnings[0].line, 2U);
+  EXPECT_NE(set.warnings[0].what.find("'multple'"), std::string::npos);
+}
+
+TEST(Reader, a_file_that_is_no_text_is_told_once) {
+  const std::string path = testing::TempDir() + "postern-reader-test.psig";
+  std::ofstream(path) << "body A /a/\n" << std::string(10, '\0') << "\nbody B /b/\n";
+  const auto set = read_rules(std::vector<std::filesystem::path>{path});
+  ASSERT_FALSE(set);
+  ASSERT_EQ(set.error().size(), 1U);
+  EXPECT_NE(set.error()[0].what.find("is no text"), std::string::npos);
+  std::filesystem::remove(path);
 }
 
 TEST(Reader, flags) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <tuple>
@@ -92,6 +93,34 @@ bool anchors_contradict(const Regexp& regexp) {
   return false;
 }
 
+// A line end that a letter or digit must follow, as a sequence at the top.
+bool looks_over_line_ends(const Regexp& regexp) {
+  const std::string_view p = regexp.pattern;
+  if (p.find_first_of("|(") != p.npos) return false;
+  for (size_t i = 0; i + 2 < p.size(); ++i) {
+    if (p[i] != '\\') continue;
+    const char c = p[i + 2];
+    if (p[i + 1] == 'n' && std::isalnum(static_cast<unsigned char>(c)) &&
+        (i + 3 == p.size() || (p[i + 3] != '*' && p[i + 3] != '?' && p[i + 3] != '{'))) {
+      return true;
+    }
+    ++i;
+  }
+  return false;
+}
+
+// "^Subject: …" of the value that stands behind the colon.
+bool begins_with_own_name(const Rule& rule) {
+  if (rule.target != Target::kHeader || rule.header.source != HeaderSelector::Source::kField)
+    return false;
+  std::string_view p = rule.regexp.pattern;
+  if (!p.starts_with('^')) return false;
+  p.remove_prefix(1);
+  if (p.size() <= rule.header.field.size() || p[rule.header.field.size()] != ':') return false;
+  return std::ranges::equal(p.substr(0, rule.header.field.size()), rule.header.field,
+                            [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
+}
+
 class Review {
  public:
   explicit Review(const RuleSet& set) : set_(set) {}
@@ -102,7 +131,7 @@ class Review {
         add(RemarkKind::kNotRun, rule, "is not run here and counts as 0: " + rule.not_run);
       } else if (rule.target == Target::kMeta) {
         look_at_meta(rule);
-      } else if (!rule.exists) {
+      } else if (has_expression(rule)) {
         look_at_expression(rule);
         look_for_twin(rule);
       }
@@ -113,6 +142,10 @@ class Review {
  private:
   void add(RemarkKind kind, const Rule& rule, std::string what) {
     remarks_.push_back({kind, rule.name, rule.place, rule.name + " " + std::move(what)});
+  }
+
+  static bool has_expression(const Rule& rule) {
+    return !rule.exists && rule.eval.function.empty() && rule.target != Target::kList;
   }
 
   void look_at_meta(const Rule& rule) {
@@ -131,6 +164,18 @@ class Review {
       add(negated ? RemarkKind::kAlwaysMatches : RemarkKind::kNeverMatches, rule,
           "has a character behind '$' or before '^': nothing matches it; write \\$ or \\^ for the "
           "character, or the flag m for line ends");
+    } else if (begins_with_own_name(rule)) {
+      add(negated ? RemarkKind::kAlwaysMatches : RemarkKind::kNeverMatches, rule,
+          fmt::format("looks for '{}:' at the beginning of that field's value, which comes behind "
+                      "it; take it away",
+                      rule.header.field));
+    } else if (rule.target == Target::kBody && looks_over_line_ends(rule.regexp)) {
+      add(RemarkKind::kNeverMatches, rule,
+          "wants text behind a line end, but body rules see one paragraph at a time, its lines "
+          "joined by blanks; write \\s for \\n, or a meta of two rules");
+    } else if (rule.regexp.pattern.empty()) {
+      add(negated ? RemarkKind::kNeverMatches : RemarkKind::kAlwaysMatches, rule,
+          "has nothing between its delimiters, which matches every text");
     } else if (matches(rule.regexp, "") && matches_anywhere(rule.regexp)) {
       add(negated ? RemarkKind::kNeverMatches : RemarkKind::kAlwaysMatches, rule,
           "matches the empty text, and most likely every text; take the last '*' or '?' away that "

@@ -25,6 +25,28 @@ std::vector<std::string> remarks(std::string_view text) {
   return out;
 }
 
+TEST(Review, what_the_value_or_the_paragraph_does_not_hold_never_matches) {
+  EXPECT_THAT(remarks("header A Subject =~ /^Subject: win/i\n"
+                      "header B Subject !~ /^subject:/\n"
+                      "header C Subject =~ /^Subject matters/\n"
+                      "header D ALL =~ /^Subject: win/m\n"
+                      "body E /first line\\nsecond/\n"
+                      "body F /first\\n?/\n"
+                      "body G /first\\ns*x/\n"
+                      "rawbody H /first\\nsecond/\n"
+                      "body I /first\\\\nsecond/\n"),
+              ElementsAre("never_matches A", "always_matches B", "never_matches E"));
+  EXPECT_THAT(remarks("body A //\n"), ElementsAre("always_matches A"));
+}
+
+// Their expressions are empty, and nobody asks them.
+TEST(Review, functions_are_no_expressions) {
+  EXPECT_THAT(remarks("body A eval:html_image_ratio('0.000', '0.002')\n"
+                      "body B eval:check_for_mime_html()\n"
+                      "header C exists:X-Mailer\n"),
+              IsEmpty());
+}
+
 TEST(Review, ordinary_rules_get_no_remark) {
   EXPECT_THAT(remarks(R"(
 body A /viagra/i

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "control/cli/table.h"
 #include "patterns/language/reader.h"
 #include "patterns/language/review.h"
 
@@ -21,6 +22,7 @@ using nlohmann::json;
 constexpr int kClean = 0;
 constexpr int kWarnings = 1;
 constexpr int kErrors = 2;
+constexpr size_t kLineShown = 1000;
 
 struct CheckArguments {
   std::vector<std::string> sources;
@@ -73,9 +75,16 @@ int run_check(const CheckArguments& arguments) {
   if (arguments.as_json) {
     print_json(errors, warnings, count);
   } else {
-    for (const auto& error : errors) fmt::print("error: {}\n", error.to_string());
-    for (const auto& [kind, warning] : warnings) fmt::print("{}: {}\n", kind, warning.to_string());
-    fmt::print("{} rules, {} errors, {} warnings\n", count, errors.size(), warnings.size());
+    // Rule files may hold anything.
+    for (const auto& error : errors)
+      fmt::print("error: {}\n", printable(error.to_string(), kLineShown));
+    for (const auto& [kind, warning] : warnings)
+      fmt::print("{}: {}\n", kind, printable(warning.to_string(), kLineShown));
+    if (errors.empty()) {
+      fmt::print("{} rules, 0 errors, {} warnings\n", count, warnings.size());
+    } else {
+      fmt::print("{} errors; what is hardly meant is told when there are none\n", errors.size());
+    }
   }
   if (!errors.empty()) return kErrors;
   return warnings.empty() ? kClean : kWarnings;

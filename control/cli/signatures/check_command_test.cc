@@ -66,7 +66,7 @@ TEST_F(CompileCommandTest, ReportListsEachExpressionWithItsCost) {
                                  "header __URGENT Subject =~ /urgent/\n"
                                  "meta BOTH PILLS && __URGENT\n");
   const std::string set = path("a.psig");
-  const Outcome outcome = run({"compile", "--no-cache", rules, "-o", set, "--report"});
+  const Outcome outcome = run({"compile", rules, "-o", set, "--report"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("2 rules and 1 sub-rules from 1 file\n"), HasSubstr("; 1 metas\n"),
@@ -74,9 +74,8 @@ TEST_F(CompileCommandTest, ReportListsEachExpressionWithItsCost) {
                     testing::ContainsRegex("\n +[0-9.]+ +[-0-9.]+ +[a-z0-9]+ +PILLS +[a-z]"),
                     testing::ContainsRegex("\n +[0-9.]+ +[-0-9.]+ +[a-z0-9]+ +__URGENT +[a-z]"),
                     HasSubstr("wrote " + set + ": ")));
-  EXPECT_THAT(run({"compile", "--no-cache", rules, "-o", set}).out,
-              testing::Not(HasSubstr("ns/byte")));
-  const json told = json::parse(run({"compile", "--no-cache", rules, "-o", set, "--json"}).out);
+  EXPECT_THAT(run({"compile", rules, "-o", set}).out, testing::Not(HasSubstr("ns/byte")));
+  const json told = json::parse(run({"compile", rules, "-o", set, "--json"}).out);
   EXPECT_EQ(told["compiled"], true);
   EXPECT_EQ(told["rules"], 2);
   ASSERT_EQ(told["expressions"].size(), 2u);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hs/hs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,10 +15,11 @@
 #include <thread>
 #include <vector>
 
-#include "base/version.h"
 #include "control/cli/signatures/check_command.h"
+#include "control/cli/signatures/compilation.h"
 #include "control/cli/signatures/key_commands.h"
 #include "control/cli/signatures/test_command.h"
+#include "control/cli/table.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
@@ -39,10 +39,7 @@ struct CompileArguments {
   bool as_json = false;
   bool verbose = false;
   bool report = false;
-  std::string cache;  // empty: the default folder
-  bool no_cache = false;
-  unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
-  unsigned budget_seconds = compile::PlacementOptions{}.trial_seconds;
+  CompilationArguments compilation{.jobs = std::max(std::thread::hardware_concurrency(), 1U)};
 };
 
 struct ShowArguments {
@@ -64,7 +61,7 @@ int report_errors(const std::vector<language::Diagnostic>& errors, bool as_json)
     }
     print({{"compiled", false}, {"errors", list}});
   }
-  for (const auto& error : errors) fmt::print(stderr, "{}\n", error.to_string());
+  for (const auto& error : errors) fmt::print(stderr, "{}\n", printable(error.to_string(), 1000));
   fmt::print(stderr, "{} error{}; nothing was written\n", errors.size(),
              errors.size() == 1 ? "" : "s");
   return kInputError;
@@ -156,27 +153,24 @@ void print_expressions(std::vector<compile::ExpressionReport> expressions) {
   }
 }
 
-std::filesystem::path default_cache() {
-  if (geteuid() == 0) return "/var/cache/postern";
-  const char* const xdg = std::getenv("XDG_CACHE_HOME");
-  if (xdg != nullptr && xdg[0] == '/') return std::filesystem::path(xdg) / "postern";
-  const char* const home = std::getenv("HOME");
-  if (home != nullptr && home[0] == '/') return std::filesystem::path(home) / ".cache/postern";
-  return {};
+json sample_json(const CompileArguments& arguments, const Compilation& compilation) {
+  if (compilation.sample_messages == 0) return {};
+  json bytes = json::object();
+  for (const auto& [target, count] : compilation.sample_bytes)
+    bytes[std::string(language::name_of(target))] = count;
+  return {{"folders", arguments.compilation.sample},
+          {"messages", compilation.sample_messages},
+          {"bytes", bytes}};
 }
 
-std::optional<compile::Cache> open_cache(const CompileArguments& arguments) {
-  if (arguments.no_cache) return {};
-  const std::filesystem::path folder =
-      arguments.cache.empty() ? default_cache() : std::filesystem::path(arguments.cache);
-  if (folder.empty()) return {};
-  std::optional<compile::Cache> cache(folder);
-  if (cache->is_usable()) return cache;
-  fmt::print(stderr,
-             "postern: {} is not used as a cache: it must be a folder of this user's that nobody "
-             "else may write to\n",
-             folder.string());
-  return {};
+void print_sample(const CompileArguments& arguments, const Compilation& compilation) {
+  std::string texts;
+  for (const auto& [target, count] : compilation.sample_bytes) {
+    texts += fmt::format("{}{} {:.0f}", texts.empty() ? "" : ", ", language::name_of(target),
+                         static_cast<double>(count) / 1024);
+  }
+  fmt::print("costs are those in {} messages of {} (KiB of {}); else in built-in text\n",
+             compilation.sample_messages, fmt::join(arguments.compilation.sample, ", "), texts);
 }
 
 int run_compile(const CompileArguments& arguments) {
@@ -192,19 +186,13 @@ int run_compile(const CompileArguments& arguments) {
   }
   const auto rules = language::read_rules(sources);
   if (!rules) return report_errors(rules.error(), arguments.as_json);
-  compile::CompileOptions options;
-  options.compiler = fmt::format("postern {}", kVersion);
-  options.placement.at_once = arguments.jobs;
-  options.placement.trial_seconds = arguments.budget_seconds;
-  const std::optional<compile::Cache> cache = open_cache(arguments);
-  if (cache) options.placement.cache = &*cache;
-  auto compiled = compile::compile(*rules, options);
-  if (!compiled) return fail(compiled.error());
-  if (cache) cache->trim();
+  auto compilation = compile_rules(*rules, arguments.compilation);
+  if (!compilation) return fail(compilation.error());
+  compile::Compiled& compiled = compilation->compiled;
   if (key) {
-    if (auto done = artefact::sign(compiled->artefact, *key); !done) return fail(done.error());
+    if (auto done = artefact::sign(compiled.artefact, *key); !done) return fail(done.error());
   }
-  if (auto written = artefact::write(compiled->artefact, arguments.output); !written) {
+  if (auto written = artefact::write(compiled.artefact, arguments.output); !written) {
     return fail(written.error());
   }
   const auto file = artefact::read(arguments.output);
@@ -212,18 +200,20 @@ int run_compile(const CompileArguments& arguments) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (arguments.as_json) {
-    json out = report_json(*rules, compiled->report);
+    json out = report_json(*rules, compiled.report);
     out["compiled"] = true;
     out["output"] = arguments.output;
     out["digest"] = file->digest;
     out["bytes"] = file->bytes;
     out["signed_by"] = key ? json(key->public_key().id()) : json();
     out["seconds"] = seconds;
+    out["sample"] = sample_json(arguments, *compilation);
     print(out);
     return kDone;
   }
-  print_report(*rules, compiled->report, arguments.verbose);
-  if (arguments.report) print_expressions(compiled->report.expressions);
+  print_report(*rules, compiled.report, arguments.verbose);
+  if (compilation->sample_messages > 0) print_sample(arguments, *compilation);
+  if (arguments.report) print_expressions(compiled.report.expressions);
   fmt::print("wrote {}: {} bytes, sha256 {}, in {:.1f} s\n", arguments.output, file->bytes,
              file->digest, seconds);
   if (key) fmt::print("signed by key {}\n", key->public_key().id());
@@ -333,21 +323,11 @@ void add_signatures_command(CLI::App& app, int* exit_code) {
                     "List the rules that are not run, and why");
   compile->add_flag("--report", compile_arguments->report,
                     "List every expression: how it is searched for, what that costs, and why");
-  compile->add_option("--jobs", compile_arguments->jobs, "Threads and processes at a time")
+  compile
+      ->add_option("--jobs", compile_arguments->compilation.jobs, "Threads and processes at a time")
       ->check(CLI::Range(1U, 256U))
       ->capture_default_str();
-  compile
-      ->add_option("--budget", compile_arguments->budget_seconds,
-                   "Processor seconds that Hyperscan may take to compile one expression")
-      ->check(CLI::Range(1U, 3600U))
-      ->capture_default_str();
-  compile
-      ->add_option("--cache", compile_arguments->cache,
-                   "Where what was found out of each expression is kept for the next time "
-                   "(default: $XDG_CACHE_HOME/postern, ~/.cache/postern; root's is "
-                   "/var/cache/postern)")
-      ->type_name("DIR");
-  compile->add_flag("--no-cache", compile_arguments->no_cache, "Find out everything anew");
+  add_compilation_options(*compile, compile_arguments->compilation);
   compile->callback([=] { *exit_code = run_compile(*compile_arguments); });
 
   auto show_arguments = std::make_shared<ShowArguments>();

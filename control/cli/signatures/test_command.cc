@@ -1,12 +1,10 @@
 #include "control/cli/signatures/test_command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,14 +12,15 @@
 #include <thread>
 #include <vector>
 
-#include "base/version.h"
+#include "control/cli/signatures/compilation.h"
+#include "control/cli/signatures/mail_files.h"
+#include "control/cli/signatures/progress_bar.h"
 #include "control/cli/signatures/scan_command.h"
 #include "control/cli/signatures/trial.h"
 #include "control/cli/signatures/trial_figures.h"
 #include "control/cli/signatures/trial_text.h"
 #include "control/cli/table.h"
 #include "patterns/artefact/artefact.h"
-#include "patterns/compile/compiler.h"
 #include "patterns/language/reader.h"
 
 namespace postern::cli {
@@ -31,13 +30,12 @@ constexpr int kDone = 0;
 constexpr int kHamRefused = 1;
 constexpr int kInputError = 2;
 constexpr size_t kDefaultLines = 25;
-constexpr size_t kNamedUnreadable = 20;
 
 struct TestArguments {
   std::vector<std::string> sets;
   std::vector<std::string> ham, spam;
   double threshold = kDefaultThreshold;
-  unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
+  CompilationArguments compilation{.jobs = std::max(std::thread::hardware_concurrency(), 1U)};
   size_t lines = kDefaultLines;
   std::optional<uint64_t> most_false_positives;
   bool all = false;
@@ -64,21 +62,18 @@ std::expected<OpenSet, std::string> compile_sources(const TestArguments& argumen
   const auto rules = language::read_rules(sources);
   if (!rules) {
     std::string errors;
-    for (const auto& error : rules.error()) errors += "\n" + error.to_string();
+    for (const auto& error : rules.error()) errors += "\n" + printable(error.to_string(), 1000);
     return std::unexpected(
-        fmt::format("the rules have {} errors:{}", rules.error().size(), errors));
+        fmt::format("the rules cannot be compiled; errors: {}{}", rules.error().size(), errors));
   }
-  compile::CompileOptions options;
-  options.compiler = fmt::format("postern {}", kVersion);
-  options.placement.at_once = arguments.jobs;
-  auto compiled = compile::compile(*rules, options);
-  if (!compiled) return std::unexpected(std::move(compiled.error()));
+  const auto compilation = compile_rules(*rules, arguments.compilation);
+  if (!compilation) return std::unexpected(compilation.error());
   // A set is checked and mapped as a file, and stays mapped when the file is gone.
   std::string folder = (std::filesystem::temp_directory_path() / "postern-test-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr)
     return std::unexpected(fmt::format("{}: cannot be made; set TMPDIR", folder));
   const auto path = std::filesystem::path(folder) / "rules.psig";
-  const auto written = artefact::write(compiled->artefact, path);
+  const auto written = artefact::write(compilation->compiled.artefact, path);
   auto file = written ? artefact::read(path) : std::unexpected(written.error());
   std::filesystem::remove_all(folder);
   if (!file) return std::unexpected(std::move(file.error()));
@@ -102,43 +97,9 @@ std::expected<OpenSet, std::string> open_set(const TestArguments& arguments) {
                        std::filesystem::path(arguments.sets.front()).filename().string());
 }
 
-// On standard error, and only where somebody looks.
-class ProgressBar {
- public:
-  explicit ProgressBar(size_t files) : files_(files), shown_(isatty(STDERR_FILENO) == 1) {}
-  ~ProgressBar() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
-  void show(size_t done) const {
-    if (!shown_) return;
-    constexpr size_t kWidth = 40;
-    const size_t filled = kWidth * done / files_;
-    fmt::print(stderr, "\r[{}{}] {:>3} %  {} of {} files", std::string(filled, '#'),
-               std::string(kWidth - filled, '.'), 100 * done / files_, done, files_);
-    fflush(stderr);
-  }
-
- private:
-  size_t files_;
-  bool shown_;
-};
-
 int fail(std::string_view what) {
   fmt::print(stderr, "postern: {}\n", what);
   return kInputError;
-}
-
-void name_unreadable(const Unreadable& unreadable) {
-  const size_t named = std::min(unreadable.size(), kNamedUnreadable);
-  for (size_t i = 0; i < named; ++i)
-    fmt::print(stderr, "postern: {}\n", printable(unreadable[i], 1000));
-  if (named < unreadable.size()) {
-    fmt::print(stderr, "postern: … and {} more; --json names them all\n",
-               unreadable.size() - named);
-  }
 }
 
 int run_test(const TestArguments& arguments) {
@@ -150,27 +111,29 @@ int run_test(const TestArguments& arguments) {
   std::vector<MailFile> files;
   for (const auto& [folders, kind] :
        {std::pair(&arguments.ham, Kind::kHam), std::pair(&arguments.spam, Kind::kSpam)}) {
-    for (const std::string& folder : *folders)
-      std::ranges::move(find_mail(folder, kind, unreadable), std::back_inserter(files));
+    for (const std::string& folder : *folders) {
+      for (auto& path : find_mail(folder, unreadable)) files.push_back({std::move(path), kind});
+    }
   }
   const size_t count = files.size();
   auto trial = [&] {
     const ProgressBar bar(count);
-    return try_set(open->set, std::move(files), arguments.jobs,
+    return try_set(open->set, std::move(files), arguments.compilation.jobs,
                    [&](size_t done) { bar.show(done); });
   }();
   if (!trial) return fail(trial.error());
   trial->unreadable.insert(trial->unreadable.begin(), unreadable.begin(), unreadable.end());
   const Figures figures = figures_of(*trial, *open->set, arguments.threshold);
-  const Report report{*trial, figures, *open->set, open->off, arguments.jobs};
+  const Report report{*trial, figures, *open->set, open->off, arguments.compilation.jobs};
   if (arguments.as_json) {
     fmt::print("{}\n",
                to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  } else {
+  } else if (!trial->messages.empty()) {
     fmt::print("{}", to_text(report, arguments.lines, arguments.all));
   }
-  name_unreadable(trial->unreadable);
-  if (trial->messages.empty()) return fail("no message was found");
+  name_unreadable(trial->unreadable, "; --json names them all");
+  if (trial->messages.empty())
+    return fail("no message was found: --ham and --spam want folders of messages, or mbox files");
   if (!trial->unreadable.empty()) return kInputError;
   const bool too_many = arguments.most_false_positives &&
                         figures.refused[Kind::kHam] > *arguments.most_false_positives;
@@ -201,9 +164,10 @@ void add_test_command(CLI::App& signatures, int* exit_code) {
   test->add_option("--max-false-positives", arguments->most_false_positives,
                    "Exit with 1 when more ham would be refused")
       ->type_name("N");
-  test->add_option("--jobs", arguments->jobs, "Threads at a time")
+  test->add_option("--jobs", arguments->compilation.jobs, "Threads at a time")
       ->check(CLI::Range(1U, 256U))
       ->capture_default_str();
+  add_compilation_options(*test, arguments->compilation);
   test->add_option("--rules", arguments->lines, "Lines of each list")->capture_default_str();
   test->add_flag("--all", arguments->all,
                  "Every line of each list, sub-rules (__NAME), and the rules that hit nothing");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -38,7 +39,12 @@ class SignaturesTest : public testing::Test {
   }
   std::string path(const std::string& name) const { return (directory_ / name).string(); }
 
-  static Outcome run(std::vector<std::string> words) {
+  // What is compiled is cached in the test's own folder, unless the words say otherwise.
+  Outcome run(std::vector<std::string> words) const {
+    const bool compiles = !words.empty() && (words[0] == "compile" || words[0] == "test");
+    const bool says = std::ranges::any_of(
+        words, [](const std::string& word) { return word == "--cache" || word == "--no-cache"; });
+    if (compiles && !says) words.insert(words.end(), {"--cache", path("cache")});
     CLI::App app("test", "postern");
     int exit_code = 0;
     add_signatures_command(app, &exit_code);

@@ -23,10 +23,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::string name_of_message(const path& file, uint32_t message) {
-  return message == 0 ? file.string() : fmt::format("{}:{}", file.string(), message);
-}
-
 // What one thread found in one file.
 struct FileNotes {
   std::vector<Tried> messages;
@@ -41,21 +37,9 @@ class Scanner {
 
   FileNotes scan_file(const path& file, uint32_t number) {
     FileNotes notes;
-    const auto messages = scan::read_messages(file);
-    if (!messages) {
-      notes.unreadable.push_back(messages.error());
-      return notes;
-    }
-    for (size_t i = 0; i < messages->size(); ++i) {
-      const auto& message = (*messages)[i];
-      const auto position = messages->size() == 1 ? 0 : static_cast<uint32_t>(i + 1);
-      if (!scan::begins_with_field(message)) {
-        notes.unreadable.push_back(
-            fmt::format("{}: {}", name_of_message(file, position),
-                        message.empty() ? "is empty" : "does not begin with a header field"));
-        continue;
-      }
-      scan_message(message, {.file = number, .message = position, .rules = {}}, file, notes);
+    for (const FoundMessage& message : read_mail(file, notes.unreadable)) {
+      scan_message(message.octets, {.file = number, .message = message.number, .rules = {}}, file,
+                   notes);
     }
     return notes;
   }
@@ -88,49 +72,7 @@ class Scanner {
   double seconds_ = 0;
 };
 
-bool is_hidden(const path& file) { return file.filename().string().starts_with('.'); }
-
 }  // namespace
-
-std::vector<MailFile> find_mail(const path& folder, Kind kind, Unreadable& unreadable) {
-  namespace fs = std::filesystem;
-  std::vector<MailFile> found;
-  std::error_code code;
-  const auto fail = [&](const path& at) {
-    unreadable.push_back(fmt::format("{}: {}", at.string(), code.message()));
-  };
-  const fs::file_status status = fs::status(folder, code);
-  if (code) {
-    fail(folder);
-  } else if (!fs::is_directory(status)) {
-    found.push_back({folder, kind});
-  }
-  if (code || !fs::is_directory(status)) return found;
-  std::vector<path> folders{folder};
-  while (!folders.empty()) {
-    const path at = std::move(folders.back());
-    folders.pop_back();
-    auto entry = fs::directory_iterator(at, code);
-    if (code) fail(at);
-    while (!code && entry != fs::end(entry)) {
-      const path name = entry->path();
-      std::error_code of_entry;
-      if (is_hidden(name)) {
-        // Left out.
-      } else if (entry->is_directory(of_entry)) {
-        if (!entry->is_symlink(of_entry)) folders.push_back(name);  // it could lead back here
-      } else if (entry->is_regular_file(of_entry)) {
-        found.push_back({name, kind});
-      } else {
-        unreadable.push_back(fmt::format("{}: is no file that can be read", name.string()));
-      }
-      entry.increment(code);
-      if (code) fail(at);
-    }
-  }
-  std::ranges::sort(found, {}, &MailFile::path);
-  return found;
-}
 
 std::string Trial::name_of(const Tried& message) const {
   return name_of_message(files[message.file].path, message.message);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "control/cli/signatures/mail_files.h"
 #include "dataplane/scan/scanner.h"
 
 namespace postern::cli {
@@ -25,14 +26,6 @@ struct MailFile {
   std::filesystem::path path;
   Kind kind;
 };
-
-// What cannot be judged, and why, as a sentence that begins with the file's name.
-using Unreadable = std::vector<std::string>;
-
-// The files in a folder and in those below it, in the order of their names; a file is its own.
-// Names that begin with '.' are left out: mail stores keep their books in them.
-std::vector<MailFile> find_mail(const std::filesystem::path& folder, Kind kind,
-                                Unreadable& unreadable);
 
 struct Tried {
   uint32_t file = 0;     // among those given
