@@ -481,6 +481,30 @@ std::expected<void, std::string> parse_lists(Artefact& artefact, std::span<const
   return {};
 }
 
+// Of each setting its name, how many words it has, and the words.
+void serialise_settings(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.settings.size()));
+  for (const language::FunctionSetting& setting : artefact.settings) {
+    out.text(setting.name);
+    out.u32(static_cast<uint32_t>(setting.words.size()));
+    for (const std::string& word : setting.words) out.text(word);
+  }
+}
+
+std::expected<void, std::string> parse_settings(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(8);
+  for (uint32_t i = 0; i < count; ++i) {
+    language::FunctionSetting setting{in.text(), {}};
+    setting.words.resize(in.count(4));
+    for (std::string& word : setting.words) word = in.text();
+    if (!in.ok()) return damaged("the settings end too early");
+    if (auto checked = language::check_function_setting(setting); !checked)
+      return damaged(checked.error());
+    artefact.settings.push_back(std::move(setting));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -515,6 +539,9 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       break;
     case SectionKind::kLists:
       serialise_lists(artefact, out);
+      break;
+    case SectionKind::kSettings:
+      serialise_settings(artefact, out);
       break;
   }
   return std::move(out.bytes());
@@ -554,6 +581,9 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       break;
     case SectionKind::kLists:
       parsed = parse_lists(artefact, bytes, in);
+      break;
+    case SectionKind::kSettings:
+      parsed = parse_settings(artefact, in);
       break;
   }
   if (!parsed) return parsed;

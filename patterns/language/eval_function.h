@@ -34,6 +34,7 @@ enum class EvalArgument : uint8_t {
   kExpression,  // a regular expression without delimiters
   kField,       // a header field, with modifiers
   kInSubject,   // "user" or "address"
+  kReplyKind,   // "replyto" or "reply"
 };
 
 struct EvalFunction {

@@ -214,6 +214,9 @@ void Reader::directive(std::string_view key, std::string_view value) {
     accept(key, "rule that needs the network or a plugin: not run");
   } else if (replace_tags(key, value)) {
     // taken
+  } else if (const auto setting = function_setting_name(key); !setting.empty()) {
+    if (auto added = add_function_setting(set_.settings, setting, value); !added)
+      error(std::move(added.error()));
   } else if (is_setting_without_effect(key)) {
     accept(key, "setting without effect here");
   } else {

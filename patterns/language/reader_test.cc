@@ -388,6 +388,33 @@ TEST(Reader, eval_arguments_are_checked) {
   }
 }
 
+TEST(Reader, settings_of_functions) {
+  Reader reader;
+  reader.read_text("a.cf",
+                   "freemail_domains A.example gmx.*\nfreemail_max_body_emails 3\n"
+                   "freemail_whitelist bob@a.example\nfreemail_domains b.example\n"
+                   "freemail_max_body_emails 7\nfreemail_welcomelist c.example\n");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->settings, (std::vector<FunctionSetting>{
+                               {"freemail_domains", {"a.example", "gmx.*", "b.example"}},
+                               {"freemail_max_body_emails", {"7"}},
+                               {"freemail_welcomelist", {"bob@a.example", "c.example"}}}));
+  EXPECT_TRUE(set->accepted.empty());
+  Reader wrong;
+  wrong.read_text("b.cf",
+                  "freemail_domains a_b.example\nfreemail_max_body_emails many\n"
+                  "freemail_welcomelist @\nfreemail_domains\n");
+  const auto errors = wrong.finish();
+  ASSERT_FALSE(errors);
+  ASSERT_EQ(errors.error().size(), 4u);
+  EXPECT_THAT(errors.error()[0].to_string(),
+              ::testing::HasSubstr("b.cf:1: freemail_domains: 'a_b.example' is no domain"));
+  EXPECT_THAT(errors.error()[1].what, ::testing::HasSubstr("'many' is no number"));
+  EXPECT_THAT(errors.error()[2].what, ::testing::HasSubstr("neither an address nor a domain"));
+  EXPECT_THAT(errors.error()[3].what, ::testing::HasSubstr("with 0 words; expected some"));
+}
+
 TEST(Reader, list_rules) {
   Reader reader([](const std::filesystem::path& path) -> std::expected<std::string, std::string> {
     if (path == "sets/good.txt") return "a.example\n";

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "patterns/language/eval_function.h"
+#include "patterns/language/function_settings.h"
 #include "patterns/language/list_rule.h"
 #include "patterns/language/meta_expression.h"
 #include "patterns/language/regexp.h"
@@ -159,7 +160,8 @@ struct Diagnostic {
 
 struct RuleSet {
   std::vector<SourceFile> files;
-  std::vector<Rule> rules;  // in order of first definition, names unique
+  std::vector<Rule> rules;                // in order of first definition, names unique
+  std::vector<FunctionSetting> settings;  // what functions of eval rules look at
   std::vector<AcceptedDirective> accepted;
   std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
   std::vector<Diagnostic> warnings;        // what is allowed and hardly meant

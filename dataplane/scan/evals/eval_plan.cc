@@ -49,11 +49,13 @@ uint32_t add_selector(std::string_view text, std::vector<language::HeaderSelecto
   return static_cast<uint32_t>(selectors.size() - 1);
 }
 
-// Of check_illegal_chars(), which looks at fields as they came; `word` tells a subject.
+// check_illegal_chars() looks at fields as they came, and `word` tells a subject;
+// check_freemail_header() at addresses.
 void take_field(const artefact::Eval& eval, EvalRule& rule,
                 std::vector<language::HeaderSelector>& selectors) {
   std::string field = eval.call.arguments[0];
   if (eval.call.function == "check_illegal_chars" && !field.ends_with(":raw")) field += ":raw";
+  if (eval.call.function == "check_freemail_header") field += ":addr";
   rule.word = mime::equals_ignoring_case(field, "Subject:raw") ? 1 : 0;
   rule.selector = add_selector(field, selectors);
 }
@@ -145,6 +147,7 @@ std::expected<void, std::string> EvalPlan::load(const artefact::Artefact& artefa
     empty_ = false;
     rules_[static_cast<size_t>(row->stage)].push_back(std::move(rule));
   }
+  if (auto loaded = free_mail_.load(artefact.settings); !loaded) return loaded;
   if (!needs(kNeedsHeaders)) return {};
   for (size_t i = 0; i < kFields; ++i)
     fields_[i] = add_selector(name_of(static_cast<Field>(i)), selectors);

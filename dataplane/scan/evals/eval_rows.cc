@@ -14,6 +14,7 @@ bool between(double value, const EvalRule& rule) {
 constexpr uint8_t kReading = kNeedsReading;
 constexpr uint8_t kHeaders = kNeedsHeaders;
 constexpr uint8_t kText = kNeedsText;
+constexpr uint8_t kAddresses = kNeedsAddresses | kNeedsReading;
 
 using R = const EvalRule&;
 using F = Facts&;
@@ -147,6 +148,11 @@ constexpr std::array kRows{
     EvalRow{"check_relays_unparseable", Stage::kEnd, kHeaders, unreadable_relays},
     EvalRow{"helo_ip_mismatch", Stage::kEnd, kHeaders, helo_of_other_network},
     EvalRow{"check_for_forged_received_trail", Stage::kEnd, kHeaders, forged_trail},
+
+    EvalRow{"check_freemail_from", Stage::kEnd, kHeaders, free_mail_from},
+    EvalRow{"check_freemail_replyto", Stage::kEnd, kHeaders | kAddresses, free_mail_reply_to},
+    EvalRow{"check_freemail_header", Stage::kEnd, kHeaders, free_mail_header},
+    EvalRow{"check_freemail_body", Stage::kEnd, kHeaders | kAddresses, free_mail_body},
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ void Evaluation::begin(const EvalPlan* plan, Hits* hits) {
   mime_.begin();
   text_.begin();
   words_.begin();
+  addresses_.begin();
+  facts_.free_mail = &plan_->free_mail();
   facts_.body_bytes = facts_.longest_title = 0;
   facts_.stock_labels = 0;
   facts_.similar_recipients = -1;
@@ -72,6 +74,7 @@ void Evaluation::feed(std::span<const uint8_t> bytes) {
 }
 
 void Evaluation::body(std::string_view paragraph) {
+  if (plan_->needs(kNeedsAddresses)) addresses_.paragraph(paragraph, search_);
   if (!plan_->needs(kNeedsText)) return;
   text_.paragraph(paragraph, paragraph.ends_with('\n') || paragraph.ends_with(' '));
 }
@@ -103,6 +106,7 @@ void Evaluation::html_begin() {
 
 void Evaluation::html_tag(std::string_view name, bool closing) {
   html_.tag(name, closing);
+  in_anchor_ = !closing && mime::equals_ignoring_case(name, "a");
   if (!in_part_) return;
   mime::FixedText<16> lower;
   for (char c : name.substr(0, 16)) lower.append(mime::to_lower(c));
@@ -113,6 +117,11 @@ void Evaluation::html_tag(std::string_view name, bool closing) {
 
 void Evaluation::html_attribute(std::string_view name, std::string_view value) {
   html_.attribute(name, value);
+  constexpr std::string_view kMailTo = "mailto:";
+  if (in_anchor_ && plan_->needs(kNeedsAddresses) && mime::equals_ignoring_case(name, "href") &&
+      mime::starts_ignoring_case(value, kMailTo)) {
+    addresses_.link(value.substr(kMailTo.size()));
+  }
 }
 
 void Evaluation::html_tag_end() {

@@ -46,8 +46,13 @@ enum class Field : uint8_t {
   kResentFrom,
   kResentTo,
   kMessageIdField,
+  kReplyToAddress,
+  kEnvelopeSenderAddress,
+  kResentSenderAddress,
+  kXEnvelopeFromAddress,
+  kFirstResentFromAddress,
 };
-inline constexpr size_t kFields = 27;
+inline constexpr size_t kFields = 32;
 // As a rule file would write it.
 std::string_view name_of(Field field);
 
@@ -86,8 +91,11 @@ enum class Expression : uint8_t {
   kYahooReply,
   kYahooBulk,
   kStockLabel,
+  kNobodysAddress,  // of a role or a program
+  kListSender,      // an envelope's sender that no one answers to
+  kLinkWithAddress,
 };
-inline constexpr size_t kExpressions = 34;
+inline constexpr size_t kExpressions = 37;
 
 // Compiled once, shared by all threads.
 class Expressions {
