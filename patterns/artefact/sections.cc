@@ -481,20 +481,22 @@ std::expected<void, std::string> parse_lists(Artefact& artefact, std::span<const
   return {};
 }
 
-// Of each setting its name, how many words it has, and the words.
+// Of each setting its name, which list of that name, how many words it has, and the words.
 void serialise_settings(const Artefact& artefact, ByteWriter& out) {
   out.u32(static_cast<uint32_t>(artefact.settings.size()));
   for (const language::FunctionSetting& setting : artefact.settings) {
     out.text(setting.name);
+    out.text(setting.list);
     out.u32(static_cast<uint32_t>(setting.words.size()));
     for (const std::string& word : setting.words) out.text(word);
   }
 }
 
 std::expected<void, std::string> parse_settings(Artefact& artefact, ByteReader& in) {
-  const uint32_t count = in.count(8);
+  const uint32_t count = in.count(12);
   for (uint32_t i = 0; i < count; ++i) {
-    language::FunctionSetting setting{in.text(), {}};
+    language::FunctionSetting setting{.name = in.text(), .words = {}};
+    setting.list = in.text();
     setting.words.resize(in.count(4));
     for (std::string& word : setting.words) word = in.text();
     if (!in.ok()) return damaged("the settings end too early");

@@ -81,6 +81,22 @@ constexpr std::array kFunctions{
     EvalFunction{"check_freemail_replyto", "FreeMail", 0, {kReplyKind}},
     EvalFunction{"check_freemail_header", "FreeMail", 1, {kField, kExpression}},
     EvalFunction{"check_freemail_body", "FreeMail", 0, {kExpression}},
+
+    EvalFunction{"check_mailfrom_matches_rcvd", "WLBLEval"},
+    EvalFunction{"check_from_in_list", "WLBLEval", 1, {kListName}},
+    EvalFunction{"check_to_in_list", "WLBLEval", 1, {kListName}},
+    EvalFunction{"check_replyto_in_list", "WLBLEval", 1, {kListName}},
+
+    EvalFunction{"check_fromname_spoof", "FromNameSpoof", 0, {kNumber}},
+    EvalFunction{"check_fromname_different", "FromNameSpoof"},
+    EvalFunction{"check_fromname_domain_differ", "FromNameSpoof"},
+    EvalFunction{"check_fromname_owners_differ", "FromNameSpoof"},
+    EvalFunction{"check_fromname_contains_email", "FromNameSpoof"},
+    EvalFunction{"check_fromname_equals_to", "FromNameSpoof"},
+    EvalFunction{"check_fromname_equals_replyto", "FromNameSpoof"},
+
+    EvalFunction{"check_https_http_mismatch", "HTTPSMismatch", 0, {kNumber, kNumber}},
+    EvalFunction{"check_https_ip_mismatch", "URIEval"},
 };
 
 constexpr std::array<std::string_view, 6> kHtmlFlags{"html",

@@ -35,6 +35,7 @@ enum class EvalArgument : uint8_t {
   kField,       // a header field, with modifiers
   kInSubject,   // "user" or "address"
   kReplyKind,   // "replyto" or "reply"
+  kListName,    // of addresses
 };
 
 struct EvalFunction {

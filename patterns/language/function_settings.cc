@@ -9,10 +9,14 @@
 #include <iterator>
 #include <optional>
 
+#include "patterns/language/header_selector.h"
+
 namespace postern::language {
 namespace {
 
-enum class Kind : uint8_t { kNumber, kDomains, kAddresses };
+enum class Kind : uint8_t { kNumber, kDomains, kAddresses, kFields, kAddressPatterns };
+
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
 
 struct SettingRow {
   std::string_view name;
@@ -28,6 +32,10 @@ constexpr std::array kSettings{
     SettingRow{"freemail_max_body_freemails", "FreeMail", Kind::kNumber},
     SettingRow{"freemail_skip_when_over_max", "FreeMail", Kind::kNumber},
     SettingRow{"freemail_skip_bulk_envfrom", "FreeMail", Kind::kNumber},
+    SettingRow{"fns_extrachars", "FromNameSpoof", Kind::kNumber},
+    SettingRow{"fns_check", "FromNameSpoof", Kind::kNumber},
+    SettingRow{"fns_ignore_headers", "FromNameSpoof", Kind::kFields},
+    SettingRow{"enlist_addrlist", "WLBLEval", Kind::kAddressPatterns},
 };
 
 const SettingRow* find_row(std::string_view name) {
@@ -74,6 +82,13 @@ std::expected<void, std::string> check_word(const SettingRow& row, std::string_v
       return std::unexpected(fmt::format(
           "{}: '{}' is neither an address nor a domain; expected bob@example.com or example.com",
           row.name, word));
+    case Kind::kFields:
+      if (auto field = parse_header_selector(word); field && field->not_run.empty()) return {};
+      return std::unexpected(
+          fmt::format("{}: '{}' is no header field; expected one such as List-Id", row.name, word));
+    case Kind::kAddressPatterns:
+      if (!word.empty()) return {};
+      return std::unexpected(fmt::format("{}: an empty address", row.name));
   }
   return {};
 }
@@ -96,17 +111,14 @@ std::string_view plugin_of_setting(std::string_view name) {
 std::expected<void, std::string> add_function_setting(std::vector<FunctionSetting>& settings,
                                                       std::string_view name,
                                                       std::string_view value) {
-  constexpr std::string_view kBlanks = " \t\r\n\v\f";
-  FunctionSetting added{std::string(name), {}};
-  while (true) {
-    value.remove_prefix(std::min(value.find_first_not_of(kBlanks), value.size()));
-    if (value.empty()) break;
-    std::string& word = added.words.emplace_back(value.substr(0, value.find_first_of(kBlanks)));
-    value.remove_prefix(word.size());
-    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
+  FunctionSetting added{.name = std::string(name), .words = {}};
+  if (find_row(name)->kind == Kind::kAddressPatterns)
+    added.list = take_list_name(value).value_or("");
+  added.words = lower_case_words(value);
   if (auto checked = check_function_setting(added); !checked) return checked;
-  const auto known = std::ranges::find(settings, name, &FunctionSetting::name);
+  const auto known = std::ranges::find_if(settings, [&](const FunctionSetting& each) {
+    return each.name == added.name && each.list == added.list;
+  });
   if (known == settings.end()) {
     settings.push_back(std::move(added));
   } else if (find_row(name)->kind == Kind::kNumber) {
@@ -126,15 +138,41 @@ std::expected<void, std::string> check_function_setting(const FunctionSetting& s
                                        setting.words.size(),
                                        row->kind == Kind::kNumber ? "one number" : "some"));
   }
+  if (setting.list.empty() == (row->kind == Kind::kAddressPatterns)) {
+    return std::unexpected(fmt::format(
+        "{}: {}", setting.name,
+        setting.list.empty() ? "no list; expected (NAME) first" : "is no setting of named lists"));
+  }
   for (const std::string& word : setting.words) {
     if (auto checked = check_word(*row, word); !checked) return checked;
   }
   return {};
 }
 
+std::optional<std::string> take_list_name(std::string_view& value) {
+  const size_t end = value.find(')');
+  if (!value.starts_with('(') || end == value.npos || end < 2) return std::nullopt;
+  std::string name(value.substr(1, end - 1));
+  value.remove_prefix(end + 1);
+  return name;
+}
+
+std::vector<std::string> lower_case_words(std::string_view value) {
+  std::vector<std::string> words;
+  while (true) {
+    value.remove_prefix(std::min(value.find_first_not_of(kBlanks), value.size()));
+    if (value.empty()) return words;
+    std::string& word = words.emplace_back(value.substr(0, value.find_first_of(kBlanks)));
+    value.remove_prefix(word.size());
+    for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+}
+
 std::span<const std::string> setting_words(std::span<const FunctionSetting> settings,
-                                           std::string_view name) {
-  const auto found = std::ranges::find(settings, name, &FunctionSetting::name);
+                                           std::string_view name, std::string_view list) {
+  const auto found = std::ranges::find_if(settings, [&](const FunctionSetting& each) {
+    return each.name == name && each.list == list;
+  });
   if (found == settings.end()) return {};
   return found->words;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ namespace postern::language {
 struct FunctionSetting {
   std::string name;
   std::vector<std::string> words;
+  std::string list = {};  // of settings that are many named lists: which
   bool operator==(const FunctionSetting&) const = default;
 };
 
@@ -32,7 +34,10 @@ std::expected<void, std::string> add_function_setting(std::vector<FunctionSettin
 std::expected<void, std::string> check_function_setting(const FunctionSetting& setting);
 // The words of the setting; none when no file has written it.
 std::span<const std::string> setting_words(std::span<const FunctionSetting> settings,
-                                           std::string_view name);
+                                           std::string_view name, std::string_view list = {});
+// Takes the "(NAME)" of a list off.
+std::optional<std::string> take_list_name(std::string_view& value);
+std::vector<std::string> lower_case_words(std::string_view value);
 // The number that a setting is; `otherwise` when no file has written it.
 double setting_number(std::span<const FunctionSetting> settings, std::string_view name,
                       double otherwise);

@@ -214,6 +214,8 @@ void Reader::directive(std::string_view key, std::string_view value) {
     accept(key, "rule that needs the network or a plugin: not run");
   } else if (replace_tags(key, value)) {
     // taken
+  } else if (UriHostLists::is_directive(key)) {
+    if (auto taken = host_lists_.take(key, value); !taken) error(std::move(taken.error()));
   } else if (const auto setting = function_setting_name(key); !setting.empty()) {
     if (auto added = add_function_setting(set_.settings, setting, value); !added)
       error(std::move(added.error()));
@@ -312,6 +314,7 @@ Rule* Reader::new_rule(std::string_view name, Target target) {
   }
   Rule& rule = set_.rules[entry->second];
   rule = Rule{};
+  host_list_of_rule_.erase(std::string(name));
   rule.name = name;
   rule.place = place_;
   rule.target = target;
@@ -376,6 +379,11 @@ void Reader::define_list(Rule& rule, std::string_view text) {
 }
 
 void Reader::define_eval(Rule& rule, std::string_view call) {
+  if (std::string list = UriHostLists::list_of_call(call); !list.empty()) {
+    rule.target = Target::kList;
+    host_list_of_rule_[rule.name] = std::move(list);
+    return;
+  }
   auto eval = parse_eval_call(call);
   if (eval) {
     rule.eval = std::move(*eval);
@@ -524,6 +532,7 @@ void Reader::flags(std::string_view value) {
 std::expected<RuleSet, std::vector<Diagnostic>> Reader::finish() {
   apply_settings();
   warn_of_strays();
+  make_host_lists();
   expand_tags();
   for (const auto& [name, unused] : skipped_names_) {
     if (!rule_index_.contains(name)) set_.skipped_rules.push_back(name);

@@ -78,6 +78,15 @@ void Reader::warn_of_strays() {
   }
 }
 
+void Reader::make_host_lists() {
+  for (const auto& [name, list] : host_list_of_rule_) {
+    ListSource source;
+    source.places = kInLinks;
+    source.block = std::make_shared<const std::vector<uint64_t>>(host_lists_.block(list));
+    set_.rules[rule_index_.at(name)].list = std::move(source);
+  }
+}
+
 // SpamAssassin's kinds of rules that take tags: those with an expression of their own.
 void Reader::expand_tags() {
   for (Rule& rule : set_.rules) {

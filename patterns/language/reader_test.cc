@@ -415,6 +415,37 @@ TEST(Reader, settings_of_functions) {
   EXPECT_THAT(errors.error()[3].what, ::testing::HasSubstr("with 0 words; expected some"));
 }
 
+TEST(Reader, lists_of_addresses_and_hosts) {
+  Reader reader;
+  reader.read_text(
+      "a.cf",
+      "header A eval:check_uri_host_listed('X')\nbody B eval:check_uri_host_in_blacklist()\n"
+      "enlist_addrlist (P q) *@A.example\nenlist_addrlist (P q) b@b.example\n"
+      "enlist_uri_host (X) One.example !two.example three.example\n"
+      "delist_uri_host three.example\nblocklist_uri_host four.example\n");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  EXPECT_EQ(
+      set->settings,
+      (std::vector<FunctionSetting>{{"enlist_addrlist", {"*@a.example", "b@b.example"}, "P q"}}));
+  ASSERT_EQ(set->rules[0].target, Target::kList);
+  EXPECT_EQ(set->rules[0].list.places, kInLinks);
+  const auto table = lists::ListTable::open(*set->rules[0].list.block);
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->size(), 2u);
+  EXPECT_EQ(table->marks(lists::hash_of("one.example")), lists::kListed | lists::kListedBelow);
+  EXPECT_EQ(table->marks(lists::hash_of("two.example")), lists::kExcluded | lists::kExcludedBelow);
+  const auto blocked = lists::ListTable::open(*set->rules[1].list.block);
+  EXPECT_NE(blocked->marks(lists::hash_of("four.example")), 0);
+  Reader wrong;
+  wrong.read_text("b.cf", "enlist_addrlist a@b.example\nenlist_uri_host a.example\n");
+  const auto errors = wrong.finish();
+  ASSERT_FALSE(errors);
+  ASSERT_EQ(errors.error().size(), 2u);
+  EXPECT_THAT(errors.error()[0].what, ::testing::HasSubstr("no list; expected (NAME)"));
+  EXPECT_THAT(errors.error()[1].what, ::testing::HasSubstr("no list; expected (NAME)"));
+}
+
 TEST(Reader, list_rules) {
   Reader reader([](const std::filesystem::path& path) -> std::expected<std::string, std::string> {
     if (path == "sets/good.txt") return "a.example\n";

@@ -25,7 +25,7 @@ CORPUS = Path(os.environ.get("POSTERN_CORPUS", ROOT.parent / "shared/corpus.tar.
 JUDGE = ROOT / "patterns/sets/spamassassin_hits.pl"
 CALL = re.compile(r"^\s*(body|header|rawbody|full|uri)\s+\S+\s+eval:(\w+)\s*(\(.*\))?\s*$")
 ROW = re.compile(r'EvalFunction\{"(\w+)", "(\w+)"')
-SETTING = re.compile(r"^\s*(freemail_\w+|util_rb_\w+)\s")
+SETTING = re.compile(r"^\s*(freemail_\w+|util_rb_\w+|fns_\w+|enlist_addrlist)\s")
 # Of each function what the rule files do not ask.
 MORE = """
 body html_text_not_match('title', '^[A-Z]')
@@ -57,6 +57,13 @@ header check_freemail_body('^[a-m]')
 header check_freemail_from('[0-9]')
 header check_freemail_header('From')
 header check_freemail_header('To')
+header check_to_in_list('GOV')
+header check_fromname_different()
+header check_fromname_domain_differ()
+header check_fromname_owners_differ()
+header check_fromname_contains_email()
+header check_fromname_spoof('2')
+body check_https_http_mismatch()
 """
 
 

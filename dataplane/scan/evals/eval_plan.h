@@ -28,6 +28,7 @@ enum FactNeed : uint8_t {
   kNeedsHeaders = 1 << 2,
   kNeedsLength = 1 << 3,     // the message's octets
   kNeedsAddresses = 1 << 4,  // in its text
+  kNeedsLinkTexts = 1 << 5,
 };
 
 struct EvalRow {
@@ -71,6 +72,11 @@ class EvalPlan {
   std::span<const language::HeaderSelector> selectors() const { return selectors_; }
   std::span<const uint32_t, kFields> fields() const { return fields_; }
   const FreeMail& free_mail() const { return free_mail_; }
+  // Settings of SpamAssassin's FromNameSpoof: fields with which it tells nothing (selectors), how
+  // much may stand around an address in a name, what spoof() asks.
+  std::span<const uint32_t> ignored_of_from_name() const { return ignored_of_from_name_; }
+  double most_around_address() const { return most_around_address_; }
+  double from_name_level() const { return from_name_level_; }
 
  private:
   bool empty_ = true;
@@ -79,6 +85,9 @@ class EvalPlan {
   std::vector<language::HeaderSelector> selectors_;
   std::array<uint32_t, kFields> fields_{};
   FreeMail free_mail_;
+  std::vector<uint32_t> ignored_of_from_name_;
+  double most_around_address_ = 50;
+  double from_name_level_ = 1;
 };
 
 }  // namespace postern::scan::evals

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -17,6 +18,7 @@
 #include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/evals/header_texts.h"
 #include "dataplane/scan/evals/html_facts.h"
+#include "dataplane/scan/evals/link_texts.h"
 #include "dataplane/scan/evals/mime_facts.h"
 #include "dataplane/scan/evals/text_facts.h"
 #include "dataplane/scan/matcher.h"
@@ -32,7 +34,10 @@ struct Facts {
   HeaderTexts& headers;
   Searcher& search;
   BodyAddresses& addresses;
+  LinkTexts& links;
+  const EvalPlan* plan = nullptr;
   const FreeMail* free_mail = nullptr;
+  std::optional<uint8_t> from_name = {};  // of FromName: computed once for all that ask
   uint64_t body_bytes = 0;
   uint64_t longest_title = 0;
   uint32_t stock_labels = 0;
@@ -85,7 +90,8 @@ class Evaluation final : public mime::TextObserver, private HtmlStringSink, priv
   HeaderTexts headers_;
   Searcher search_;
   BodyAddresses addresses_;
-  Facts facts_{html_, mime_, text_, words_, headers_, search_, addresses_};
+  LinkTexts links_;
+  Facts facts_{html_, mime_, text_, words_, headers_, search_, addresses_, links_};
   uint32_t alternatives_ = 0;
   bool in_part_ = false;
   bool in_anchor_ = false;  // in the tag that begins one

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "dataplane/mime/ascii.h"
+#include "dataplane/scan/evals/address_lines.h"
 #include "dataplane/scan/evals/body_addresses.h"
 #include "dataplane/scan/evals/evaluation.h"
+#include "dataplane/scan/evals/senders.h"
 
 namespace postern::scan::evals {
 namespace {
@@ -27,39 +28,9 @@ std::string pattern_of(std::string_view domain) {
   return out;
 }
 
-using Address = mime::FixedText<512>;
-
-// The addresses of a value, one a line, in small letters; squeezed: of dots in a row one.
-class AddressLines {
- public:
-  explicit AddressLines(std::string_view value, bool squeezed = false)
-      : rest_(value), squeezed_(squeezed) {}
-
-  // False at the end.
-  bool next() {
-    while (!rest_.empty()) {
-      const size_t end = std::min(rest_.find('\n'), rest_.size());
-      room_.clear();
-      for (char c : rest_.substr(0, end)) {
-        if (squeezed_ && c == '.' && room_.view().ends_with('.')) continue;
-        room_.append(mime::to_lower(c));
-      }
-      rest_.remove_prefix(std::min(end + 1, rest_.size()));
-      if (!room_.empty()) return true;
-    }
-    return false;
-  }
-  std::string_view address() const { return room_.view(); }
-
- private:
-  std::string_view rest_;
-  bool squeezed_;
-  Address room_;
-};
-
 // Whether an address of the value is free and such as the rule wants.
-bool any_free(const EvalRule& rule, Facts& facts, std::string_view value, bool squeezed = false) {
-  AddressLines lines(value, squeezed);
+bool any_free(const EvalRule& rule, Facts& facts, std::string_view value) {
+  AddressLines lines(value);
   while (lines.next()) {
     if (facts.free_mail->is_free(lines.address(), facts.search) &&
         (rule.code == nullptr || facts.search.found(rule.code.get(), lines.address()))) {
@@ -162,16 +133,11 @@ bool FreeMail::is_free(std::string_view address, Searcher& search) const {
          (patterns_ != nullptr && search.found(patterns_.get(), address));
 }
 
-// Of whoever the message names as its sender; of who sent it again alone when it was.
 bool free_mail_from(const EvalRule& rule, Facts& facts) {
-  const std::string_view again = facts.headers.get(Field::kFirstResentFromAddress);
-  if (!again.empty()) return any_free(rule, facts, again);
-  for (const Field field :
-       {Field::kFromAddress, Field::kEnvelopeSenderAddress, Field::kResentSenderAddress,
-        Field::kXEnvelopeFromAddress, Field::kEnvelopeFrom}) {
-    if (any_free(rule, facts, facts.headers.get(field), true)) return true;
-  }
-  return false;
+  return any_sender(facts, [&](std::string_view address) {
+    return facts.free_mail->is_free(address, facts.search) &&
+           (rule.code == nullptr || facts.search.found(rule.code.get(), address));
+  });
 }
 
 bool free_mail_header(const EvalRule& rule, Facts& facts) {

@@ -2,17 +2,14 @@
 // rules and messages, asked through patterns/sets/spamassassin_hits.pl.
 #include "dataplane/scan/evals/free_mail.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataplane/scan/compiled.h"
-#include "dataplane/scan/testing/allocation_count.h"
-#include "dataplane/scan/testing/rule_scan.h"
+#include "dataplane/scan/testing/message_hits.h"
 
 namespace postern::scan {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::MessageHits;
 using Names = std::set<std::string>;
 
 constexpr std::string_view kRules = R"rules(
@@ -29,31 +26,6 @@ header REPLY eval:check_freemail_replyto('reply')
 header BODY eval:check_freemail_body()
 header BODY_X eval:check_freemail_body('^x')
 )rules";
-
-class FreeMail : public ::testing::Test {
- protected:
-  void take(std::string_view rules) {
-    set_ = testing::compile_rules(rules);
-    ASSERT_TRUE(scratch_.prepare(*set_));
-  }
-  Names hits(std::string_view message, size_t step = SIZE_MAX) {
-    scan_.begin(set_, &scratch_);
-    const uint64_t before = testing::allocations();
-    for (size_t at = 0; at < message.size(); at += std::min(step, message.size() - at)) {
-      const std::string_view piece = message.substr(at, step);
-      scan_.feed({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});
-    }
-    const ScanResult result = scan_.finish();
-    EXPECT_EQ(testing::allocations() - before, 0u);
-    Names names;
-    for (uint32_t rule : result.rules) names.emplace(set_->rule_name(rule));
-    return names;
-  }
-
-  std::shared_ptr<const SignatureSet> set_;
-  MessageScan::Scratch scratch_;
-  MessageScan scan_{mime::ReaderLimits{}};
-};
 
 struct Example {
   std::string_view message;
@@ -121,8 +93,8 @@ Content-Type: text/html
      {"BODY", "BODY_X", "FROM", "SENDER"}},
 };
 
-TEST_F(FreeMail, hits_where_spamassassins_hits) {
-  take(kRules);
+TEST(FreeMail, hits_where_spamassassins_hits) {
+  MessageHits hits(kRules);
   for (const Example& example : kExamples) {
     SCOPED_TRACE(example.message);
     EXPECT_EQ(hits(example.message), example.rules);
@@ -134,26 +106,24 @@ constexpr std::string_view kFive =
     "From: a@free.com\nSubject: x\n\n"
     "1@free.com 2@free.com 3@free.com 4@b.com 5@b.com\n";
 
-TEST_F(FreeMail, many_addresses_tell_nothing_unless_a_setting_says_so) {
+TEST(FreeMail, many_addresses_tell_nothing_unless_a_setting_says_so) {
   constexpr std::string_view kBody =
       "freemail_domains free.com\nheader BODY eval:check_freemail_body()\n";
-  take(kBody);
-  EXPECT_EQ(hits(kFive), Names{});
-  take(std::string(kBody) + "freemail_max_body_emails 6\n");
-  EXPECT_EQ(hits(kFive), Names{});
-  take(std::string(kBody) + "freemail_max_body_emails 6\nfreemail_max_body_freemails 4\n");
-  EXPECT_EQ(hits(kFive), Names{"BODY"});
-  take(std::string(kBody) + "freemail_skip_when_over_max 0\n");
-  EXPECT_EQ(hits(kFive), Names{"BODY"});
+  EXPECT_EQ(MessageHits(kBody)(kFive), Names{});
+  EXPECT_EQ(MessageHits(std::string(kBody) + "freemail_max_body_emails 6\n")(kFive), Names{});
+  EXPECT_EQ(MessageHits(std::string(kBody) +
+                        "freemail_max_body_emails 6\nfreemail_max_body_freemails 4\n")(kFive),
+            Names{"BODY"});
+  EXPECT_EQ(MessageHits(std::string(kBody) + "freemail_skip_when_over_max 0\n")(kFive),
+            Names{"BODY"});
 }
 
-TEST_F(FreeMail, without_a_domain_nothing_is_free) {
-  take("header FROM eval:check_freemail_from()\n");
-  EXPECT_EQ(hits(kFive), Names{});
+TEST(FreeMail, without_a_domain_nothing_is_free) {
+  EXPECT_EQ(MessageHits("header FROM eval:check_freemail_from()\n")(kFive), Names{});
 }
 
-TEST_F(FreeMail, more_addresses_than_are_kept_are_survived) {
-  take(
+TEST(FreeMail, more_addresses_than_are_kept_are_survived) {
+  MessageHits hits(
       "freemail_domains free.com\nheader BODY eval:check_freemail_body()\n"
       "freemail_skip_when_over_max 0\n");
   std::string message = "From: a@free.com\n\n";

@@ -42,7 +42,20 @@ constexpr std::array<std::string_view, kFields> kNames{"Subject",
                                                        "Envelope-Sender:addr",
                                                        "Resent-Sender:addr",
                                                        "X-Envelope-From:addr",
-                                                       "Resent-From:first:addr"};
+                                                       "Resent-From:first:addr",
+                                                       "From:name",
+                                                       "Resent-To:first:addr",
+                                                       "Resent-Cc:first:addr",
+                                                       "Apparently-To:addr",
+                                                       "Delivered-To:addr",
+                                                       "Envelope-Recipients:addr",
+                                                       "Apparently-Resent-To:addr",
+                                                       "X-Envelope-To:addr",
+                                                       "Envelope-To:addr",
+                                                       "X-Delivered-To:addr",
+                                                       "X-Original-To:addr",
+                                                       "X-Rcpt-To:addr",
+                                                       "X-Real-To:addr"};
 
 // "{ip}" stands for an address.
 constexpr std::string_view kIp =
@@ -109,6 +122,10 @@ constexpr std::array<Written, kExpressions> kWritten{{
      R"(|-(?:request|bounces?|admin|owner)|\b(?:do[._-t]?)?no[._-t]?repl(?:y|ies)|.+=.+)@)",
      true},
     {R"(<?https?://\S{0,255}(?:@|%40)\S{0,255})", true},
+    {R"( for <?(\S+@(?:\S+?))>?;)"},
+    {R"(\b([\w.!#$%&'*+/=?^_`{|}~-]+@\w[\w-]*\.\w[\w.-]++)\b)", true},
+    {R"(^https?:/*(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+)", true},
+    {R"(^https:/*(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+)", true},
 }};
 
 }  // namespace

@@ -51,8 +51,21 @@ enum class Field : uint8_t {
   kResentSenderAddress,
   kXEnvelopeFromAddress,
   kFirstResentFromAddress,
+  kFromName,
+  kFirstResentToAddress,
+  kFirstResentCcAddress,
+  kApparentlyToAddress,
+  kDeliveredToAddress,
+  kEnvelopeRecipientsAddress,
+  kApparentlyResentToAddress,
+  kXEnvelopeToAddress,
+  kEnvelopeToAddress,
+  kXDeliveredToAddress,
+  kXOriginalToAddress,
+  kXRcptToAddress,
+  kXRealToAddress,
 };
-inline constexpr size_t kFields = 32;
+inline constexpr size_t kFields = 45;
 // As a rule file would write it.
 std::string_view name_of(Field field);
 
@@ -94,8 +107,12 @@ enum class Expression : uint8_t {
   kNobodysAddress,  // of a role or a program
   kListSender,      // an envelope's sender that no one answers to
   kLinkWithAddress,
+  kReceivedFor,
+  kAddressInName,
+  kLinkToAddress,
+  kTextOfAddress,
 };
-inline constexpr size_t kExpressions = 37;
+inline constexpr size_t kExpressions = 41;
 
 // Compiled once, shared by all threads.
 class Expressions {
