@@ -443,7 +443,7 @@ void Reader::define_mime_header(Rule& rule, std::string_view text) {
   using enum HeaderSelector::Source;
   const HeaderSelector& selector = rule.header;
   if (selector.source == kAll) {
-    rule.not_run = "the whole header of a MIME part is not kept";
+    rule.header.source = kPartField;
   } else if (selector.source != kField || selector.part != HeaderSelector::Part::kValue ||
              selector.instance != HeaderSelector::Instance::kEvery ||
              selector.extract != HeaderSelector::Extract::kWhole) {

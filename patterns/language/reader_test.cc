@@ -132,15 +132,30 @@ TEST(Reader, headers_of_mime_parts) {
   const RuleSet set = read(
       "mimeheader A Content-Type =~ /x/\nmimeheader B Content-ID:raw !~ /x/\n"
       "mimeheader C Content-Type =~ /x/ [if-unset: no]\nmimeheader D ALL =~ /x/\n"
-      "mimeheader E Content-Type =~ /x/\ntflags E concat\n");
+      "mimeheader E Content-Type =~ /x/\ntflags E concat\n"
+      "mimeheader F Content-Type =~ /x/ [if-unset: no]\ntflags F concat\n"
+      "mimeheader G Content-Type =~ /x/\ntflags G range=2-3\n"
+      "mimeheader H Content-Type =~ /x/\ntflags H range=2-\n"
+      "mimeheader I Content-Type =~ /x/\ntflags I range=-3\n"
+      "mimeheader J Content-Type =~ /x/\ntflags J range=2\n");
   using Source = HeaderSelector::Source;
   EXPECT_EQ(rule(set, "A").header,
             (HeaderSelector{.source = Source::kPartField, .raw = false, .field = "content-type"}));
   EXPECT_TRUE(rule(set, "B").header.raw);
   EXPECT_TRUE(rule(set, "B").negated);
   EXPECT_EQ(rule(set, "C").if_unset, "no");
-  EXPECT_NE(rule(set, "D").not_run, "");
-  EXPECT_NE(rule(set, "E").not_run, "");
+  EXPECT_EQ(rule(set, "D").header, (HeaderSelector{.source = Source::kPartField, .field = ""}));
+  EXPECT_TRUE(rule(set, "E").header.concatenated);
+  EXPECT_NE(rule(set, "F").not_run, "");
+  const auto parts = [&](std::string_view name) {
+    const HeaderSelector& header = rule(set, name).header;
+    return std::pair<int, int>(header.first_part, header.last_part);
+  };
+  EXPECT_EQ(parts("E"), std::pair(0, 1000));
+  EXPECT_EQ(parts("G"), std::pair(2, 3));
+  EXPECT_EQ(parts("H"), std::pair(2, 1000));
+  EXPECT_EQ(parts("I"), std::pair(0, 3));
+  EXPECT_EQ(parts("J"), std::pair(2, 2));
   EXPECT_THAT(errors_of("mimeheader A exists:To\nmimeheader B From:addr =~ /x/\n"), SizeIs(2));
 }
 

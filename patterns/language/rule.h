@@ -97,12 +97,18 @@ struct HeaderSelector {
     kAddress = 3,
     kReversedAddress = 4,
   };
+  static constexpr uint16_t kLastPart = 1000;
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
   Extract extract = Extract::kWhole;
   bool raw = false;   // not unfolded, not decoded
-  std::string field;  // lower case; kField and kPartField only
+  std::string field;  // lower case; kField and kPartField only, whose whole header is ""
+  // kPartField: which parts, the message's own header the first; and whether what all of them say
+  // is one text.
+  uint16_t first_part = 0;
+  uint16_t last_part = kLastPart;
+  bool concatenated = false;
   auto operator<=>(const HeaderSelector&) const = default;
 };
 // As a rule file would write it.
