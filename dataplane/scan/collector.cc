@@ -80,12 +80,13 @@ void Collector::gather_paragraph(Gathering& gathering, std::string_view paragrap
   gather(gathering, paragraph, has_end ? "" : "\n");
 }
 
-void Collector::match(Gathering& gathering) {
+// `keeps`: the elements stay until the matcher has finished.
+void Collector::match(Gathering& gathering, bool keeps) {
   // Of the body the first element is the subject.
   matcher_->match_elements(gathering.target, gathering.elements,
-                           gathering.from_the_start && gathering.target == Target::kBody);
+                           gathering.from_the_start && gathering.target == Target::kBody, keeps);
   if (gathering.elements.count() > 0) gathering.from_the_start = false;
-  gathering.elements.clear();
+  if (!keeps) gathering.elements.clear();
 }
 
 void Collector::header(std::string_view name, std::string_view raw, std::string_view decoded) {
@@ -271,8 +272,7 @@ void Collector::match_headers() {
   for (uint32_t i = 0; i < set_->headers.size(); ++i) {
     const HeaderPlan& plan = set_->headers[i];
     if (plan.selector.source == language::HeaderSelector::Source::kPartField) continue;
-    const auto value = fields_.value(plan.selector, i, &scratch_->decoder,
-                                     {scratch_->value.get(), HeaderFields::kValueBytes});
+    const auto value = fields_.value(plan.selector, i, &scratch_->decoder, scratch_->value_room());
     if (value) {
       matcher_->match_value(plan, *value);
     } else {
@@ -288,7 +288,7 @@ void Collector::finish() {
   match_concatenated();
   for (uint32_t plan : set_->part_headers) matcher_->part_values_end(set_->headers[plan]);
   for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
-    match(*gathering);
+    match(*gathering, true);
   }
 }
 

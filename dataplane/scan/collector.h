@@ -95,7 +95,7 @@ class Collector : public mime::RenderSink {
   bool wanted(const Gathering& gathering) const { return !set_->plan(gathering.target).empty(); }
   void gather(Gathering& gathering, std::string_view element, std::string_view end = {});
   void gather_paragraph(Gathering& gathering, std::string_view paragraph);
-  void match(Gathering& gathering);
+  void match(Gathering& gathering, bool keeps = false);
   void begin_part();
   void add_part_piece(uint32_t plan, std::string_view value);
   void match_concatenated();

@@ -33,14 +33,16 @@ struct CompiledExpression {
   uint32_t maximum_hits = 0;
   language::Pcre2Code code;  // null when Hyperscan alone decides
   bool has_jit = false;
+  HsDatabase alone;           // null: it is searched for together with others
+  bool serves_metas = false;  // a sub-rule's: what it matches need not be known at once
 };
 
 // Where texts of one target, or values of one header selector, are matched.
 struct MatchPlan {
   HsDatabase database;                    // null: no expression needs it
   std::unique_ptr<FactorSearch> factors;  // null: no expression is factored
-  std::vector<uint32_t> pcre2_alone;      // expressions
-  bool empty() const { return database == nullptr && factors == nullptr && pcre2_alone.empty(); }
+  std::vector<uint32_t> alone;            // expressions by themselves: by Hyperscan or PCRE2
+  bool empty() const { return database == nullptr && factors == nullptr && alone.empty(); }
 };
 
 // Fields of MIME parts that one set may ask for.
@@ -68,6 +70,8 @@ struct SignatureSet::Compiled {
   std::vector<artefact::Meta> metas;
   std::vector<std::vector<uint32_t>> metas_waiting_for;  // by rule (meta_triggers.h)
   std::vector<uint32_t> metas_always;                    // those that wait for no rule
+  std::vector<uint32_t> meta_of_rule;                    // kNone: it is no meta
+  std::vector<float> prices;                             // by rule: of finding out about it
   evals::EvalPlan evals;
   ListPlan lists;
   artefact::Provenance provenance;

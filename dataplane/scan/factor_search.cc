@@ -23,8 +23,9 @@ void FactorSearch::Notes::prepare(size_t expressions) {
     candidates_.resize(expressions);
   }
   places_.resize(kMostPlaces);
-  symbol_.resize(kMostSymbols + kBlock + kGramSymbols);
-  offsets_.resize(kMostSymbols + kBlock + 1);
+  constexpr uint32_t kSymbols = kKeptSymbols + kMostSymbols + kBlock + 2 * kGramSymbols;
+  symbol_.resize(kSymbols);
+  offsets_.resize(kSymbols);
   seen_.resize(kBlock);
 }
 
@@ -138,9 +139,11 @@ void FactorSearch::search(std::string_view element, Notes& notes) const {
     ++notes.element_;
   }
   notes.count_ = 0;
-  notes.places_used_ = 0;
+  notes.places_used_ = notes.kept_places_;
   notes.overflowed_ = false;
   uint32_t symbols = 0;
+  uint32_t* const offsets = &notes.offsets_[notes.kept_];
+  uint8_t* const symbol = &notes.symbol_[notes.kept_];
   artefact::SymbolFold fold;
   for (size_t begin = 0; begin < element.size(); begin += kBlock) {
     const size_t end = std::min<size_t>(begin + kBlock, element.size());
@@ -148,8 +151,8 @@ void FactorSearch::search(std::string_view element, Notes& notes) const {
     // Free of branches: what comes next in a text is not foreseen.
     for (size_t i = begin; i < end; ++i) {
       const bool counts = fold.take(static_cast<uint8_t>(element[i]));
-      notes.offsets_[symbols] = static_cast<uint32_t>(i);
-      notes.symbol_[symbols] = static_cast<uint8_t>(fold.last_four() & artefact::kSymbolMask);
+      offsets[symbols] = static_cast<uint32_t>(i);
+      symbol[symbols] = static_cast<uint8_t>(fold.last_four() & artefact::kSymbolMask);
       notes.seen_[seen] = {fold.last_four(), symbols};
       seen += counts && is_wanted(fold.last_four()) ? 1 : 0;
       symbols += counts ? 1 : 0;
@@ -158,8 +161,8 @@ void FactorSearch::search(std::string_view element, Notes& notes) const {
     if (symbols > Notes::kMostSymbols) symbols = 0, notes.overflowed_ = true;
   }
   notes.symbols_ = symbols;
-  notes.offsets_[symbols] = static_cast<uint32_t>(element.size());
-  std::fill_n(&notes.symbol_[symbols], kGramSymbols - 1, static_cast<uint8_t>(artefact::kSymbols));
+  offsets[symbols] = static_cast<uint32_t>(element.size());
+  std::fill_n(&symbol[symbols], kGramSymbols - 1, static_cast<uint8_t>(artefact::kSymbols));
 }
 
 }  // namespace postern::scan

@@ -28,18 +28,39 @@ class FactorSearch {
     uint32_t to;
   };
 
-  // What one thread notes down while it searches an element.
+  // What was noted down of one candidate in one element.
+  struct Trace {
+    uint32_t begin;       // of the element's symbols among those kept
+    uint32_t symbols;     // of the element; kNone: more than are kept
+    uint32_t last_place;  // kNone: they were not kept
+  };
+
+  // What one thread notes down while it searches elements: that of the latest, and of those before
+  // it that are kept.
   class Notes {
    public:
     // For a set of so many expressions. Not while an element is searched.
     void prepare(size_t expressions);
+    // Of the latest element.
     std::span<const uint32_t> candidates() const { return {candidates_.data(), count_}; }
+    Trace trace(uint32_t candidate) const {
+      return {kept_, overflowed_ ? artefact::kNone : symbols_,
+              places_used_ == kMostPlaces ? artefact::kNone : sights_[candidate].last_place};
+    }
+    // Keeps what was noted down of the latest element, as long as there is room. Once an element.
+    bool can_keep() const { return kept_ + symbols_ <= kKeptSymbols && !overflowed_; }
+    void keep() {
+      kept_ += symbols_ + artefact::kGramSymbols;
+      kept_places_ = places_used_;
+    }
+    void keep_none() { kept_ = kept_places_ = 0; }
 
    private:
     friend class FactorSearch;
-    // Of an element; beyond, a match may begin anywhere.
-    static constexpr uint32_t kMostPlaces = 16'384;
-    static constexpr uint32_t kMostSymbols = 65'536;
+    // Beyond, a match may begin anywhere.
+    static constexpr uint32_t kMostPlaces = 16'384;   // of all elements
+    static constexpr uint32_t kMostSymbols = 65'536;  // of one
+    static constexpr uint32_t kKeptSymbols = 65'536;
     struct Sight {
       uint32_t element = 0;                                // number of the element that this is of
       std::array<uint8_t, artefact::kMostFactors> seen{};  // of each factor, how often
@@ -54,12 +75,15 @@ class FactorSearch {
     std::vector<uint32_t> candidates_;
     std::vector<Place> places_;
     size_t count_ = 0;
+    uint32_t kept_ = 0;         // symbols
+    uint32_t kept_places_ = 0;  // places
     struct Seen {
       artefact::Gram last_four;
       uint32_t symbol;
     };
-    std::vector<uint8_t> symbol_;    // as they were counted, kSymbols behind the last
-    std::vector<uint32_t> offsets_;  // of symbols, the element's end behind the last
+    // Of the elements that are kept, then of the latest.
+    std::vector<uint8_t> symbol_;    // as they were counted, kSymbols behind an element's last
+    std::vector<uint32_t> offsets_;  // in the element; its end behind the last
     std::vector<Seen> seen_;         // in a block of text: what is wanted
     uint32_t places_used_ = 0;
     uint32_t symbols_ = 0;
@@ -80,16 +104,16 @@ class FactorSearch {
   void search(std::string_view element, Notes& notes) const;
 
   // Calls confirm(Window) wherever a match of the candidate may begin, until it returns true or
-  // there is no more. `element` is what was searched last.
+  // there is no more. `trace` is the candidate's in `element`.
   template <typename Confirm>
-  void for_each_window(const Notes& notes, uint32_t candidate, std::string_view element,
-                       Confirm&& confirm) const {
+  void for_each_window(const Notes& notes, const Trace& trace, uint32_t candidate,
+                       std::string_view element, Confirm&& confirm) const {
     const Reach& reach = reach_[candidate];
+    uint32_t place = trace.last_place;
     if (reach.symbols == artefact::kNone || reach.anchor != Anchor::kNone ||
-        notes.places_used_ == Notes::kMostPlaces || notes.overflowed_) {
-      return for_each_window_from(notes, candidate, element, 0, confirm);
+        place == artefact::kNone || trace.symbols == artefact::kNone) {
+      return for_each_window_from(notes, trace, candidate, element, 0, confirm);
     }
-    uint32_t place = notes.sights_[candidate].last_place;
     while (place != artefact::kNone) {
       // A gram whose reach is bounded has two symbols or more: a match begins before the last.
       const uint32_t last = notes.places_[place].symbol;
@@ -99,24 +123,24 @@ class FactorSearch {
         first = symbol > reach.symbols ? symbol - reach.symbols : 0;
         place = notes.places_[place].before;
       } while (place != artefact::kNone && notes.places_[place].symbol >= first);
-      if (for_each_start(notes, reach, first, last, confirm)) return;
+      if (for_each_start(notes, trace, reach, first, last, confirm)) return;
     }
   }
 
   // The same from `from` on and in order, whatever the factors tell of the place.
   template <typename Confirm>
-  void for_each_window_from(const Notes& notes, uint32_t candidate, std::string_view element,
-                            size_t from, Confirm&& confirm) const {
+  void for_each_window_from(const Notes& notes, const Trace& trace, uint32_t candidate,
+                            std::string_view element, size_t from, Confirm&& confirm) const {
     const Reach& reach = reach_[candidate];
     if (reach.anchor != Anchor::kNone) return for_each_line(reach, element, from, confirm);
-    if (reach.starts == artefact::kNone || notes.overflowed_) {
+    if (reach.starts == artefact::kNone || trace.symbols == artefact::kNone) {
       confirm(Window{static_cast<uint32_t>(from), static_cast<uint32_t>(element.size())});
       return;
     }
-    const auto begin = notes.offsets_.begin();
-    const auto behind = std::upper_bound(begin, begin + notes.symbols_, from);
+    const auto begin = notes.offsets_.begin() + trace.begin;
+    const auto behind = std::upper_bound(begin, begin + trace.symbols, from);
     const auto first = behind == begin ? 0 : static_cast<uint32_t>(behind - begin - 1);
-    for_each_start(notes, reach, first, notes.symbols_, [&](Window window) {
+    for_each_start(notes, trace, reach, first, trace.symbols, [&](Window window) {
       window.from = std::max(window.from, static_cast<uint32_t>(from));
       return window.from <= window.to && confirm(window);
     });
@@ -147,14 +171,15 @@ class FactorSearch {
   // Those of the symbols from `first` to before `last` at which a match can begin; neighbours make
   // one window. True: `confirm` wants no more.
   template <typename Confirm>
-  bool for_each_start(const Notes& notes, const Reach& reach, uint32_t first, uint32_t last,
-                      Confirm&& confirm) const {
+  bool for_each_start(const Notes& notes, const Trace& trace, const Reach& reach, uint32_t first,
+                      uint32_t last, Confirm&& confirm) const {
+    const uint32_t* const offsets = &notes.offsets_[trace.begin];
     if (reach.starts == artefact::kNone) {
-      return confirm(Window{notes.offsets_[first], notes.offsets_[last] - 1});
+      return confirm(Window{offsets[first], offsets[last] - 1});
     }
     const artefact::MatchStarts& starts = starts_[reach.starts];
     const auto begins = [&](uint32_t symbol) {
-      const uint8_t* at = &notes.symbol_[symbol];
+      const uint8_t* at = &notes.symbol_[trace.begin + symbol];
       return artefact::can_begin(starts, uint32_t{at[0]} << 2 * artefact::kSymbolBits |
                                              uint32_t{at[1]} << artefact::kSymbolBits | at[2]);
     };
@@ -162,7 +187,7 @@ class FactorSearch {
       if (!begins(symbol)) continue;
       const uint32_t from = symbol++;
       while (symbol < last && begins(symbol)) ++symbol;
-      if (confirm(Window{notes.offsets_[from], notes.offsets_[symbol] - 1})) return true;
+      if (confirm(Window{offsets[from], offsets[symbol] - 1})) return true;
     }
     return false;
   }

@@ -2,20 +2,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
+#include <limits>
 
 namespace postern::scan {
 namespace {
 
 using artefact::ExpressionClass;
 using artefact::kNone;
-using language::MetaOperator;
 using language::Target;
-
-int64_t whole_number(double value) {
-  constexpr double kMost = 9.0e18;  // fits an int64_t
-  return static_cast<int64_t>(std::clamp(value, -kMost, kMost));
-}
 
 }  // namespace
 
@@ -30,8 +24,9 @@ void Hits::begin(const SignatureSet::Compiled& set) {
 }
 
 void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Impl* scratch,
-                    Hits* hits) {
+                    Hits* hits, Asked asked) {
   set_ = set;
+  asked_ = asked;
   scratch_ = scratch;
   hits_ = hits;
   hits_->begin(*set);
@@ -40,17 +35,18 @@ void Matcher::begin(const SignatureSet::Compiled* set, MessageScan::Scratch::Imp
   rules_cut_ = 0;
 }
 
-void Matcher::match_elements(Target target, const ElementBuffer& buffer, bool has_subject) {
+void Matcher::match_elements(Target target, const ElementBuffer& buffer, bool has_subject,
+                             bool keeps) {
   const MatchPlan& plan = set_->plan(target);
   if (plan.empty() || buffer.count() == 0) return;
-  subject_ = {&buffer, has_subject, {}, 0, 0, 0};
+  subject_ = {.elements = &buffer, .has_subject = has_subject, .keeps = keeps};
   run(plan, buffer.joined());
 }
 
 void Matcher::match_text(Target target, std::string_view text) {
   const MatchPlan& plan = set_->plan(target);
   if (plan.empty()) return;
-  subject_ = {nullptr, false, text, 0, 0, 0};
+  subject_ = {.text = text};
   run(plan, text);
 }
 
@@ -69,8 +65,10 @@ void Matcher::match_envelope(Target target, std::string_view text) {
 
 void Matcher::match_value(const HeaderPlan& plan, std::string_view value) {
   for (uint32_t rule : plan.hit_when_present) hits_->hit(rule);
-  subject_ = {nullptr, false, value, 0, 0, 0};
+  subject_ = {.text = value, .keeps = scratch_->can_keep(value)};
+  const uint32_t before = scratch_->pending.count();
   run(plan.match, value);
+  if (scratch_->pending.count() != before) scratch_->keep(value);
   for (uint32_t rule : plan.negated) hits_->flip(rule);
 }
 
@@ -79,7 +77,7 @@ void Matcher::match_absent(const HeaderPlan& plan) {
 }
 
 void Matcher::match_part_value(const HeaderPlan& plan, std::string_view value) {
-  subject_ = {nullptr, false, value, 0, 0, 0};
+  subject_ = {.text = value};
   run(plan.match, value);
 }
 
@@ -99,21 +97,46 @@ void Matcher::part_values_end(const HeaderPlan& plan) {
 void Matcher::match_window(std::string_view window, size_t begin, size_t context, bool is_last) {
   const MatchPlan& plan = set_->plan(Target::kFull);
   if (plan.empty()) return;
-  subject_ = {nullptr, false, window, begin, context, is_last ? 0U : uint32_t{PCRE2_NOTEOL}};
+  subject_ = {.text = window,
+              .begin = begin,
+              .context = context,
+              .options = is_last ? 0U : uint32_t{PCRE2_NOTEOL}};
   run(plan, window);
 }
 
 void Matcher::run(const MatchPlan& plan, std::string_view text) {
-  // Elements are told apart by (scan, number); on overflow old marks could be taken for new ones.
-  if (++scratch_->scans == 0) std::ranges::fill(scratch_->tried, uint64_t{0});
-  if (plan.database != nullptr) {
-    const hs_error_t code =
-        hs_scan(plan.database.get(), text.data(), static_cast<unsigned>(text.size()), 0,
-                scratch_->hyperscan, &Matcher::on_match, this);
-    if (code != HS_SUCCESS) failed_ = true;
-  }
+  begin_scan();
+  if (plan.database != nullptr) search(plan.database.get(), text);
   if (plan.factors != nullptr) search_factors(*plan.factors);
-  for (uint32_t expression : plan.pcre2_alone) try_everywhere(expression);
+  for (const uint32_t expression : plan.alone) {
+    if (can_put_off(expression)) {
+      scratch_->pending.add(
+          expression,
+          {.element = text, .elements = subject_.elements, .has_subject = subject_.has_subject});
+    } else {
+      run_alone(expression, text);
+    }
+  }
+}
+
+// Elements are told apart by (scan, number); on overflow old marks could be taken for new ones.
+void Matcher::begin_scan() {
+  if (++scratch_->scans == 0) std::ranges::fill(scratch_->tried, uint64_t{0});
+}
+
+void Matcher::search(hs_database_t* database, std::string_view text) {
+  const hs_error_t code = hs_scan(database, text.data(), static_cast<unsigned>(text.size()), 0,
+                                  scratch_->hyperscan, &Matcher::on_match, this);
+  if (code != HS_SUCCESS) failed_ = true;
+}
+
+void Matcher::run_alone(uint32_t index, std::string_view text) {
+  hs_database_t* const database = set_->expressions[index].alone.get();
+  if (database != nullptr) {
+    search(database, text);
+  } else {
+    try_everywhere(index);
+  }
 }
 
 int Matcher::on_match(unsigned id, unsigned long long, unsigned long long to, unsigned,
@@ -128,7 +151,17 @@ void Matcher::candidate(uint32_t index, uint64_t end) {
   if (expression.kind == ExpressionClass::kNative) return hits_->hit(expression.rule);
   if (expression.code == nullptr) return;
   if (hits_->is_hit(expression.rule) && expression.counter == kNone) return;
-  confirm(index, subject_.elements ? subject_.elements->element_before(end) : 0);
+  const uint32_t element = subject_.elements ? subject_.elements->element_before(end) : 0;
+  // Hyperscan tells of each end of a match.
+  if (scratch_->tried[index] == mark_of(element)) return;
+  scratch_->tried[index] = mark_of(element);
+  if (!can_put_off(index)) return confirm(index, element);
+  if (is_left_out(expression, element)) return;
+  scratch_->pending.add(index, {.element = this->element(element)});
+}
+
+bool Matcher::can_put_off(uint32_t index) const {
+  return subject_.keeps && set_->expressions[index].serves_metas && scratch_->pending.has_room();
 }
 
 void Matcher::try_everywhere(uint32_t index) {
@@ -141,18 +174,26 @@ void Matcher::try_everywhere(uint32_t index) {
 
 void Matcher::search_factors(const FactorSearch& factors) {
   for (uint32_t i = 0; i < elements(); ++i) {
-    factors.search(element(i), scratch_->notes);
-    for (const uint32_t expression : scratch_->notes.candidates()) {
-      confirm_candidate(factors, expression, i);
+    FactorSearch::Notes& notes = scratch_->notes;
+    factors.search(element(i), notes);
+    const bool keeps = notes.can_keep();
+    bool any_kept = false;
+    for (const uint32_t expression : notes.candidates()) {
+      const FactorSearch::Trace trace = notes.trace(expression);
+      if (!keeps || !can_put_off(expression)) {
+        confirm_candidate(factors, expression, i, trace);
+      } else if (!is_left_out(set_->expressions[expression], i)) {
+        scratch_->pending.add(expression, {.element = element(i), .trace = trace});
+        any_kept = true;
+      }
     }
+    if (any_kept) notes.keep();
   }
 }
 
 // Matches an expression within one element, once. next() finds a match from some place on.
 template <typename Next>
 void Matcher::confirm(uint32_t index, uint32_t element, Next&& next) {
-  if (scratch_->tried[index] == mark_of(element)) return;
-  scratch_->tried[index] = mark_of(element);
   const CompiledExpression& expression = set_->expressions[index];
   if (is_left_out(expression, element)) return;
   size_t from = subject_.begin;
@@ -176,8 +217,8 @@ void Matcher::confirm(uint32_t index, uint32_t element, Next&& next) {
 
 // Whether there is a match where one may begin is all that is asked, unless matches are counted or
 // a window of the whole message has its own say.
-void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index,
-                                uint32_t element_index) {
+void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index, uint32_t element_index,
+                                const FactorSearch::Trace& trace) {
   const CompiledExpression& expression = set_->expressions[index];
   const std::string_view text = element(element_index);
   if (expression.counter != kNone || subject_.begin + subject_.context > 0) {
@@ -185,7 +226,7 @@ void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index,
       bool found = false;
       const uint32_t before = confirmations_cut_;
       factors.for_each_window_from(
-          scratch_->notes, index, text, from, [&](FactorSearch::Window window) {
+          scratch_->notes, trace, index, text, from, [&](FactorSearch::Window window) {
             pcre2_set_offset_limit(scratch_->context, window.to);
             found = search(expression, text, window.from, options, begin, end);
             return found || confirmations_cut_ != before;
@@ -195,7 +236,7 @@ void Matcher::confirm_candidate(const FactorSearch& factors, uint32_t index,
     confirm(index, element_index, next);
   } else if (!hits_->is_hit(expression.rule) && !is_left_out(expression, element_index)) {
     const uint32_t before = confirmations_cut_;
-    factors.for_each_window(scratch_->notes, index, text, [&](FactorSearch::Window window) {
+    factors.for_each_window(scratch_->notes, trace, index, text, [&](FactorSearch::Window window) {
       size_t begin = 0, end = 0;
       pcre2_set_offset_limit(scratch_->context, window.to);
       const bool found = search(expression, text, window.from, subject_.options, begin, end);
@@ -251,119 +292,78 @@ bool Matcher::is_given_up(uint32_t rule) const {
       cuts(), [&](RuleCut c) { return c.rule == rule && c.times >= kMostCutsOfRule; });
 }
 
-// A meta is 0 until one of the rules that it waits for is hit. Metas come after those that they
-// use, so one pass over the bit set sees all.
-void Matcher::evaluate_metas() {
-  if (set_->metas.empty()) return;
-  std::vector<uint64_t>& waiting = scratch_->metas;
-  for (const uint32_t meta : set_->metas_always) {
-    waiting[meta / 64] |= uint64_t{1} << (meta % 64);
-  }
-  for_each_hit([this](uint32_t rule) {
-    const uint32_t counter = set_->counter_of_rule[rule];
-    set_value(rule, counter == kNone ? 1.0 : hits_->count(counter));
-  });
-  const size_t words = (set_->metas.size() + 63) / 64;
-  for (size_t word = 0; word < words; ++word) {
-    while (waiting[word] != 0) {
-      const auto bit = static_cast<size_t>(std::countr_zero(waiting[word]));
-      waiting[word] &= waiting[word] - 1;
-      const artefact::Meta& meta = set_->metas[word * 64 + bit];
-      const double value = evaluate_meta(meta, scratch_->values);
-      if (value == 0) continue;
-      hits_->hit(meta.rule);
-      // A hit always counts for something.
-      set_value(meta.rule, value > 0 ? value : 1.0);
-    }
-  }
-  for_each_hit([this](uint32_t rule) { scratch_->values[rule] = 0; });
+const MatchPlan& Matcher::plan_of(const artefact::Rule& rule) const {
+  return language::has_selector(rule.target) ? set_->headers[rule.selector].match
+                                             : set_->plan(rule.target);
 }
 
-template <typename Take>
-void Matcher::for_each_hit(Take&& take) const {
+// Of a rule that is no meta.
+Bounds Matcher::bounds_of(uint32_t rule) const {
+  const uint32_t expression = set_->rules[rule].expression;
+  const bool is_open = expression != kNone && set_->expressions[expression].serves_metas &&
+                       scratch_->pending.any(expression);
+  const uint32_t counter = set_->counter_of_rule[rule];
+  if (counter == kNone) {
+    return is_open ? Bounds::between(0, 1) : Bounds::of(hits_->is_hit(rule));
+  }
+  const double count = hits_->count(counter);
+  if (!is_open) return Bounds::of(count);
+  const uint32_t most = set_->rules[rule].maximum_hits;
+  return Bounds::between(count, most == 0 ? std::numeric_limits<double>::infinity() : most);
+}
+
+// Looks at the places where the rule may match, as far as that takes.
+Bounds Matcher::settle(uint32_t rule) {
+  const uint32_t index = set_->rules[rule].expression;
+  const MatchPlan& plan = plan_of(set_->rules[rule]);
+  const CompiledExpression& expression = set_->expressions[index];
+  const bool is_negated = set_->rules[rule].flags & artefact::kNegated;
+  if (is_negated) hits_->flip(rule);
+  while (scratch_->pending.any(index)) {
+    if (hits_->is_hit(rule) && expression.counter == kNone) {
+      scratch_->pending.drop(index);
+      break;
+    }
+    const Pending::Place& place = scratch_->pending.take(index);
+    subject_ = {
+        .elements = place.elements, .has_subject = place.has_subject, .text = place.element};
+    if (expression.kind == ExpressionClass::kFactored) {
+      confirm_candidate(*plan.factors, index, 0, place.trace);
+    } else if (expression.alone != nullptr || expression.kind == ExpressionClass::kPcre2) {
+      begin_scan();
+      run_alone(index, place.element);
+    } else {
+      confirm(index, 0);
+    }
+  }
+  if (is_negated) hits_->flip(rule);
+  return bounds_of(rule);
+}
+
+void Matcher::finish() {
+  if (set_->rules.empty()) return;  // there may be no scratch
+  Pending& pending = scratch_->pending;
+  MetaEvaluation& metas = scratch_->metas;
+  for (uint32_t place = 0; place < pending.count(); ++place) {
+    const uint32_t rule = set_->expressions[pending.expression(place)].rule;
+    if (asked_ == Asked::kAllRules) {
+      settle(rule);
+    } else {
+      metas.tell(*set_, rule, bounds_of(rule));
+    }
+  }
   const auto words = hits_->words();
   for (size_t word = 0; word < words.size(); ++word) {
     for (uint64_t bits = words[word]; bits != 0; bits &= bits - 1) {
-      take(static_cast<uint32_t>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+      const auto bit = static_cast<size_t>(std::countr_zero(bits));
+      const auto rule = static_cast<uint32_t>(word * 64 + bit);
+      metas.tell(*set_, rule, bounds_of(rule));
     }
   }
-}
-
-void Matcher::set_value(uint32_t rule, double value) {
-  scratch_->values[rule] = value;
-  for (const uint32_t meta : set_->metas_waiting_for[rule]) {
-    scratch_->metas[meta / 64] |= uint64_t{1} << (meta % 64);
-  }
-}
-
-double evaluate_meta(const artefact::Meta& meta, std::span<const double> values) {
-  std::array<double, artefact::kDeepestMeta> stack;
-  size_t height = 0;
-  for (const artefact::MetaInstruction& instruction : meta.code) {
-    height -= language::operands(instruction.op);
-    double& a = stack[height];  // the first operand, and the result
-    const auto b = [&] { return stack[height + 1]; };
-    switch (instruction.op) {
-      case MetaOperator::kNumber:
-        a = instruction.number;
-        break;
-      case MetaOperator::kRule:
-        a = values[instruction.rule];
-        break;
-      case MetaOperator::kNot:
-        a = a == 0;
-        break;
-      case MetaOperator::kNegate:
-        a = -a;
-        break;
-      case MetaOperator::kMultiply:
-        a *= b();
-        break;
-      case MetaOperator::kDivide:
-        a = b() == 0 ? 0 : a / b();
-        break;
-      case MetaOperator::kAdd:
-        a += b();
-        break;
-      case MetaOperator::kSubtract:
-        a -= b();
-        break;
-      case MetaOperator::kLess:
-        a = a < b();
-        break;
-      case MetaOperator::kLessEqual:
-        a = a <= b();
-        break;
-      case MetaOperator::kGreater:
-        a = a > b();
-        break;
-      case MetaOperator::kGreaterEqual:
-        a = a >= b();
-        break;
-      case MetaOperator::kEqual:
-        a = a == b();
-        break;
-      case MetaOperator::kNotEqual:
-        a = a != b();
-        break;
-      case MetaOperator::kExclusiveOr: {
-        a = static_cast<double>(whole_number(a) ^ whole_number(b()));
-        break;
-      }
-      case MetaOperator::kAnd:
-        a = a != 0 ? b() : a;
-        break;
-      case MetaOperator::kOr:
-        a = a != 0 ? a : b();
-        break;
-      case MetaOperator::kChoose:
-        a = a != 0 ? b() : stack[height + 2];
-        break;
-    }
-    ++height;
-  }
-  const double result = stack[0];
-  return std::isfinite(result) ? result : 0;
+  metas.run(*set_, asked_, *this, *hits_);
+  pending.clear();
+  scratch_->notes.keep_none();
+  scratch_->kept = 0;
 }
 
 }  // namespace postern::scan

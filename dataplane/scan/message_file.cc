@@ -141,8 +141,8 @@ bool begins_with_field(std::span<const uint8_t> message) {
 
 ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> set,
                         MessageScan::Scratch& scratch, std::span<const uint8_t> message,
-                        std::span<const EnvelopeElement> envelope) {
-  scan.begin(std::move(set), &scratch);
+                        std::span<const EnvelopeElement> envelope, Asked asked) {
+  scan.begin(std::move(set), &scratch, asked);
   for (const EnvelopeElement& element : envelope) {
     if (element.target == language::Target::kHelo) scan.connection(element.text, {});
   }

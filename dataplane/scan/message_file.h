@@ -35,6 +35,7 @@ struct EnvelopeElement {
 
 ScanResult scan_message(MessageScan& scan, std::shared_ptr<const SignatureSet> set,
                         MessageScan::Scratch& scratch, std::span<const uint8_t> message,
-                        std::span<const EnvelopeElement> envelope = {});
+                        std::span<const EnvelopeElement> envelope = {},
+                        Asked asked = Asked::kScore);
 
 }  // namespace postern::scan

@@ -71,13 +71,13 @@ MessageScan::MessageScan(const mime::ReaderLimits& limits)
     : state_(std::make_unique<State>(limits)) {}
 MessageScan::~MessageScan() = default;
 
-void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch) {
+void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch, Asked asked) {
   State& state = *state_;
   state.set = std::move(set);
   const SignatureSet::Compiled& compiled = state.rules();
   Scratch::Impl* memory = scratch != nullptr ? scratch->impl() : nullptr;
   state.memory = memory;
-  state.matcher.begin(&compiled, memory, &state.hits);
+  state.matcher.begin(&compiled, memory, &state.hits, asked);
   state.evaluation.begin(compiled.evals.empty() ? nullptr : &compiled.evals, &state.hits);
   state.lists.begin(compiled.lists.empty() ? nullptr : &compiled.lists, &state.hits);
   state.collector.begin(&compiled, &state.matcher, memory,
@@ -128,9 +128,9 @@ ScanResult MessageScan::finish() {
   }
   if (state.lists.active()) {
     state.lists.finish(state.collector.fields(), &state.memory->decoder,
-                       {state.memory->value.get(), HeaderFields::kValueBytes});
+                       state.memory->value_room());
   }
-  state.matcher.evaluate_metas();
+  state.matcher.finish();
   return result_of(state.hits, state.matcher, state.rules(), state.reported);
 }
 
@@ -150,7 +150,7 @@ EnvelopeScan::~EnvelopeScan() = default;
 
 void EnvelopeScan::begin(const SignatureSet& set, MessageScan::Scratch* scratch) {
   state_->rules = &set.compiled();
-  state_->matcher.begin(state_->rules, scratch->impl(), &state_->hits);
+  state_->matcher.begin(state_->rules, scratch->impl(), &state_->hits, Asked::kScore);
 }
 
 void EnvelopeScan::envelope(language::Target target, std::string_view text) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dataplane/scan/matcher.h"
+#include "dataplane/scan/meta_bounds.h"
 
 namespace postern::scan {
 namespace {
@@ -47,7 +47,7 @@ Operand together(const MetaInstruction& instruction, std::span<const Operand> op
     out.rules = std::move(rules);
   }
   meta.code.push_back(instruction);
-  out.idle = evaluate_meta(meta, {});
+  out.idle = bounds_of(meta, {}, {}).value.least;
   return out;
 }
 

@@ -5,27 +5,17 @@
 
 #include <random>
 
-#include "dataplane/scan/matcher.h"
-#include "patterns/compile/compiler.h"
-#include "patterns/language/reader.h"
+#include "dataplane/scan/meta_bounds.h"
+#include "dataplane/scan/testing/meta_of.h"
 
 namespace postern::scan {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::meta_of;
 using ::testing::Optional;
 
 constexpr uint32_t kRules = 4;  // A, B, C, D; then the meta
-
-artefact::Meta meta_of(const std::string& expression) {
-  language::Reader reader;
-  reader.read_text("test.cf",
-                   "body A /a/\nbody B /b/\nbody C /c/\nbody D /d/\nmeta M " + expression + "\n");
-  const auto rules = reader.finish();
-  EXPECT_TRUE(rules) << expression;
-  return compile::compile(*rules, {.placement = {.factoring = compile::Factoring::kNever}})
-      ->artefact.metas.at(0);
-}
 
 std::optional<std::vector<uint32_t>> triggers(const std::string& expression) {
   return meta_triggers(meta_of(expression), std::vector<double>{1, 2, 3, 4, 1});
@@ -67,12 +57,12 @@ TEST(MetaTriggers, a_meta_is_zero_without_its_triggers) {
     const auto found = meta_triggers(meta, std::vector<double>{1, 2, 3, 4, 1});
     if (!found) continue;
     for (uint32_t hits = 0; hits < 1U << kRules; ++hits) {
-      std::vector<double> values(kRules + 1);
+      std::vector<Bounds> values(kRules + 1);
       bool triggered = false;
-      for (uint32_t rule = 0; rule < kRules; ++rule) values[rule] = hits >> rule & 1;
-      for (const uint32_t rule : *found) triggered |= values[rule] != 0;
+      for (uint32_t rule = 0; rule < kRules; ++rule) values[rule] = Bounds::of(hits >> rule & 1);
+      for (const uint32_t rule : *found) triggered |= values[rule].nonzero;
       if (triggered) continue;
-      ASSERT_EQ(evaluate_meta(meta, values), 0) << expression << " of " << hits;
+      ASSERT_TRUE(bounds_of(meta, values, {}).value.is_zero()) << expression << " of " << hits;
     }
   }
 }

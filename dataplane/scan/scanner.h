@@ -51,6 +51,11 @@ class SignatureSet {
   std::unique_ptr<Compiled> compiled_;
 };
 
+// What is asked of a message: its score and the rules that count towards it; or which sub-rules are
+// hit, too. Many of them decide nothing in a message and are left open where only the score is
+// asked.
+enum class Asked : uint8_t { kScore, kAllRules };
+
 inline constexpr size_t kReportedRules = 1024;
 
 // A rule whose expression PCRE2 gave up at its bound on work.
@@ -83,7 +88,8 @@ class MessageScan {
   // `scratch` belongs to the thread. `set` stays alive until the next begin(). Without a set (null)
   // the message is only read, for the observer.
   class Scratch;
-  void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch);
+  void begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch,
+             Asked asked = Asked::kScore);
   // Also told of everything the reader renders, or null: `postern inspect` and `scan` list parts
   // and URLs. `wanted`: which of the optional renderings it wants, whatever the set asks for.
   void observe(mime::RenderSink* observer, mime::Renderings wanted = {});
@@ -97,7 +103,8 @@ class MessageScan {
   // Matches what is left and scores. Once per message.
   ScanResult finish();
   uint32_t mime_anomalies() const;
-  // Whether the message hit this rule, sub-rules included. After finish().
+  // Whether the message hit this rule; of sub-rules only where all rules were asked. After
+  // finish().
   bool is_hit(uint32_t rule) const;
   const std::shared_ptr<const SignatureSet>& set() const;
 

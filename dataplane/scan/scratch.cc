@@ -13,7 +13,7 @@ MessageScan::Scratch::Impl::Impl()
     : match(pcre2_match_data_create(kCaptures, nullptr)),
       context(pcre2_match_context_create(nullptr)),
       jit_stack(pcre2_jit_stack_create(kJitStackStart, kJitStackMost, nullptr)),
-      value(std::make_unique_for_overwrite<char[]>(HeaderFields::kValueBytes)) {
+      values(std::make_unique_for_overwrite<char[]>(kKeptValues + HeaderFields::kValueBytes)) {
   pcre2_set_match_limit(context, kConfirmationSteps);
   pcre2_jit_stack_assign(context, nullptr, jit_stack);
 }
@@ -29,9 +29,8 @@ MessageScan::Scratch::Impl::~Impl() {
 void MessageScan::Scratch::Impl::make_room(const SignatureSet::Compiled& compiled) {
   if (tried.size() < compiled.expressions.size()) tried.resize(compiled.expressions.size());
   notes.prepare(compiled.expressions.size());
-  if (values.size() < compiled.rules.size()) values.resize(compiled.rules.size());
-  const size_t meta_words = (compiled.metas.size() + 63) / 64;
-  if (metas.size() < meta_words) metas.resize(meta_words);
+  pending.prepare(compiled.expressions.size());
+  metas.prepare(compiled);
 }
 
 MessageScan::Scratch::Scratch() : impl_(std::make_unique<Impl>()) {}
@@ -39,13 +38,15 @@ MessageScan::Scratch::~Scratch() = default;
 
 std::expected<void, std::string> MessageScan::Scratch::prepare(const SignatureSet& set) {
   const SignatureSet::Compiled& compiled = set.compiled();
-  const auto allocate = [&](const MatchPlan& plan) {
-    return plan.database == nullptr ||
-           hs_alloc_scratch(plan.database.get(), &impl_->hyperscan) == HS_SUCCESS;
+  const auto allocate = [&](const HsDatabase& database) {
+    return database == nullptr || hs_alloc_scratch(database.get(), &impl_->hyperscan) == HS_SUCCESS;
   };
   bool ok = true;
-  for (const MatchPlan& plan : compiled.targets) ok = ok && allocate(plan);
-  for (const HeaderPlan& plan : compiled.headers) ok = ok && allocate(plan.match);
+  for (const MatchPlan& plan : compiled.targets) ok = ok && allocate(plan.database);
+  for (const HeaderPlan& plan : compiled.headers) ok = ok && allocate(plan.match.database);
+  for (const CompiledExpression& expression : compiled.expressions) {
+    ok = ok && allocate(expression.alone);
+  }
   if (!ok)
     return std::unexpected(
         "no memory for Hyperscan's scratch space; free some memory and try again");

@@ -67,6 +67,10 @@ class Loader {
       auto ready = deserialise(database, in_.provenance);
       if (!ready) return std::unexpected(std::move(ready.error()));
       MatchPlan& plan = plan_of(database.target, database.selector);
+      if (database.expression != artefact::kNone) {
+        if (auto added = add_alone(plan, database, std::move(*ready)); !added) return added;
+        continue;
+      }
       if (plan.database != nullptr) return std::unexpected("holds two databases for one target");
       plan.database = std::move(*ready);
     }
@@ -103,6 +107,7 @@ class Loader {
       out.kind = expression.kind;
       if (rule.flags & artefact::kOff) continue;
       out.no_subject = (rule.flags & artefact::kNoSubject) != 0;
+      out.serves_metas = (rule.flags & artefact::kSubRule) != 0;
       out.counter = out_.counter_of_rule[expression.rule];
       out.maximum_hits = rule.maximum_hits;
       if (expression.kind == ExpressionClass::kNative) continue;
@@ -114,8 +119,22 @@ class Loader {
       out.code = std::move(*code);
       if (factored) anchors_.back() = FactorSearch::anchor_of(out.code.get());
       if (expression.kind != ExpressionClass::kPcre2) continue;
-      plan_of(rule.target, rule.selector).pcre2_alone.push_back(i);
+      plan_of(rule.target, rule.selector).alone.push_back(i);
     }
+    return {};
+  }
+
+  std::expected<void, std::string> add_alone(MatchPlan& plan, const artefact::Database& database,
+                                             HsDatabase ready) {
+    CompiledExpression& expression = out_.expressions[database.expression];
+    const artefact::Rule& rule = in_.rules[expression.rule];
+    if (rule.target != database.target || rule.selector != database.selector)
+      return std::unexpected("holds a database of another target's expression");
+    if (rule.flags & artefact::kOff) return {};
+    if (expression.alone != nullptr || expression.kind == ExpressionClass::kPcre2)
+      return std::unexpected("holds a database for what has one");
+    expression.alone = std::move(ready);
+    plan.alone.push_back(database.expression);
     return {};
   }
 
@@ -141,18 +160,45 @@ class Loader {
   static constexpr double kOften = 10;
   // How often a rule is hit, roughly: what tells that something is missing, or is there, nearly
   // always.
-  static double usual_hits(const artefact::Rule& rule) {
-    return rule.flags & (artefact::kExists | artefact::kNegated | artefact::kHitsWhenAbsent)
-               ? kOften
-               : 1;
+  double usual_hits(const artefact::Rule& rule) const {
+    constexpr uint32_t kUsual = artefact::kExists | artefact::kNegated | artefact::kHitsWhenAbsent;
+    return rule.flags & kUsual || is_alone(rule) ? kOften : 1;
+  }
+  // Then it may be hit in any message until it is asked for.
+  bool is_alone(const artefact::Rule& rule) const {
+    if (rule.expression == artefact::kNone) return false;
+    const CompiledExpression& expression = out_.expressions[rule.expression];
+    return expression.alone != nullptr || expression.kind == ExpressionClass::kPcre2;
+  }
+
+  // What it costs to find out about a rule that is pending, roughly: by how much text there is, and
+  // by the size of what PCRE2 runs.
+  float usual_price(const artefact::Rule& rule) const {
+    if (rule.expression == artefact::kNone) return 0;
+    size_t bytes = 0;
+    const auto* code = out_.expressions[rule.expression].code.get();
+    if (code != nullptr) pcre2_pattern_info(code, PCRE2_INFO_SIZE, &bytes);
+    float texts = rule.target == Target::kBody ? 2 : rule.target == Target::kRawBody ? 4 : 1;
+    constexpr float kUsualBytes = 1024;
+    constexpr float kWholeText = 10;
+    if (is_alone(rule)) texts *= kWholeText;
+    return texts * (1 + static_cast<float>(bytes) / kUsualBytes);
   }
 
   void add_meta_uses() {
     out_.metas_waiting_for.resize(out_.rules.size());
+    out_.meta_of_rule.assign(out_.rules.size(), artefact::kNone);
+    for (const artefact::Rule& rule : out_.rules) out_.prices.push_back(usual_price(rule));
     std::vector<double> weights;
     for (const artefact::Rule& rule : out_.rules) weights.push_back(usual_hits(rule));
     for (uint32_t i = 0; i < out_.metas.size(); ++i) {
       const artefact::Meta& meta = out_.metas[i];
+      out_.meta_of_rule[meta.rule] = i;
+      for (const artefact::MetaInstruction& instruction : meta.code) {
+        if (instruction.op == language::MetaOperator::kRule) {
+          out_.prices[meta.rule] += out_.prices[instruction.rule];
+        }
+      }
       const auto triggers = meta_triggers(meta, weights);
       if (!triggers) {
         out_.metas_always.push_back(i);

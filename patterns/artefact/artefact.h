@@ -50,7 +50,7 @@
 namespace postern::artefact {
 
 inline constexpr std::array<uint8_t, 8> kMagic{0x89, 'P', 'S', 'I', 'G', '\r', '\n', 0x1A};
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kSectionEntryBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
@@ -121,7 +121,8 @@ struct Expression {
 // A serialised Hyperscan database for one target; its pattern identifiers index expressions.
 struct Database {
   language::Target target = language::Target::kBody;
-  uint32_t selector = kNone;  // header target
+  uint32_t selector = kNone;    // header target
+  uint32_t expression = kNone;  // of this one alone; kNone: of those that have none of their own
   Octets bytes;
 };
 

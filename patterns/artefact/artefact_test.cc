@@ -113,7 +113,7 @@ TEST(Artefact, layout_is_as_documented) {
   const std::vector<uint8_t> file = serialise(small_set());
   const uint8_t magic[] = {0x89, 0x50, 0x53, 0x49, 0x47, 0x0D, 0x0A, 0x1A};
   EXPECT_TRUE(std::equal(std::begin(magic), std::end(magic), file.begin()));
-  EXPECT_EQ(file[8], 3);
+  EXPECT_EQ(file[8], 4);
   EXPECT_EQ(file[12], 11);
   uint64_t size = 0;
   for (int i = 7; i >= 0; --i) size = size << 8 | file[16 + static_cast<size_t>(i)];
@@ -148,8 +148,8 @@ TEST(Artefact, the_reason_is_told_and_what_to_do) {
     return parsed ? std::string("accepted") : parsed.error();
   };
   EXPECT_THAT(error([](auto& f) { f[0] = 'x'; }), HasSubstr("not a compiled signature set"));
-  EXPECT_THAT(error([](auto& f) { f[8] = 2; }),
-              HasSubstr("format version 2, this postern reads version 3; compile"));
+  EXPECT_THAT(error([](auto& f) { f[8] = 3; }),
+              HasSubstr("format version 3, this postern reads version 4; compile"));
   EXPECT_THAT(error([](auto& f) { f.resize(f.size() / 2); }), HasSubstr("truncated"));
   EXPECT_THAT(error([](auto& f) { f.push_back(0); }), HasSubstr("bytes follow its end"));
   EXPECT_THAT(error([](auto& f) { f[700] ^= 1; }), HasSubstr("checksum does not match"));

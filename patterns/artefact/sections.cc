@@ -195,18 +195,22 @@ void serialise_databases(const Artefact& artefact, ByteWriter& out) {
   for (const Database& database : artefact.databases) {
     out.u8(static_cast<uint8_t>(database.target));
     out.u32(database.selector);
+    out.u32(database.expression);
     out.text({database.bytes.data(), database.bytes.size()});
   }
 }
 
 std::expected<void, std::string> parse_databases(Artefact& artefact, ByteReader& in) {
-  const uint32_t count = in.count(9);
+  const uint32_t count = in.count(13);
   artefact.databases.resize(count);
   for (Database& database : artefact.databases) {
     const uint8_t target = in.u8();
     database.selector = in.u32();
+    database.expression = in.u32();
     const auto bytes = in.take(in.u32());
     if (!in.ok()) return damaged("the databases end too early");
+    if (database.expression != kNone && database.expression >= artefact.expressions.size())
+      return damaged("a database's expression is missing");
     if (target >= language::kTargetNames.size() || target == static_cast<uint8_t>(Target::kMeta))
       return damaged("a database's target is unknown");
     database.target = static_cast<Target>(target);

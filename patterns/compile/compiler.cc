@@ -38,6 +38,14 @@ bool is_expressible(const HyperscanForm& form, unsigned extra_flags) {
   return ok && !empty && form.pattern.find('\0') == std::string::npos;
 }
 
+// What a database is for, as artefact::Database says.
+struct Place {
+  Target target;
+  uint32_t selector;
+  uint32_t expression;
+  auto operator<=>(const Place&) const = default;
+};
+
 // An expression on its way into a database.
 struct Candidate {
   uint32_t expression;
@@ -92,8 +100,8 @@ class Compiler {
                                          counted_, artefact::kMostCountedRules));
     }
     place_expressions();
-    for (auto& [key, candidates] : groups_) {
-      if (auto built = build_database(key.first, key.second, candidates); !built) {
+    for (auto& [place, candidates] : groups_) {
+      if (auto built = build_database(place, candidates); !built) {
         return std::unexpected(std::move(built.error()));
       }
     }
@@ -200,7 +208,7 @@ class Compiler {
     // In joined text a candidate may fail in one element and hold in the next: all are wanted.
     if (expression.kind == ExpressionClass::kNative || !joined) form.flags |= HS_FLAG_SINGLEMATCH;
     searched_.push_back({&rule.regexp, std::move(form), expressible, rule.target,
-                         group_of(rule.target, out.selector)});
+                         group_of(rule.target, out.selector), rule.is_sub_rule() && joined});
   }
 
   uint32_t group_of(Target target, uint32_t selector) {
@@ -225,7 +233,8 @@ class Compiler {
       if (placement.was_cached) ++report_.cached;
       switch (placement.engine) {
         case Placement::Engine::kHyperscan:
-          groups_[{rule.target, rule.selector}].push_back({i, std::move(searched_[i].form)});
+          groups_[{rule.target, rule.selector, placement.alone ? i : artefact::kNone}].push_back(
+              {i, std::move(searched_[i].form)});
           break;
         case Placement::Engine::kPcre2:
           expression.kind = ExpressionClass::kPcre2;
@@ -248,7 +257,7 @@ class Compiler {
 
   // Compiles a group; an expression that Hyperscan turns down after all is searched as a prefilter,
   // then left to PCRE2.
-  std::expected<void, std::string> build_database(Target target, uint32_t selector,
+  std::expected<void, std::string> build_database(const Place& place,
                                                   std::vector<Candidate>& candidates) {
     while (!candidates.empty()) {
       std::vector<const char*> patterns;
@@ -259,7 +268,7 @@ class Compiler {
         ids.push_back(candidate.expression);
       }
       const std::string key = database_key(candidates);
-      if (recall_database(target, selector, key)) return {};
+      if (recall_database(place, key)) return {};
       hs_database_t* raw = nullptr;
       hs_compile_error_t* raw_error = nullptr;
       const hs_error_t code = hs_compile_multi(patterns.data(), flags.data(), ids.data(),
@@ -267,10 +276,10 @@ class Compiler {
                                                HS_MODE_BLOCK, nullptr, &raw, &raw_error);
       HsDatabase database(raw);
       HsError error(raw_error);
-      if (code == HS_SUCCESS) return store_database(target, selector, key, database.get());
+      if (code == HS_SUCCESS) return store_database(place, key, database.get());
       if (error == nullptr || error->expression < 0) {
         return std::unexpected(fmt::format("Hyperscan cannot compile the {} rules: {}",
-                                           language::name_of(target),
+                                           language::name_of(place.target),
                                            error ? error->message : "unknown error"));
       }
       demote(candidates, static_cast<size_t>(error->expression));
@@ -286,7 +295,7 @@ class Compiler {
     return key.bytes();
   }
 
-  bool recall_database(Target target, uint32_t selector, const std::string& key) {
+  bool recall_database(const Place& place, const std::string& key) {
     if (options_.placement.cache == nullptr) return false;
     const auto entry = options_.placement.cache->find("database", key);
     if (!entry) return false;
@@ -294,8 +303,8 @@ class Compiler {
     const std::string platform = in.text();
     const std::string bytes = in.text();
     if (!in.is_done()) return false;
-    artefact_.databases.push_back(
-        {target, selector, std::vector<char>(bytes.begin(), bytes.end())});
+    artefact_.databases.push_back({place.target, place.selector, place.expression,
+                                   std::vector<char>(bytes.begin(), bytes.end())});
     artefact_.provenance.platform = platform;
     ++report_.cached_databases;
     return true;
@@ -315,8 +324,8 @@ class Compiler {
     }
   }
 
-  std::expected<void, std::string> store_database(Target target, uint32_t selector,
-                                                  const std::string& key, hs_database_t* database) {
+  std::expected<void, std::string> store_database(const Place& place, const std::string& key,
+                                                  hs_database_t* database) {
     char* bytes = nullptr;
     size_t length = 0;
     char* info = nullptr;
@@ -325,7 +334,8 @@ class Compiler {
       free(bytes);
       return std::unexpected("Hyperscan cannot serialise a database: out of memory?");
     }
-    artefact_.databases.push_back({target, selector, std::vector<char>(bytes, bytes + length)});
+    artefact_.databases.push_back(
+        {place.target, place.selector, place.expression, std::vector<char>(bytes, bytes + length)});
     artefact_.provenance.platform = info;
     if (const Cache* cache = options_.placement.cache) {
       cache->store("database", key,
@@ -361,7 +371,7 @@ class Compiler {
   std::vector<Searched> searched_;  // by expression
   std::map<std::pair<Target, uint32_t>, uint32_t> group_numbers_;
   std::map<language::HeaderSelector, uint32_t> selectors_;
-  std::map<std::pair<Target, uint32_t>, std::vector<Candidate>> groups_;
+  std::map<Place, std::vector<Candidate>> groups_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ constexpr double kNegligible = 0.01;  // a factored expression at this price nee
 constexpr double kPass = 1.5;         // the pass over the text that factored expressions share
 constexpr double kSurelyDearer = 20;  // by Hyperscan, for all that could be factored
 constexpr double kUnmeasured = 0.08;  // an expression for Hyperscan, as most are
+constexpr double kDear = 0.3;         // an expression for Hyperscan that is put off where it can be
 constexpr uint32_t kManyRepetitions = 300;  // such may take Hyperscan very long to compile
 
 template <typename Work>
@@ -246,6 +247,9 @@ class Placer {
       out.why = unfactored;
     }
     out.factors.clear();
+    const bool is_dear = options_.factoring == Factoring::kAlways ||
+                         (options_.factoring == Factoring::kByCost && out.cost_ns >= kDear);
+    out.alone = out.engine == Engine::kHyperscan && expressions_[i].can_wait && is_dear;
   }
 
   struct Group {
@@ -263,7 +267,9 @@ class Placer {
     for (size_t i = 0; i < expressions_.size(); ++i) {
       Group& group = groups[expressions_[i].group];
       const Placement& placement = placements_[i];
-      if (placement.engine == Engine::kHyperscan) group.by_hyperscan.push_back(i);
+      if (placement.engine == Engine::kHyperscan && !placement.alone) {
+        group.by_hyperscan.push_back(i);
+      }
       if (placement.engine != Engine::kFactored) continue;
       if (!hyperscan_can(i)) {
         group.needs_pass = true;

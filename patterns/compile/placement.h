@@ -5,7 +5,7 @@
 // factors (required_factors.h) were seen in one element. So each one is factored unless its factors
 // are so common that Hyperscan, or PCRE2 alone, is cheaper, all costs taken for a sample of
 // ordinary text (expression_cost.h). A group in which Hyperscan is cheaper for all together is left
-// to it.
+// to it. What is dear and can wait has a database of its own, which is run when it is asked for.
 #pragma once
 
 #include <map>
@@ -28,7 +28,8 @@ struct Searched {
   HyperscanForm form;
   bool expressible = false;  // by Hyperscan, as a prefilter at least
   language::Target target = language::Target::kBody;
-  uint32_t group = 0;  // those with the same are searched for in the same text
+  uint32_t group = 0;     // those with the same are searched for in the same text
+  bool can_wait = false;  // a sub-rule's: whether it matches is not asked in every message
 };
 
 struct Placement {
@@ -37,6 +38,7 @@ struct Placement {
   std::optional<artefact::MatchStarts> starts;  // kFactored
   double cost_ns = 0;                           // for each byte of text, of the engine chosen
   std::optional<double> other_ns;               // of the other one, if it was measured
+  bool alone = false;                           // kHyperscan: in a database of its own
   std::string why;
   bool was_cached = false;  // all that was to be found out
 };
@@ -47,7 +49,7 @@ using Sample = std::map<language::Target, std::vector<std::string>>;
 enum class Factoring : uint8_t {
   kByCost,
   kNever,   // everything to Hyperscan that it can have
-  kAlways,  // whatever has factors: for tests
+  kAlways,  // whatever has factors, and what has none alone where it can wait: for tests
 };
 
 struct PlacementOptions {

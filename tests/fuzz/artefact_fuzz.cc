@@ -23,7 +23,7 @@ void run(artefact::ArtefactFile file) {
   static scan::Collector collector;
   auto& memory = *scratch.impl();
   memory.make_room(**compiled);
-  matcher.begin(compiled->get(), &memory, &hits);
+  matcher.begin(compiled->get(), &memory, &hits, scan::Asked::kAllRules);
   static scan::evals::Evaluation evaluation;
   static scan::ListLookup lists;
   evaluation.begin(&(*compiled)->evals, &hits);
@@ -43,9 +43,8 @@ void run(artefact::ArtefactFile file) {
   lists.link({.uri = "http://x.example/", .host = "x.example", .domain = "x.example"});
   collector.finish();
   evaluation.finish(collector.fields(), &memory.decoder, false);
-  lists.finish(collector.fields(), &memory.decoder,
-               {memory.value.get(), scan::HeaderFields::kValueBytes});
-  matcher.evaluate_metas();
+  lists.finish(collector.fields(), &memory.decoder, memory.value_room());
+  matcher.finish();
 }
 
 }  // namespace

@@ -68,14 +68,14 @@ void check(const std::vector<postern::compile::RequiredFactor>& required,
     found = result >= 0 || result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_JIT_STACKLIMIT;
     return found;
   };
-  factor_search.for_each_window(notes, 0, text, find);
+  factor_search.for_each_window(notes, notes.trace(0), 0, text, find);
   if (!found) std::abort();
   // From anywhere on, the windows hold a match if the rest of the text does.
   for (size_t from = 0; from < text.size(); ++from) {
     const int result = search.find(text, from, text.size());
     if (result < 0) break;
     found = false;
-    factor_search.for_each_window_from(notes, 0, text, from, find);
+    factor_search.for_each_window_from(notes, notes.trace(0), 0, text, from, find);
     if (!found) std::abort();
   }
 }

@@ -85,7 +85,8 @@ class Scanner {
     }
     inventory_.clear();
     const scan::ScanResult result =
-        scan::scan_message(scan_, set_, scratch_, *message, arguments_.envelope);
+        scan::scan_message(scan_, set_, scratch_, *message, arguments_.envelope,
+                           arguments_.all_rules ? scan::Asked::kAllRules : scan::Asked::kScore);
     if (result.failed) {
       fmt::print(stderr, "postern: {}: the matcher failed; the score is not reliable\n", path);
       return kInputError;

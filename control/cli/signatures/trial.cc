@@ -65,7 +65,8 @@ class Scanner {
   void scan_message(const std::vector<uint8_t>& message, Tried tried, const path& file,
                     FileNotes& notes) {
     const auto start = Clock::now();
-    const scan::ScanResult result = scan::scan_message(scan_, set_, scratch_, message);
+    const scan::ScanResult result =
+        scan::scan_message(scan_, set_, scratch_, message, {}, scan::Asked::kAllRules);
     seconds_ += seconds_since(start);
     if (result.failed) {
       notes.unreadable.push_back(fmt::format("{}: the matcher failed; it has no score",

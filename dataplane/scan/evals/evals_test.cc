@@ -236,7 +236,7 @@ struct Expected {
 // The names of what the message hits, fed in pieces of `step` octets, line ends CRLF when asked.
 std::set<std::string> hits(MessageScan& scan, const std::shared_ptr<const SignatureSet>& set,
                            MessageScan::Scratch& scratch, std::string_view text, size_t step) {
-  scan.begin(set, &scratch);
+  scan.begin(set, &scratch, Asked::kAllRules);
   while (!text.empty()) {
     const std::string_view piece = text.substr(0, step);
     scan.feed({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});

@@ -38,7 +38,7 @@ const std::string& SignatureSet::digest() const {
 
 MessageScan::MessageScan(const mime::ReaderLimits&) : state_(std::make_unique<State>()) {}
 MessageScan::~MessageScan() = default;
-void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*) {
+void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*, Asked) {
   state_->set = std::move(set);
   state_->text.clear();
   state_->envelope.clear();

@@ -46,7 +46,7 @@ RuleScan::RuleScan(std::string_view rule_text, compile::Factoring factoring)
 }
 
 void RuleScan::begin() {
-  matcher_.begin(&set_->compiled(), scratch_.impl(), &hits_);
+  matcher_.begin(&set_->compiled(), scratch_.impl(), &hits_, Asked::kAllRules);
   collector_.begin(&set_->compiled(), &matcher_, scratch_.impl());
   full_.begin(&matcher_);
 }
@@ -81,7 +81,7 @@ RuleScan& RuleScan::envelope(language::Target target, std::string_view text) {
 void RuleScan::match() {
   full_.finish();
   collector_.finish();
-  matcher_.evaluate_metas();
+  matcher_.finish();
 }
 
 void RuleScan::end() {
