@@ -232,14 +232,14 @@ void Collector::match_concatenated() {
     if (!plan.selector.concatenated) continue;
     // All pieces together fit.
     static_assert(kPartPieceBytes <= HeaderFields::kValueBytes);
-    char* out = scratch_->value.get();
+    char* const text = scratch_->value_room().data();
+    char* out = text;
     for (uint32_t k = 0; k < part_piece_count_; ++k) {
       const PartPiece& piece = part_pieces_[k];
       if (piece.plan == i)
         out = std::copy_n(part_piece_text_.view().data() + piece.begin, piece.length, out);
     }
-    matcher_->match_part_value(
-        plan, {scratch_->value.get(), static_cast<size_t>(out - scratch_->value.get())});
+    matcher_->match_part_value(plan, {text, static_cast<size_t>(out - text)});
   }
 }
 
