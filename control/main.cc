@@ -13,7 +13,7 @@
 #include "base/version.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/clock.h"
-#include "control/server/instance_lock.h"
+#include "base/instance_lock.h"
 #include "control/server/server.h"
 
 namespace postern {
@@ -78,7 +78,7 @@ int run(const std::string& config_file) {
 
   umask(0027);  // the ledger holds addresses and subjects of people's mail
   const std::filesystem::path ledger_file = config->text("control.ledger");
-  const auto ledger_lock = server::InstanceLock::take(ledger_file);
+  const auto ledger_lock = InstanceLock::take(ledger_file);
   if (!ledger_lock) return fail(ledger_lock.error(), kFailure);
   auto ledger = ledger::open_sqlite_ledger(ledger_file);
   if (!ledger) return fail(ledger.error(), kFailure);

@@ -1,4 +1,4 @@
-// Treatments, and what is done about STARTTLS, by the names that people write and read.
+// Treatments, switches, and what is done about STARTTLS, by the names that people write and read.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +32,13 @@ inline constexpr std::array<Named<v1::StartTls>, 3> kStartTls{{
     {v1::START_TLS_MASK, "mask", "the offer is overwritten, so that mail comes in the clear"},
 }};
 
+inline constexpr std::array<Named<v1::Switch>, 4> kSwitches{{
+    {v1::SWITCH_TREATMENT, "treatment", "what the policy makes of its mail"},
+    {v1::SWITCH_TRUSTED_RELAY, "trusted-relay", "pass: it may send through the gate"},
+    {v1::SWITCH_SMORF_BLOCK, "smorf-block", "it is blocked because spam came from it"},
+    {v1::SWITCH_RANGE_EXCLUSION, "range-exclusion", "the range it lies in is excluded"},
+}};
+
 // Empty for a value that the table does not have.
 template <typename Value, size_t N>
 std::string_view name_in(const std::array<Named<Value>, N>& table, Value value) {
@@ -57,6 +64,11 @@ inline std::string_view starttls_name(v1::StartTls starttls) {
 }
 inline std::optional<v1::StartTls> parse_starttls(std::string_view name) {
   return value_in(kStartTls, name);
+}
+
+inline std::string_view switch_name(v1::Switch of) { return name_in(kSwitches, of); }
+inline std::optional<v1::Switch> parse_switch(std::string_view name) {
+  return value_in(kSwitches, name);
 }
 
 // The sender is kept from sending freely, and is told a case by which to ask why.

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/instance_lock.h"
 #include "control/channel/channel.grpc.pb.h"
 #include "control/cli/control_connection.h"
 #include "control/ledger/sqlite_ledger.h"
@@ -59,6 +60,7 @@ class CommandsTest : public testing::Test {
     add_verdict_command(app, &exit_code);
     add_status_command(app, &exit_code);
     add_events_command(app, &exit_code);
+    add_ledger_command(app, &exit_code);
     std::vector<const char*> arguments{"postern"};
     for (const std::string& word : words) arguments.push_back(word.c_str());
     testing::internal::CaptureStdout();
@@ -69,7 +71,7 @@ class CommandsTest : public testing::Test {
     return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
   }
   ledger::Verdict verdict_on(std::string_view prefix) {
-    const auto verdict = ledger_->verdict_on(*IpPrefix::parse(prefix));
+    const auto verdict = ledger_->verdict_on({*IpPrefix::parse(prefix)});
     EXPECT_TRUE(verdict.has_value() && verdict->has_value()) << prefix;
     return verdict->value_or(ledger::Verdict());
   }
@@ -149,7 +151,7 @@ TEST_F(CommandsTest, ShowClearListAndExplainFollowAVerdict) {
 
   const Outcome explain = run({"verdict", "explain", "192.0.2.7"});
   EXPECT_EQ(explain.code, 0);
-  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: hold, by the verdict on 192.0.2.7"));
+  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: hold, by treatment of 192.0.2.7"));
   EXPECT_LT(explain.out.find("odd traffic"), explain.out.find("whole range"));
   EXPECT_THAT(run({"verdict", "explain", "198.51.100.1"}).out,
               HasSubstr("198.51.100.1: inspect; no verdict covers it"));
@@ -162,6 +164,51 @@ TEST_F(CommandsTest, ShowClearListAndExplainFollowAVerdict) {
   const Outcome again = run({"verdict", "clear", "192.0.2.7"});
   EXPECT_EQ(again.code, 1);
   EXPECT_THAT(again.err, HasSubstr("covered by the verdict on 192.0.2.0/24"));
+}
+
+TEST_F(CommandsTest, ExplainSaysWhichSwitchHolds) {
+  const auto set = [&](const char* prefix, const char* treatment, const char* of) {
+    run({"verdict", "set", prefix, treatment, "--switch", of, "--reason", "for the test"});
+  };
+  set("192.0.2.0/24", "pass", "treatment");
+  set("192.0.2.7", "pass", "trusted-relay");
+  set("192.0.2.7", "hold", "smorf-block");
+  set("192.0.2.0/28", "refuse", "range-exclusion");
+  EXPECT_THAT(run({"verdict", "explain", "192.0.2.7"}).out,
+              HasSubstr("192.0.2.7: refuse, by range-exclusion of 192.0.2.0/28"));
+  EXPECT_THAT(run({"verdict", "clear", "192.0.2.0/28", "--switch", "range-exclusion"}).out,
+              HasSubstr("range-exclusion: refuse is cleared"));
+  const json now = json::parse(run({"verdict", "explain", "192.0.2.7", "--json"}).out);
+  EXPECT_EQ(now["treatment"], "hold");
+  EXPECT_EQ(now["held_by"]["switch"], "smorf-block");
+  EXPECT_EQ(now["chain"].size(), 3u);
+  EXPECT_THAT(run({"verdict", "clear", "192.0.2.7", "--switch", "smorf-block"}).out,
+              HasSubstr("smorf-block: hold is cleared"));
+  EXPECT_THAT(run({"verdict", "explain", "192.0.2.7"}).out,
+              HasSubstr("192.0.2.7: pass, by treatment of 192.0.2.0/24"));
+  EXPECT_THAT(run({"verdict", "show", "192.0.2.7"}).out,
+              AllOf(HasSubstr("trusted-relay"), HasSubstr("clear")));
+}
+
+TEST_F(CommandsTest, ALedgerIsBackedUpWhileItIsInUseAndRestoredWhenItIsNot) {
+  const std::string file = directory_ / "ledger.sqlite", backup = directory_ / "backup.sqlite";
+  run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam"});
+  const Outcome copied = run({"ledger", "backup", backup, "--ledger", file});
+  EXPECT_EQ(copied.code, 0) << copied.err;
+  EXPECT_THAT(copied.out, HasSubstr("version 1, 1 verdicts, 1 changes of them, 0 events"));
+  const json check = json::parse(run({"ledger", "check", "--ledger", backup, "--json"}).out);
+  EXPECT_EQ(check["version"], 1);
+  EXPECT_EQ(check["problems"].size(), 0u);
+  {
+    const auto lock = *InstanceLock::take(file);
+    const Outcome refused = run({"ledger", "restore", backup, "--ledger", file});
+    EXPECT_EQ(refused.code, 3);
+    EXPECT_THAT(refused.err, HasSubstr("is running on"));
+  }
+  const Outcome restored =
+      run({"ledger", "restore", backup, "--ledger", directory_ / "new.sqlite"});
+  EXPECT_EQ(restored.code, 0) << restored.err;
+  EXPECT_EQ(run({"ledger", "check", "--ledger", directory_ / "new.sqlite"}).code, 0);
 }
 
 TEST_F(CommandsTest, EventsAreSelectedByCase) {

@@ -25,6 +25,7 @@ struct VerdictOptions : ControlOptions {
   std::string case_reference;
   std::string duration;
   std::string starttls = "policy";
+  std::string of = "treatment";  // a switch
   uint32_t rate = 0;
 };
 
@@ -42,6 +43,12 @@ std::string treatment_text(const VerdictEntry& entry) {
   return text;
 }
 
+// "refuse", and of a switch "smorf-block: refuse".
+std::string switch_text(const VerdictEntry& entry) {
+  if (entry.of() == SWITCH_TREATMENT) return treatment_text(entry);
+  return fmt::format("{}: {}", channel::switch_name(entry.of()), treatment_text(entry));
+}
+
 std::string expiry_text(const VerdictEntry& entry) {
   if (entry.expires_unix_s() == 0) return "never";
   const auto now = static_cast<uint64_t>(std::time(nullptr));
@@ -53,6 +60,7 @@ std::string expiry_text(const VerdictEntry& entry) {
 ordered_json to_json(const VerdictEntry& entry) {
   ordered_json out;
   out["prefix"] = entry.prefix();
+  out["switch"] = channel::switch_name(entry.of());
   out["treatment"] = channel::treatment_name(entry.treatment());
   out["messages_per_minute"] =
       entry.messages_per_minute() == 0 ? ordered_json() : ordered_json(entry.messages_per_minute());
@@ -103,6 +111,7 @@ int set_verdict(const VerdictOptions& options) {
   request.set_treatment(*channel::parse_treatment(options.treatment));
   request.set_messages_per_minute(options.rate);
   request.set_starttls(*channel::parse_starttls(options.starttls));
+  request.set_of(*channel::parse_switch(options.of));
   request.set_reason(options.reason);
   request.set_author(user_name());
   if (options.treatment == "throttle" && options.rate == 0) {
@@ -137,7 +146,7 @@ int set_verdict(const VerdictOptions& options) {
   }
   if (!options.json) {
     const VerdictEntry& entry = reply.entry();
-    fmt::print("{}: {}{}{}\n", entry.prefix(), treatment_text(entry),
+    fmt::print("{}: {}{}{}\n", entry.prefix(), switch_text(entry),
                entry.case_reference() == 0 ? "" : ", case " + case_text(entry.case_reference()),
                entry.expires_unix_s() == 0 ? "" : ", until " + expiry_text(entry));
   }
@@ -149,6 +158,7 @@ int clear_verdict(const VerdictOptions& options) {
   request.set_prefix(options.prefix);
   request.set_reason(options.reason);
   request.set_author(user_name());
+  request.set_of(*channel::parse_switch(options.of));
   ChangeReply reply;
   if (const int code = ControlConnection(options.socket).ask(&Desk::ClearVerdict, request, &reply);
       code != kOk) {
@@ -156,7 +166,7 @@ int clear_verdict(const VerdictOptions& options) {
   }
   if (!options.json) {
     fmt::print("{}: the verdict {} is cleared\n", reply.entry().prefix(),
-               treatment_text(reply.entry()));
+               switch_text(reply.entry()));
   }
   return report_reach(reply, options);
 }
@@ -176,36 +186,38 @@ int show_verdict(const VerdictOptions& options) {
         history.push_back({{"action", row.action()}, {"verdict", to_json(row.entry())}});
       } else {
         history.push_back({{"action", row.action()},
+                           {"switch", channel::switch_name(row.entry().of())},
                            {"at", utc_time(row.entry().set_unix_s())},
                            {"author", row.entry().author()},
                            {"reason", row.entry().reason()}});
       }
     }
-    print({{"verdict", reply.has_entry() ? to_json(reply.entry()) : ordered_json()},
-           {"history", history}});
-    return reply.has_entry() ? kOk : kNegative;
+    ordered_json verdicts = ordered_json::array();
+    for (const VerdictEntry& entry : reply.entries()) verdicts.push_back(to_json(entry));
+    print({{"verdicts", verdicts}, {"history", history}});
+    return reply.entries_size() > 0 ? kOk : kNegative;
   }
-  if (reply.has_entry()) {
-    const VerdictEntry& entry = reply.entry();
+  for (const VerdictEntry& entry : reply.entries()) {
     Table table({"prefix", entry.prefix()});
-    table.add({"treatment", treatment_text(entry)});
+    table.add({std::string(channel::switch_name(entry.of())), treatment_text(entry)});
     if (entry.case_reference() != 0) table.add({"case", case_text(entry.case_reference())});
     table.add({"reason", printable(entry.reason(), 500)});
     table.add({"set",
                fmt::format("{} by {}", local_time(entry.set_unix_s()), printable(entry.author()))});
     table.add({"expires", expiry_text(entry)});
-    fmt::print("{}", table.to_string());
+    fmt::print("{}\n", table.to_string());
   }
   if (reply.history_size() > 0) {
-    Table table({"WHEN", "WHAT", "BY", "REASON"});
+    Table table({"WHEN", "SWITCH", "WHAT", "BY", "REASON"});
     for (const HistoryEntry& row : reply.history()) {
       table.add({local_time(row.entry().set_unix_s()),
+                 std::string(channel::switch_name(row.entry().of())),
                  row.action() == "set" ? treatment_text(row.entry()) : row.action(),
                  printable(row.entry().author()), printable(row.entry().reason())});
     }
-    fmt::print("\nhistory, newest first\n{}", table.to_string());
+    fmt::print("history, newest first\n{}", table.to_string());
   }
-  if (reply.has_entry()) return kOk;
+  if (reply.entries_size() > 0) return kOk;
   return complain(fmt::format("there is no verdict on exactly {0}; `postern verdict explain "
                               "ADDRESS` shows what covers it",
                               options.prefix),
@@ -213,11 +225,12 @@ int show_verdict(const VerdictOptions& options) {
 }
 
 void add_row(Table& table, const VerdictEntry& entry) {
-  table.add({entry.prefix(), treatment_text(entry), case_text(entry.case_reference()),
-             expiry_text(entry), printable(entry.author(), 20), printable(entry.reason())});
+  table.add({entry.prefix(), std::string(channel::switch_name(entry.of())), treatment_text(entry),
+             case_text(entry.case_reference()), expiry_text(entry), printable(entry.author(), 20),
+             printable(entry.reason())});
 }
-const std::vector<std::string> kColumns{"PREFIX",  "TREATMENT", "CASE",
-                                        "EXPIRES", "AUTHOR",    "REASON"};
+const std::vector<std::string> kColumns{"PREFIX",  "SWITCH", "TREATMENT", "CASE",
+                                        "EXPIRES", "AUTHOR", "REASON"};
 
 int list_verdicts(const VerdictOptions& options) {
   ListVerdictsRequest request;
@@ -260,7 +273,10 @@ int explain(const VerdictOptions& options) {
     ordered_json chain = ordered_json::array();
     for (const VerdictEntry& entry : reply.chain()) chain.push_back(to_json(entry));
     print({{"address", options.prefix},
-           {"treatment", chain.empty() ? ordered_json(fallback) : chain[0]["treatment"]},
+           {"treatment", reply.has_in_force()
+                             ? ordered_json(channel::treatment_name(reply.in_force().treatment()))
+                             : ordered_json(fallback)},
+           {"held_by", reply.has_in_force() ? to_json(reply.in_force()) : ordered_json()},
            {"chain", chain},
            {"default", fallback}});
     return kOk;
@@ -269,12 +285,18 @@ int explain(const VerdictOptions& options) {
     fmt::print("{}: {}; no verdict covers it, so it gets the default\n", options.prefix, fallback);
     return kOk;
   }
-  fmt::print("{}: {}, by the verdict on {}\n", options.prefix, treatment_text(reply.chain(0)),
-             reply.chain(0).prefix());
+  if (reply.has_in_force()) {
+    fmt::print("{}: {}, by {} of {}\n", options.prefix, treatment_text(reply.in_force()),
+               channel::switch_name(reply.in_force().of()), reply.in_force().prefix());
+  } else {
+    fmt::print("{}: {}, the default; no switch is stricter\n", options.prefix, fallback);
+  }
   Table table(kColumns);
   for (const VerdictEntry& entry : reply.chain()) add_row(table, entry);
-  fmt::print("\nmost specific first; the first one counts, without any it would be {}\n{}",
-             fallback, table.to_string());
+  fmt::print(
+      "\nof each switch the most specific counts, which stands first, and of those the strictest; "
+      "without a verdict the treatment would be {}\n{}",
+      fallback, table.to_string());
   return kOk;
 }
 
@@ -300,8 +322,22 @@ void add_verdict_command(CLI::App& app, int* exit_code) {
         ->check(kPrefix);
   };
 
+  std::string switches = "What it is about:";
+  std::vector<std::string> switch_names;
+  for (const auto& row : channel::kSwitches) {
+    switches += fmt::format("\n  {}: {}", row.name, row.help);
+    switch_names.emplace_back(row.name);
+  }
+  const auto add_switch = [&](CLI::App* command, VerdictOptions* options) {
+    command->add_option("--switch", options->of, switches)
+        ->type_name("SWITCH")
+        ->check(CLI::IsMember(switch_names))
+        ->capture_default_str();
+  };
+
   const auto [set, set_options] = add("set", "Say what becomes of a sender's mail", set_verdict);
   add_prefix(set, set_options);
+  add_switch(set, set_options);
   std::string treatments = "What becomes of its mail:";
   std::vector<std::string> names;
   for (const auto& row : channel::kTreatments) {
@@ -338,15 +374,16 @@ void add_verdict_command(CLI::App& app, int* exit_code) {
       ->type_name("CASE");
 
   const auto [clear, clear_options] =
-      add("clear", "Take back the verdict on exactly this prefix", clear_verdict);
+      add("clear", "Take back what a switch says of exactly this prefix", clear_verdict);
   add_prefix(clear, clear_options);
+  add_switch(clear, clear_options);
   clear_options->reason = "cleared by hand";
   clear->add_option("--reason", clear_options->reason, "Why")
       ->type_name("TEXT")
       ->capture_default_str();
 
   const auto [show, show_options] =
-      add("show", "The verdict on exactly this prefix, and its history", show_verdict);
+      add("show", "The verdicts on exactly this prefix, and its history", show_verdict);
   add_prefix(show, show_options);
 
   const auto [list, list_options] = add("list", "All verdicts", list_verdicts);

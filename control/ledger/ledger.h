@@ -28,7 +28,15 @@
 namespace postern::ledger {
 
 using channel::v1::StartTls;
+using channel::v1::Switch;
 using channel::v1::Treatment;
+
+// There is at most one verdict for each.
+struct VerdictKey {
+  IpPrefix prefix = {};
+  Switch of = Switch::SWITCH_TREATMENT;
+  auto operator<=>(const VerdictKey&) const = default;
+};
 
 struct Verdict {
   IpPrefix prefix = {};
@@ -40,15 +48,17 @@ struct Verdict {
   uint64_t set_unix_s = 0;
   uint64_t expires_unix_s = 0;  // 0: never
   StartTls starttls = StartTls::START_TLS_AS_POLICY;
+  Switch of = Switch::SWITCH_TREATMENT;
 
+  VerdictKey key() const { return {prefix, of}; }
   bool operator==(const Verdict&) const = default;
 };
 
 enum class Action { kSet, kClear, kExpire };
 inline constexpr std::string_view kActionNames[] = {"set", "clear", "expire"};
 
-// One row of the history. For kClear and kExpire only prefix, reason, author and set_unix_s (when
-// it was done) say something.
+// One row of the history. For kClear and kExpire only prefix, of, reason, author and set_unix_s
+// (when it was done) say something.
 struct Change {
   Action action = Action::kSet;
   Verdict verdict = {};
@@ -101,15 +111,14 @@ class Ledger {
   // When the next verdict expires; nothing when none will.
   virtual Result<std::optional<uint64_t>> next_expiry() = 0;
 
-  // The verdict on exactly this prefix.
-  virtual Result<std::optional<Verdict>> verdict_on(const IpPrefix& prefix) = 0;
-  // Verdicts on prefixes that cover the address, most specific first.
+  virtual Result<std::optional<Verdict>> verdict_on(const VerdictKey& key) = 0;
+  // Verdicts on prefixes that cover the address: by switch, and most specific first.
   virtual Result<std::vector<Verdict>> verdicts_covering(const IpAddress& address) = 0;
   // Verdicts on the prefix itself and on those inside it, in the order of addresses.
   virtual Result<std::vector<Verdict>> verdicts_within(const IpPrefix& prefix) = 0;
   // A page of all verdicts, in the order of addresses, beginning behind `after` (nothing: at the
   // first).
-  virtual Result<std::vector<Verdict>> verdicts_after(const std::optional<IpPrefix>& after,
+  virtual Result<std::vector<Verdict>> verdicts_after(const std::optional<VerdictKey>& after,
                                                       size_t limit) = 0;
 
   // What happened after `version`, oldest first, up to `until`; nothing when those are more than

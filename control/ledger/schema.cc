@@ -130,11 +130,38 @@ CREATE INDEX events_with_shadow ON events (id) WHERE shadow_set != '';
     R"(
 ALTER TABLE events ADD COLUMN rules_cut TEXT NOT NULL DEFAULT '[]';
 )",
+    // 7. What a verdict is about: the policy's treatment or one of the three switches. A prefix may
+    // have one of each.
+    R"(
+CREATE TABLE verdicts_by_switch (
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  switch TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  messages_per_minute INTEGER NOT NULL,
+  case_reference INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  set_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  starttls TEXT NOT NULL,
+  PRIMARY KEY (address, length, switch)
+) WITHOUT ROWID;
+INSERT INTO verdicts_by_switch
+  SELECT address, length, 'treatment', prefix, treatment, messages_per_minute, case_reference,
+         reason, author, set_at, expires_at, starttls FROM verdicts;
+DROP TABLE verdicts;
+ALTER TABLE verdicts_by_switch RENAME TO verdicts;
+CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
+ALTER TABLE verdict_history ADD COLUMN switch TEXT NOT NULL DEFAULT 'treatment';
+)",
 };
 
-}  // namespace
+constexpr int64_t kKnown = std::ssize(kMigrations);
 
-void migrate(Database& database) {
+// The file's schema; 0 of an empty file.
+int64_t schema_of(Database& database) {
   const int64_t application = database.number("PRAGMA application_id");
   const int64_t objects = database.number("SELECT count(*) FROM sqlite_schema");
   if (application != kApplicationId && objects != 0) {
@@ -142,22 +169,38 @@ void migrate(Database& database) {
         "this file is the database of another program, not a Postern ledger: name another file in "
         "control.ledger");
   }
-  const int64_t known = std::ssize(kMigrations);
   const int64_t found = database.number("PRAGMA user_version");
-  if (found > known) {
+  if (found > kKnown) {
     throw SqliteError(
         fmt::format("this ledger has schema {} and was written by a newer Postern; this one knows "
                     "up to {}: install the newer one "
                     "again, or restore a backup from before the upgrade",
-                    found, known));
+                    found, kKnown));
   }
-  if (found == known) return;
+  return found;
+}
+
+}  // namespace
+
+void check_schema(Database& database) {
+  const int64_t found = schema_of(database);
+  if (found == kKnown) return;
+  if (found == 0) throw SqliteError("this file is empty, not a Postern ledger");
+  throw SqliteError(fmt::format(
+      "this ledger has schema {}, this Postern's is {}: start postern-control on it once, which "
+      "takes it further",
+      found, kKnown));
+}
+
+void migrate(Database& database) {
+  const int64_t found = schema_of(database);
+  if (found == kKnown) return;
   // Stays in the file; every later connection has it.
   database.execute("PRAGMA journal_mode = WAL");
   Transaction transaction(database);
-  for (int64_t i = found; i < known; ++i) database.execute(kMigrations[i]);
+  for (int64_t i = found; i < kKnown; ++i) database.execute(kMigrations[i]);
   database.execute(
-      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, known)
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kKnown)
           .c_str());
   transaction.commit();
 }

@@ -9,4 +9,7 @@ namespace postern::ledger {
 // is newer than that, or the database of something else.
 void migrate(Database& database);
 
+// Throws SqliteError when the file is no ledger, or one of another schema than this program's.
+void check_schema(Database& database);
+
 }  // namespace postern::ledger

@@ -16,7 +16,7 @@ namespace {
 
 #define VERDICT_COLUMNS                                                                       \
   "address, length, treatment, messages_per_minute, case_reference, reason, author, set_at, " \
-  "expires_at, starttls"
+  "expires_at, starttls, switch"
 
 Verdict read_verdict(const Statement& row, int column = 0) {
   Verdict verdict;
@@ -32,6 +32,7 @@ Verdict read_verdict(const Statement& row, int column = 0) {
   verdict.expires_unix_s = static_cast<uint64_t>(row.number(column + 8));
   verdict.starttls =
       channel::parse_starttls(row.text(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
+  verdict.of = channel::parse_switch(row.text(column + 10)).value_or(Switch::SWITCH_TREATMENT);
   return verdict;
 }
 
@@ -47,19 +48,19 @@ struct Writer {
       : upsert(
             database,
             "INSERT INTO verdicts (prefix, " VERDICT_COLUMNS
-            ") VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length) DO UPDATE SET "
+            ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length, switch) DO UPDATE "
+            "SET "
             "treatment = excluded.treatment, messages_per_minute = excluded.messages_per_minute, "
             "case_reference = excluded.case_reference, reason = excluded.reason, "
             "author = excluded.author, set_at = excluded.set_at, "
             "expires_at = excluded.expires_at, starttls = excluded.starttls"),
-        remove(database, "DELETE FROM verdicts WHERE address = ? AND length = ?"),
+        remove(database, "DELETE FROM verdicts WHERE address = ? AND length = ? AND switch = ?"),
         record(database, "INSERT INTO verdict_history (version, action, prefix, " VERDICT_COLUMNS
-                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"),
+                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
         set_version(database, "UPDATE meta SET version = ?"),
-        expired(
-            database,
-            "SELECT " VERDICT_COLUMNS
-            " FROM verdicts WHERE expires_at != 0 AND expires_at <= ? ORDER BY address, length"),
+        expired(database, "SELECT " VERDICT_COLUMNS
+                          " FROM verdicts WHERE expires_at != 0 AND expires_at <= ? "
+                          "ORDER BY address, length, switch"),
         add_batch(database, "INSERT OR IGNORE INTO event_batches VALUES (?,?,?,?)"),
         add_event(database, kInsertEvent),
         forget_events(database,
@@ -72,11 +73,11 @@ struct Writer {
 
 struct Feed {
   explicit Feed(Database& database)
-      : first_page(database,
-                   "SELECT " VERDICT_COLUMNS " FROM verdicts ORDER BY address, length LIMIT ?"),
+      : first_page(database, "SELECT " VERDICT_COLUMNS
+                             " FROM verdicts ORDER BY address, length, switch LIMIT ?"),
         next_page(database, "SELECT " VERDICT_COLUMNS
-                            " FROM verdicts WHERE (address, length) > (?, ?) "
-                            "ORDER BY address, length LIMIT ?"),
+                            " FROM verdicts WHERE (address, length, switch) > (?, ?, ?) "
+                            "ORDER BY address, length, switch LIMIT ?"),
         changes(database,
                 "SELECT action, " VERDICT_COLUMNS
                 " FROM verdict_history WHERE version > ? AND version <= ? ORDER BY id LIMIT ?"),
@@ -87,9 +88,11 @@ struct Feed {
 struct Desk {
   explicit Desk(Database& database)
       : on(database, "SELECT " VERDICT_COLUMNS " FROM verdicts WHERE address = ? AND length = ?"),
+        exactly(database, "SELECT " VERDICT_COLUMNS
+                          " FROM verdicts WHERE address = ? AND length = ? AND switch = ?"),
         within(database, "SELECT " VERDICT_COLUMNS
                          " FROM verdicts WHERE address BETWEEN ? AND ? AND length >= ? "
-                         "ORDER BY address, length"),
+                         "ORDER BY address, length, switch"),
         history(database,
                 "SELECT action, " VERDICT_COLUMNS
                 " FROM verdict_history WHERE address = ? AND length = ? ORDER BY id DESC"),
@@ -97,7 +100,7 @@ struct Desk {
         events_of_client(database, kSelectEventsOfClient),
         events_of_case(database, kSelectEventsOfCase),
         shadow_events(database, kSelectShadowEvents) {}
-  Statement on, within, history, events, events_of_client, events_of_case, shadow_events;
+  Statement on, exactly, within, history, events, events_of_client, events_of_case, shadow_events;
 };
 
 // One connection with its prepared statements, used by one thread at a time.
@@ -167,17 +170,26 @@ class SqliteLedger : public Ledger {
     });
   }
 
-  Result<std::optional<Verdict>> verdict_on(const IpPrefix& prefix) override {
-    return use(desk_, [&](Desk& d) { return on(d, prefix); });
+  Result<std::optional<Verdict>> verdict_on(const VerdictKey& key) override {
+    return use(desk_, [&](Desk& d) -> std::optional<Verdict> {
+      d.exactly.with(key.prefix.address.bytes(), uint32_t{key.prefix.length},
+                     channel::switch_name(key.of));
+      if (!d.exactly.step()) return std::nullopt;
+      Verdict verdict = read_verdict(d.exactly);
+      d.exactly.reset();
+      return verdict;
+    });
   }
 
   Result<std::vector<Verdict>> verdicts_covering(const IpAddress& address) override {
     return use(desk_, [&](Desk& d) {
       std::vector<Verdict> chain;
       for (int length = address.is_v4() ? 32 : 128; length >= 0; --length) {
-        auto verdict = on(d, IpPrefix::containing(address, static_cast<uint8_t>(length)));
-        if (verdict) chain.push_back(std::move(*verdict));
+        const auto prefix = IpPrefix::containing(address, static_cast<uint8_t>(length));
+        d.on.with(prefix.address.bytes(), uint32_t{prefix.length});
+        while (d.on.step()) chain.push_back(read_verdict(d.on));
       }
+      std::ranges::stable_sort(chain, {}, &Verdict::of);
       return chain;
     });
   }
@@ -196,13 +208,14 @@ class SqliteLedger : public Ledger {
     });
   }
 
-  Result<std::vector<Verdict>> verdicts_after(const std::optional<IpPrefix>& after,
+  Result<std::vector<Verdict>> verdicts_after(const std::optional<VerdictKey>& after,
                                               size_t limit) override {
     return use(feed_, [&](Feed& f) {
       std::vector<Verdict> page;
       page.reserve(limit);
       Statement& rows =
-          after ? f.next_page.with(after->address.bytes(), uint32_t{after->length}, uint64_t{limit})
+          after ? f.next_page.with(after->prefix.address.bytes(), uint32_t{after->prefix.length},
+                                   channel::switch_name(after->of), uint64_t{limit})
                 : f.first_page.with(uint64_t{limit});
       while (rows.step()) page.push_back(read_verdict(rows));
       return page;
@@ -324,14 +337,6 @@ class SqliteLedger : public Ledger {
     }
   }
 
-  static std::optional<Verdict> on(Desk& d, const IpPrefix& prefix) {
-    d.on.with(prefix.address.bytes(), uint32_t{prefix.length});
-    if (!d.on.step()) return std::nullopt;
-    Verdict verdict = read_verdict(d.on);
-    d.on.reset();
-    return verdict;
-  }
-
   uint64_t apply_locked(Writer& w, std::span<const Change> changes) {
     if (changes.empty()) return version_;
     const uint64_t next = version_ + 1;
@@ -346,16 +351,18 @@ class SqliteLedger : public Ledger {
         w.upsert
             .with(prefix, v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                   v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                  v.expires_unix_s, channel::starttls_name(v.starttls))
+                  v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of))
             .run();
       } else {
-        w.remove.with(v.prefix.address.bytes(), uint32_t{v.prefix.length}).run();
+        w.remove
+            .with(v.prefix.address.bytes(), uint32_t{v.prefix.length}, channel::switch_name(v.of))
+            .run();
       }
       w.record
           .with(next, kActionNames[static_cast<size_t>(change.action)], prefix,
                 v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                 v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                v.expires_unix_s, channel::starttls_name(v.starttls))
+                v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of))
           .run();
     }
     w.set_version.with(next).run();

@@ -12,6 +12,8 @@
 
 #include <fstream>
 
+#include "control/channel/treatment.h"
+
 namespace postern::ledger {
 namespace {
 
@@ -117,8 +119,8 @@ TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
   const auto ledger = open();
   EXPECT_EQ(ledger->version().epoch, epoch);
   EXPECT_EQ(ledger->version().number, 1u);
-  EXPECT_EQ(**ledger->verdict_on(prefix("192.0.2.7")), refuse("192.0.2.7"));
-  EXPECT_EQ(**ledger->verdict_on(prefix("2001:db8::/32")), throttle);
+  EXPECT_EQ(**ledger->verdict_on({prefix("192.0.2.7")}), refuse("192.0.2.7"));
+  EXPECT_EQ(**ledger->verdict_on({prefix("2001:db8::/32")}), throttle);
   EXPECT_EQ(ask("SELECT prefix || ' ' || treatment FROM verdicts WHERE case_reference = 42"),
             "192.0.2.7 refuse");
 }
@@ -160,15 +162,62 @@ TEST_F(SqliteLedgerTest, PagesThroughAllVerdicts) {
                                         set(refuse("2001:db8::1")), set(refuse("192.0.2.0/24")),
                                         set(refuse("192.0.2.2"))}));
   std::vector<std::string> all;
-  std::optional<IpPrefix> after;
+  std::optional<VerdictKey> after;
   for (auto page = *ledger->verdicts_after(after, 2); !page.empty();
        page = *ledger->verdicts_after(after, 2)) {
     EXPECT_LE(page.size(), 2u);
     for (const std::string& name : names(page)) all.push_back(name);
-    after = page.back().prefix;
+    after = page.back().key();
   }
   EXPECT_THAT(all,
               ElementsAre("192.0.2.0/24", "192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"));
+}
+
+// A prefix has one verdict of each switch, and each its own life.
+TEST_F(SqliteLedgerTest, SwitchesAreIndependent) {
+  const auto ledger = open();
+  using enum channel::v1::Switch;
+  const auto of = [](Switch which, std::string_view on) {
+    Change change = set(refuse(on));
+    change.verdict.of = which;
+    change.verdict.reason = channel::switch_name(which);
+    return change;
+  };
+  ASSERT_TRUE(ledger->apply(
+      std::vector{set(refuse("192.0.2.7")), of(SWITCH_SMORF_BLOCK, "192.0.2.7"),
+                  of(SWITCH_TRUSTED_RELAY, "192.0.2.7"), of(SWITCH_RANGE_EXCLUSION, "192.0.2.0/24"),
+                  of(SWITCH_SMORF_BLOCK, "192.0.2.0/24")}));
+  const auto reasons = [](const std::vector<Verdict>& verdicts) {
+    std::vector<std::string> out;
+    for (const Verdict& v : verdicts) out.push_back(v.prefix.to_string() + " " + v.reason);
+    return out;
+  };
+  EXPECT_THAT(
+      reasons(*ledger->verdicts_covering(*IpAddress::parse("192.0.2.7"))),
+      ElementsAre("192.0.2.7 relays spam", "192.0.2.7 trusted-relay", "192.0.2.7 smorf-block",
+                  "192.0.2.0/24 smorf-block", "192.0.2.0/24 range-exclusion"));
+  std::vector<std::string> paged;
+  std::optional<VerdictKey> after;
+  for (auto page = *ledger->verdicts_after(after, 1); !page.empty();
+       page = *ledger->verdicts_after(after, 1)) {
+    paged.push_back(reasons(page)[0]);
+    after = page.back().key();
+  }
+  EXPECT_THAT(paged,
+              testing::UnorderedElementsAre("192.0.2.7 relays spam", "192.0.2.7 trusted-relay",
+                                            "192.0.2.7 smorf-block", "192.0.2.0/24 smorf-block",
+                                            "192.0.2.0/24 range-exclusion"));
+
+  Change lifted = clear("192.0.2.7");
+  lifted.verdict.of = SWITCH_SMORF_BLOCK;
+  ASSERT_TRUE(ledger->apply(std::vector{lifted}));
+  EXPECT_FALSE(ledger->verdict_on({prefix("192.0.2.7"), SWITCH_SMORF_BLOCK})->has_value());
+  EXPECT_TRUE(ledger->verdict_on({prefix("192.0.2.7"), SWITCH_TRUSTED_RELAY})->has_value());
+  EXPECT_TRUE(ledger->verdict_on({prefix("192.0.2.7")})->has_value());
+  const auto history = *ledger->history_of(prefix("192.0.2.7"));
+  ASSERT_EQ(history.size(), 4u);
+  EXPECT_EQ(history[0].action, Action::kClear);
+  EXPECT_EQ(history[0].verdict.of, SWITCH_SMORF_BLOCK);
 }
 
 TEST_F(SqliteLedgerTest, TellsTheChangesSinceAVersion) {
@@ -358,8 +407,14 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
 // Before schema 2 an event had no content hash, before schema 4 nothing of its session and origin.
 TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
-  ask("ALTER TABLE verdicts DROP COLUMN starttls");
+  ask("DROP TABLE verdicts");
+  ask("CREATE TABLE verdicts (address BLOB, length INTEGER, prefix TEXT, treatment TEXT, "
+      "messages_per_minute INTEGER, case_reference INTEGER, reason TEXT, author TEXT, "
+      "set_at INTEGER, expires_at INTEGER, PRIMARY KEY (address, length)) WITHOUT ROWID");
+  ask("INSERT INTO verdicts VALUES (x'00000000000000000000ffffc0000207', 32, '192.0.2.7', "
+      "'refuse', 0, 42, 'relays spam', 'anna', 1700000000, 0)");
   ask("ALTER TABLE verdict_history DROP COLUMN starttls");
+  ask("ALTER TABLE verdict_history DROP COLUMN switch");
   ask("DROP INDEX events_with_shadow");
   for (const char* column :
        {"content_hash", "session", "origin", "link_domains", "shadow_set", "shadow_score",
@@ -375,6 +430,7 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   EXPECT_FALSE(found[0].has_session());
   EXPECT_FALSE(found[0].has_origin());
   EXPECT_EQ(found[0].link_domains_size(), 0);
+  EXPECT_EQ(**ledger->verdict_on({prefix("192.0.2.7")}), refuse("192.0.2.7"));
   EXPECT_EQ(ledger->store_events("edge-1", batch(2, 1), 0), true);
 }
 
@@ -495,7 +551,7 @@ TEST_F(SqliteLedgerTest, AFullDiskIsToldAndLosesNothing) {
       if (result.error().find("is full") == std::string::npos) return 3;
       // What is there can still be read.
       if ((*ledger)->totals()->events != stored * 50) return 4;
-      if (!(*ledger)->verdict_on(prefix("192.0.2.1"))->has_value()) return 5;
+      if (!(*ledger)->verdict_on({prefix("192.0.2.1")})->has_value()) return 5;
     }
     // Room again: all is there, and the refused batch is taken now.
     if (mount("tmpfs", directory_.c_str(), "tmpfs", MS_REMOUNT, "size=8m") != 0) return 6;

@@ -87,6 +87,13 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
     return std::unexpected("a case reference has 50 bits");
   if (!channel::v1::StartTls_IsValid(request.starttls()))
     return std::unexpected("starttls is policy, allow or mask");
+  if (channel::switch_name(request.of()).empty())
+    return std::unexpected(
+        "the switch is treatment, trusted-relay, smorf-block or range-exclusion");
+  if (request.of() != channel::v1::SWITCH_TREATMENT &&
+      request.starttls() != channel::v1::START_TLS_AS_POLICY) {
+    return std::unexpected("what becomes of STARTTLS is the treatment's business, not a switch's");
+  }
   // Rounded up: a verdict holds no shorter than was asked.
   const uint64_t expires =
       request.for_seconds() == 0 ? 0 : (unix_ms() + 999) / 1000 + request.for_seconds();
@@ -98,7 +105,29 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
                          .author = request.author(),
                          .set_unix_s = unix_s(),
                          .expires_unix_s = expires,
-                         .starttls = request.starttls()};
+                         .starttls = request.starttls(),
+                         .of = request.of()};
+}
+
+// What holds of a chain that is ordered by switch and most specific first, as the data plane's
+// look-up has it (verdict::strictest); null: the default treatment.
+const ledger::Verdict* strictest(std::span<const ledger::Verdict> chain,
+                                 ledger::Treatment default_treatment) {
+  const auto strictness = [](const ledger::Verdict& verdict) {
+    const bool throttle = verdict.treatment == channel::v1::TREATMENT_THROTTLE;
+    return std::pair(verdict.treatment, throttle ? -int64_t{verdict.messages_per_minute} : 0);
+  };
+  const bool has_treatment = !chain.empty() && chain[0].of == channel::v1::SWITCH_TREATMENT;
+  const ledger::Verdict* found = has_treatment ? chain.data() : nullptr;
+  const ledger::Verdict by_default{.treatment = default_treatment};
+  for (size_t i = 1; i <= chain.size(); ++i) {
+    const ledger::Verdict& verdict = chain[i - 1];
+    const bool is_first = i == 1 || chain[i - 2].of != verdict.of;
+    if (is_first && strictness(verdict) > strictness(found != nullptr ? *found : by_default)) {
+      found = &verdict;
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -107,7 +136,7 @@ grpc::Status Operator::make(const ledger::Change& change, channel::v1::ChangeRep
   const auto version = ledger_.apply(std::span(&change, 1));
   if (!version) return broken(version.error());
   const ledger::Verdict& verdict = change.verdict;
-  spdlog::info("version {}: {} {} by {}: {}", *version,
+  spdlog::info("version {}: {} {} {} by {}: {}", *version, channel::switch_name(verdict.of),
                change.action == ledger::Action::kSet ? channel::treatment_name(verdict.treatment)
                                                      : "cleared",
                verdict.prefix.to_string(), verdict.author, verdict.reason);
@@ -126,7 +155,7 @@ grpc::Status Operator::SetVerdict(grpc::ServerContext*,
   auto verdict = verdict_asked_for(*request);
   if (!verdict) return invalid(verdict.error());
   if (channel::is_restriction(verdict->treatment) && !verdict->case_reference) {
-    const auto present = ledger_.verdict_on(verdict->prefix);
+    const auto present = ledger_.verdict_on(verdict->key());
     if (!present) return broken(present.error());
     if (present->has_value()) verdict->case_reference = (*present)->case_reference;
     if (!verdict->case_reference) verdict->case_reference = new_case_reference();
@@ -145,27 +174,30 @@ grpc::Status Operator::ClearVerdict(grpc::ServerContext*,
     if (std::string objection = objection_to(what, text); !objection.empty())
       return invalid(objection);
   }
-  const auto present = ledger_.verdict_on(*prefix);
+  if (channel::switch_name(request->of()).empty()) return invalid("there is no such switch");
+  const auto present = ledger_.verdict_on({*prefix, request->of()});
   if (!present) return broken(present.error());
   if (!present->has_value()) {
     std::string hint;
     if (const auto chain = ledger_.verdicts_covering(prefix->address)) {
       const auto wider = std::ranges::find_if(*chain, [&](const ledger::Verdict& verdict) {
-        return verdict.prefix.length < prefix->length;
+        return verdict.of == request->of() && verdict.prefix.length < prefix->length;
       });
       if (wider != chain->end()) {
         hint = fmt::format("; it is covered by the verdict on {}", wider->prefix.to_string());
       }
     }
     return {StatusCode::NOT_FOUND,
-            fmt::format("there is no verdict on {}{}", prefix->to_string(), hint)};
+            fmt::format("{} says nothing of {}{}", channel::switch_name(request->of()),
+                        prefix->to_string(), hint)};
   }
   *reply->mutable_entry() = to_entry(**present);
   return make({ledger::Action::kClear,
                {.prefix = *prefix,
                 .reason = request->reason(),
                 .author = request->author(),
-                .set_unix_s = unix_s()}},
+                .set_unix_s = unix_s(),
+                .of = request->of()}},
               reply);
 }
 
@@ -194,9 +226,11 @@ grpc::Status Operator::ShowVerdict(grpc::ServerContext*,
                                    channel::v1::ShowVerdictReply* reply) {
   const auto prefix = IpPrefix::parse(request->prefix());
   if (!prefix) return invalid(prefix.error());
-  const auto verdict = ledger_.verdict_on(*prefix);
-  if (!verdict) return broken(verdict.error());
-  if (verdict->has_value()) *reply->mutable_entry() = to_entry(**verdict);
+  for (const auto& row : channel::kSwitches) {
+    const auto verdict = ledger_.verdict_on({*prefix, row.value});
+    if (!verdict) return broken(verdict.error());
+    if (verdict->has_value()) *reply->add_entries() = to_entry(**verdict);
+  }
   const auto history = ledger_.history_of(*prefix);
   if (!history) return broken(history.error());
   for (const ledger::Change& change : *history) {
@@ -211,12 +245,8 @@ grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainR
                                channel::v1::ExplainReply* reply) {
   const auto address = IpAddress::parse(request->address());
   if (!address) return invalid(address.error());
-  const auto chain = ledger_.verdicts_covering(*address);
+  auto chain = ledger_.verdicts_covering(*address);
   if (!chain) return broken(chain.error());
-  for (const ledger::Verdict& verdict : *chain) {
-    if (verdict.expires_unix_s == 0 || verdict.expires_unix_s > unix_s())
-      *reply->add_chain() = to_entry(verdict);
-  }
   reply->set_default_treatment(channel::v1::TREATMENT_INSPECT);
   for (const auto& gate : gates_.list()) {
     if (gate.attached() &&
@@ -224,6 +254,13 @@ grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainR
       reply->set_default_treatment(gate.status().default_treatment());
       break;
     }
+  }
+  std::erase_if(*chain, [now = unix_s()](const ledger::Verdict& verdict) {
+    return verdict.expires_unix_s != 0 && verdict.expires_unix_s <= now;
+  });
+  for (const ledger::Verdict& verdict : *chain) *reply->add_chain() = to_entry(verdict);
+  if (const auto* in_force = strictest(*chain, reply->default_treatment())) {
+    *reply->mutable_in_force() = to_entry(*in_force);
   }
   return grpc::Status::OK;
 }

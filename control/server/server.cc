@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "control/server/instance_lock.h"
+#include "base/instance_lock.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_channel.h"
 

@@ -65,7 +65,7 @@ ledger::Result<ToDataPlane> VerdictFeed::next_part() {
   part.set_last(last);
   part.mutable_verdicts()->Reserve(static_cast<int>(page->size()));
   for (const ledger::Verdict& verdict : *page) *part.add_verdicts() = to_wire(verdict);
-  if (!page->empty()) last_sent_ = page->back().prefix;
+  if (!page->empty()) last_sent_ = page->back().key();
   if (last) {
     in_snapshot_ = false;
     sent_version_ = snapshot_version_;

@@ -52,7 +52,7 @@ class VerdictFeed {
   FeedLimits limits_;
   bool snapshot_due_ = true;
   bool in_snapshot_ = false;
-  std::optional<IpPrefix> last_sent_;  // of the snapshot
+  std::optional<ledger::VerdictKey> last_sent_;  // of the snapshot
   uint64_t snapshot_version_ = 0;
   std::optional<Time> snapshot_began_;
   uint64_t sent_version_ = 0;

@@ -5,12 +5,12 @@
 namespace postern::server {
 namespace {
 
-struct PrefixHash {
-  size_t operator()(const IpPrefix& prefix) const {
-    const auto& bytes = prefix.address.bytes();
+struct KeyHash {
+  size_t operator()(const ledger::VerdictKey& key) const {
+    const auto& bytes = key.prefix.address.bytes();
     return std::hash<std::string_view>()(
                {reinterpret_cast<const char*>(bytes.data()), bytes.size()}) ^
-           prefix.length;
+           key.prefix.length ^ static_cast<size_t>(key.of) << 8;
   }
 };
 
@@ -32,6 +32,7 @@ channel::v1::Verdict to_wire(const ledger::Verdict& verdict) {
   wire.set_case_reference(verdict.case_reference.number);
   wire.set_expires_unix_s(verdict.expires_unix_s);
   wire.set_starttls(verdict.starttls);
+  wire.set_of(verdict.of);
   return wire;
 }
 
@@ -46,24 +47,27 @@ channel::v1::VerdictEntry to_entry(const ledger::Verdict& verdict) {
   entry.set_set_unix_s(verdict.set_unix_s);
   entry.set_expires_unix_s(verdict.expires_unix_s);
   entry.set_starttls(verdict.starttls);
+  entry.set_of(verdict.of);
   return entry;
 }
 
 channel::v1::Delta delta_of(const ledger::Version& to, uint64_t from_version,
                             std::span<const ledger::Change> changes) {
-  std::unordered_map<IpPrefix, const ledger::Change*, PrefixHash> last;
+  std::unordered_map<ledger::VerdictKey, const ledger::Change*, KeyHash> last;
   last.reserve(changes.size());
-  for (const ledger::Change& change : changes) last[change.verdict.prefix] = &change;
+  for (const ledger::Change& change : changes) last[change.verdict.key()] = &change;
   channel::v1::Delta delta;
   delta.set_epoch(to.epoch);
   delta.set_from_version(from_version);
   delta.set_to_version(to.number);
   for (const ledger::Change& change : changes) {
-    if (last[change.verdict.prefix] != &change) continue;
+    if (last[change.verdict.key()] != &change) continue;
     if (change.action == ledger::Action::kSet) {
       *delta.add_upserts() = to_wire(change.verdict);
     } else {
-      set_prefix(change.verdict.prefix, delta.add_removals());
+      channel::v1::Removal& removal = *delta.add_removals();
+      set_prefix(change.verdict.prefix, &removal);
+      removal.set_of(change.verdict.of);
     }
   }
   return delta;

@@ -316,17 +316,17 @@ std::expected<void, std::string> VerdictFile::start_log() {
   return {};
 }
 
-// A prefix that changed while the copy was made may be in it twice, the later one right or mended
+// What changed while the copy was made may be in it twice, the later one right or mended
 // by the deltas that follow.
 void VerdictFile::write_anew() {
   next_try_ = std::chrono::steady_clock::now() + config_.retry;
   auto copy = copy_all_();
   if (!copy) return;
   auto& all = copy->verdicts;
-  const auto prefix = &verdict::PrefixVerdict::prefix;
-  std::ranges::stable_sort(all, {}, prefix);
+  const auto key = &verdict::PrefixVerdict::key;
+  std::ranges::stable_sort(all, {}, key);
   std::ranges::reverse(all);  // unique() keeps the first of equals
-  const auto rest = std::ranges::unique(all, {}, prefix);
+  const auto rest = std::ranges::unique(all, {}, key);
   all.erase(rest.begin(), rest.end());
   if (auto done = write_snapshot(*copy); !done) note_failure(done.error());
 }

@@ -28,7 +28,7 @@ std::shared_ptr<const HeldVerdicts> snapshot(std::string epoch, uint64_t version
 
 std::shared_ptr<const VerdictDelta> delta(uint64_t from, uint64_t to,
                                           std::vector<PrefixVerdict> upserts,
-                                          std::vector<IpPrefix> removals = {}) {
+                                          std::vector<verdict::VerdictKey> removals = {}) {
   return std::make_shared<VerdictDelta>(
       VerdictDelta{from, to, std::move(upserts), std::move(removals)});
 }
@@ -100,7 +100,7 @@ TEST_F(VerdictFileTest, WhatWasCalledDurableIsThereWithoutAnOrderlyEnd) {
   file.start();
   file.replace(snapshot("e", 5, 3));
   file.append("e", delta(5, 6, {refused(9)}));
-  file.append("e", delta(6, 8, {}, {refused(0).prefix}));
+  file.append("e", delta(6, 8, {}, {refused(0).key()}));
   ASSERT_TRUE(durable("e", 8));
   const auto loaded = found();
   EXPECT_TRUE(loaded.notes.empty());

@@ -14,12 +14,14 @@ namespace {
 
 using verdict::PrefixVerdict;
 using verdict::StartTls;
+using verdict::Switch;
 using verdict::Treatment;
+using verdict::VerdictKey;
 
 constexpr std::string_view kSnapshotMagic = "PSTNVER1";
-constexpr std::string_view kLogMagic = "PSTNVLG1";
+constexpr std::string_view kLogMagic = "PSTNVLG2";
 constexpr size_t kVerdictBytes = 16 + 1 + 1 + 4 + 8 + 8;
-constexpr size_t kPrefixBytes = 16 + 1;
+constexpr size_t kKeyBytes = 16 + 1 + 1;
 constexpr size_t kDigestBytes = sizeof(Digest);
 constexpr size_t kLogHeadBytes = 8 + kDigestBytes;
 constexpr size_t kDeltaHeadBytes = 4 + kDigestBytes;
@@ -63,9 +65,9 @@ class Cursor {
   }
   std::optional<PrefixVerdict> verdict() {
     const auto covered = prefix();
-    const auto treatment_and_starttls = integer<uint8_t>();
-    const uint8_t treatment = treatment_and_starttls & 0xf;
-    const uint8_t starttls = treatment_and_starttls >> 4;
+    const auto what = integer<uint8_t>();
+    const uint8_t treatment = what & 0xf;
+    const uint8_t starttls = what >> 4 & 0x3;
     PrefixVerdict verdict;
     verdict.messages_per_minute = integer<uint32_t>();
     verdict.case_reference.number = integer<uint64_t>();
@@ -76,7 +78,14 @@ class Cursor {
     verdict.prefix = *covered;
     verdict.treatment = static_cast<Treatment>(treatment);
     verdict.starttls = static_cast<StartTls>(starttls);
+    verdict.of = static_cast<Switch>(what >> 6);
     return verdict;
+  }
+  std::optional<VerdictKey> key() {
+    const auto covered = prefix();
+    const auto of = integer<uint8_t>();
+    if (!covered || of >= verdict::kSwitches) return std::nullopt;
+    return VerdictKey{*covered, static_cast<Switch>(of)};
   }
 
  private:
@@ -87,15 +96,16 @@ bool begins_with(std::span<const uint8_t> bytes, std::string_view magic) {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
-struct PrefixHash {
-  size_t operator()(const IpPrefix& prefix) const {
-    const auto& bytes = prefix.address.bytes();
+struct KeyHash {
+  size_t operator()(const VerdictKey& key) const {
+    const auto& bytes = key.prefix.address.bytes();
     const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return std::hash<std::string_view>{}(view)*131 + prefix.length;
+    return (std::hash<std::string_view>{}(view)*131 + key.prefix.length) * verdict::kSwitches +
+           static_cast<size_t>(key.of);
   }
 };
 
-// A list of verdicts that is changed by prefix; the index is made when it is first needed.
+// A list of verdicts that is changed by key; the index is made when it is first needed.
 class Edit {
  public:
   explicit Edit(std::vector<PrefixVerdict>& verdicts) : verdicts_(verdicts) {}
@@ -103,24 +113,24 @@ class Edit {
   void apply(const VerdictDelta& delta) {
     if (index_.empty()) {
       index_.reserve(verdicts_.size() + delta.upserts.size());
-      for (size_t i = 0; i < verdicts_.size(); ++i) index_[verdicts_[i].prefix] = i;
+      for (size_t i = 0; i < verdicts_.size(); ++i) index_[verdicts_[i].key()] = i;
     }
     for (const PrefixVerdict& v : delta.upserts) {
-      const auto [at, is_new] = index_.try_emplace(v.prefix, verdicts_.size());
+      const auto [at, is_new] = index_.try_emplace(v.key(), verdicts_.size());
       if (is_new) {
         verdicts_.push_back(v);
       } else {
         verdicts_[at->second] = v;
       }
     }
-    for (const IpPrefix& prefix : delta.removals) {
-      const auto at = index_.find(prefix);
+    for (const VerdictKey& key : delta.removals) {
+      const auto at = index_.find(key);
       if (at == index_.end()) continue;
       const size_t hole = at->second;
       index_.erase(at);
       if (hole + 1 != verdicts_.size()) {
         verdicts_[hole] = verdicts_.back();
-        index_[verdicts_[hole].prefix] = hole;
+        index_[verdicts_[hole].key()] = hole;
       }
       verdicts_.pop_back();
     }
@@ -128,7 +138,7 @@ class Edit {
 
  private:
   std::vector<PrefixVerdict>& verdicts_;
-  std::unordered_map<IpPrefix, size_t, PrefixHash> index_;
+  std::unordered_map<VerdictKey, size_t, KeyHash> index_;
 };
 
 std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
@@ -140,7 +150,7 @@ std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
   delta.to_version = in.integer<uint64_t>();
   const auto upserts = in.integer<uint32_t>();
   const auto removals = in.integer<uint32_t>();
-  if (in.left() != uint64_t{upserts} * kVerdictBytes + uint64_t{removals} * kPrefixBytes) {
+  if (in.left() != uint64_t{upserts} * kVerdictBytes + uint64_t{removals} * kKeyBytes) {
     return std::nullopt;
   }
   for (uint32_t i = 0; i < upserts; ++i) {
@@ -149,9 +159,9 @@ std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
     delta.upserts.push_back(*v);
   }
   for (uint32_t i = 0; i < removals; ++i) {
-    const auto prefix = in.prefix();
-    if (!prefix) return std::nullopt;
-    delta.removals.push_back(*prefix);
+    const auto key = in.key();
+    if (!key) return std::nullopt;
+    delta.removals.push_back(*key);
   }
   return delta;
 }
@@ -185,7 +195,8 @@ void write_snapshot_head(std::string& out, std::string_view epoch, uint64_t vers
 void write_verdict(std::string& out, const PrefixVerdict& verdict) {
   put_prefix(out, verdict.prefix);
   out.push_back(static_cast<char>(static_cast<uint8_t>(verdict.treatment) |
-                                  static_cast<uint8_t>(verdict.starttls) << 4));
+                                  static_cast<uint8_t>(verdict.starttls) << 4 |
+                                  static_cast<uint8_t>(verdict.of) << 6));
   put(out, verdict.messages_per_minute);
   put(out, verdict.case_reference.number);
   put(out, verdict.expires_unix_s);
@@ -209,7 +220,10 @@ void write_log_delta(std::string& out, const VerdictDelta& delta, Digest& digest
   put(payload, static_cast<uint32_t>(delta.upserts.size()));
   put(payload, static_cast<uint32_t>(delta.removals.size()));
   for (const PrefixVerdict& v : delta.upserts) write_verdict(payload, v);
-  for (const IpPrefix& prefix : delta.removals) put_prefix(payload, prefix);
+  for (const VerdictKey& key : delta.removals) {
+    put_prefix(payload, key.prefix);
+    payload.push_back(static_cast<char>(key.of));
+  }
   digest = Sha256().update(digest).update(as_bytes(payload)).finish();
   put(out, static_cast<uint32_t>(payload.size()));
   write_digest(out, digest);

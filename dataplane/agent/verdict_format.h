@@ -37,7 +37,7 @@ struct VerdictDelta {
   uint64_t from_version = 0;
   uint64_t to_version = 0;
   std::vector<verdict::PrefixVerdict> upserts;
-  std::vector<IpPrefix> removals;  // after the upserts
+  std::vector<verdict::VerdictKey> removals;  // after the upserts
 };
 
 using Digest = std::array<uint8_t, 32>;

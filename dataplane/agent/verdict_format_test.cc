@@ -24,13 +24,10 @@ const std::string kSnapshot = from_hex(
     "d1"
     "dcbc9933");
 const std::string kLog = from_hex(
-    "5053544e564c4731addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6bd1dcbc99334f0000008f8cd5"
-    "3d"
-    "8821055a75537f178243b33b2e7972541b9967614db7b0e2a7f4ad6007000000000000000900000000000000010000"
-    "00"
-    "0100000000000000000000000000ffffc633640920021e000000000000000000000000000000000000000000000000"
-    "0000"
-    "000000ffffc000020018");
+    "5053544e564c4732addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6bd1dcbc9933500000007f81a0"
+    "8ccb33a6244bf5c5dd5b5fbbb2654630432d3ac23fcd5f13df74f03cf9070000000000000009000000000000000100"
+    "00000100000000000000000000000000ffffc633640920021e00000000000000000000000000000000000000000000"
+    "00000000000000ffffc00002001800");
 
 PrefixVerdict blocked_range() {
   return {*IpPrefix::parse("192.0.2.0/24"), Treatment::kRefuse, 0, CaseReference{0x1234}, 5};
@@ -64,19 +61,20 @@ TEST(VerdictFormat, WritesWhatItReads) {
   EXPECT_EQ(snapshot, kSnapshot);
   std::string log;
   write_log_head(log, digest);
-  write_log_delta(log, {7, 9, {throttled_host()}, {blocked_range().prefix}}, digest);
+  write_log_delta(log, {7, 9, {throttled_host()}, {blocked_range().key()}}, digest);
   EXPECT_EQ(log, kLog);
 }
 
-// The treatment is in the low half of its octet, what is said of STARTTLS in the high one, where
-// files written before had 0.
-TEST(VerdictFormat, KeepsWhatIsSaidOfStartTls) {
+// The treatment is in the low half of its octet, what is said of STARTTLS in the next two bits and
+// the switch in the highest two, where files written before had 0.
+TEST(VerdictFormat, KeepsWhatIsSaidOfStartTlsAndTheSwitch) {
   PrefixVerdict masked = blocked_range();
   masked.starttls = verdict::StartTls::kMask;
+  masked.of = verdict::Switch::kRangeExclusion;
   std::string plain, with_mask;
   write_verdict(plain, blocked_range());
   write_verdict(with_mask, masked);
-  plain[17] = static_cast<char>(plain[17] | 0x20);
+  plain[17] = static_cast<char>(plain[17] | 0xe0);
   EXPECT_EQ(with_mask, plain);
 
   std::string file;
@@ -129,7 +127,7 @@ TEST(VerdictFormat, ALogThatLeavesADeltaOutIsReadUpToThere) {
   std::string log;
   write_log_head(log, digest);
   write_log_delta(log, {7, 8, {throttled_host()}, {}}, digest);
-  write_log_delta(log, {9, 10, {}, {throttled_host().prefix}}, digest);
+  write_log_delta(log, {9, 10, {}, {throttled_host().key()}}, digest);
   HeldVerdicts held = snapshot.held;
   EXPECT_NE(replay_log(as_bytes(log), snapshot.digest, held).damage, "");
   EXPECT_EQ(held.version, 8u);

@@ -13,7 +13,9 @@ namespace {
 
 using verdict::PrefixVerdict;
 using verdict::StartTls;
+using verdict::Switch;
 using verdict::Treatment;
+using verdict::VerdictKey;
 
 std::expected<IpPrefix, std::string> prefix_from(std::string_view octets, uint32_t length) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(octets.data());
@@ -95,10 +97,21 @@ void write_shadow(const worker::Event& event, const SignatureNames* names,
   }
 }
 
+std::expected<Switch, std::string> from_wire(channel::v1::Switch of, const IpPrefix& prefix) {
+  static_assert(static_cast<int>(Switch::kRangeExclusion) == channel::v1::SWITCH_RANGE_EXCLUSION);
+  if (channel::v1::Switch_IsValid(of)) return static_cast<Switch>(of);
+  return std::unexpected(
+      fmt::format("{}: switch {} is not known here", prefix.to_string(), static_cast<int>(of)));
+}
+
 }  // namespace
 
-std::expected<IpPrefix, std::string> from_wire(const channel::v1::Prefix& prefix) {
-  return prefix_from(prefix.address(), prefix.prefix_length());
+std::expected<VerdictKey, std::string> from_wire(const channel::v1::Removal& removal) {
+  const auto prefix = prefix_from(removal.address(), removal.prefix_length());
+  if (!prefix) return std::unexpected(prefix.error());
+  const auto of = from_wire(removal.of(), *prefix);
+  if (!of) return std::unexpected(of.error());
+  return VerdictKey{*prefix, *of};
 }
 
 std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& verdict) {
@@ -116,12 +129,15 @@ std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& 
     return std::unexpected(fmt::format("{}: starttls {} is not known here", prefix->to_string(),
                                        static_cast<int>(verdict.starttls())));
   }
+  const auto of = from_wire(verdict.of(), *prefix);
+  if (!of) return std::unexpected(of.error());
   return PrefixVerdict{*prefix,
                        static_cast<Treatment>(verdict.treatment() - 1),
                        verdict.messages_per_minute(),
                        CaseReference{verdict.case_reference()},
                        verdict.expires_unix_s(),
-                       static_cast<StartTls>(verdict.starttls())};
+                       static_cast<StartTls>(verdict.starttls()),
+                       *of};
 }
 
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta) {
@@ -133,9 +149,9 @@ std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& del
     out.upserts.push_back(*verdict);
   }
   for (const auto& wire : delta.removals()) {
-    auto prefix = from_wire(wire);
-    if (!prefix) return std::unexpected(std::move(prefix.error()));
-    out.removals.push_back(*prefix);
+    auto key = from_wire(wire);
+    if (!key) return std::unexpected(std::move(key.error()));
+    out.removals.push_back(*key);
   }
   return out;
 }

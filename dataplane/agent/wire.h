@@ -26,7 +26,7 @@ struct SignatureNames {
 
 // The errors name the field and what it must be.
 std::expected<verdict::PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& verdict);
-std::expected<IpPrefix, std::string> from_wire(const channel::v1::Prefix& prefix);
+std::expected<verdict::VerdictKey, std::string> from_wire(const channel::v1::Removal& removal);
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta);
 
 // `names`: of the set of event.set_generation, or null when there is none; rules are then numbers.

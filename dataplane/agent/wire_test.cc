@@ -31,9 +31,11 @@ TEST(Wire, ReadsVerdicts) {
   v.set_case_reference(77);
   v.set_expires_unix_s(99);
   v.set_starttls(channel::v1::START_TLS_MASK);
+  v.set_of(channel::v1::SWITCH_SMORF_BLOCK);
   EXPECT_EQ(*from_wire(v),
             (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
-                                    30, CaseReference{77}, 99, verdict::StartTls::kMask}));
+                                    30, CaseReference{77}, 99, verdict::StartTls::kMask,
+                                    verdict::Switch::kSmorfBlock}));
   EXPECT_EQ(from_wire(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS))->prefix.to_string(),
             "2001:db8::/32");
   EXPECT_EQ(from_wire(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP))->treatment,
@@ -50,6 +52,9 @@ TEST(Wire, SaysWhatIsWrongWithAVerdict) {
   channel::v1::Verdict strange = wire_verdict(kHost, 32, TREATMENT_PASS);
   strange.set_starttls(static_cast<StartTls>(7));
   EXPECT_THAT(from_wire(strange).error(), HasSubstr("starttls 7"));
+  channel::v1::Verdict other = wire_verdict(kHost, 32, TREATMENT_PASS);
+  other.set_of(static_cast<Switch>(9));
+  EXPECT_THAT(from_wire(other).error(), HasSubstr("switch 9"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, TREATMENT_UNSPECIFIED)).error(),
               HasSubstr("treatment 0"));
   EXPECT_THAT(from_wire(wire_verdict(kHost, 32, static_cast<Treatment>(7))).error(),

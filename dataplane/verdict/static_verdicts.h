@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 
@@ -18,17 +19,19 @@ class StaticVerdicts : public VerdictSource {
   void add(const PrefixVerdict& verdict) { entries_.emplace_back(verdict); }
 
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override {
-    const Entry* best = nullptr;
+    std::array<const Entry*, kSwitches> best{};
     for (const Entry& entry : entries_) {
       const PrefixVerdict& v = entry.verdict;
       if (!v.prefix.contains(address)) continue;
       if (v.expires_unix_s != 0 && v.expires_unix_s <= wall_s) continue;
-      if (best == nullptr || v.prefix.length >= best->verdict.prefix.length) best = &entry;
+      const Entry*& of = best[static_cast<size_t>(v.of)];
+      if (of == nullptr || v.prefix.length >= of->verdict.prefix.length) of = &entry;
     }
-    if (best == nullptr) return {.treatment = default_treatment_};
-    const PrefixVerdict& v = best->verdict;
-    return {v.treatment, v.messages_per_minute, v.case_reference,
-            v.treatment == Treatment::kThrottle ? &best->bucket : nullptr, v.starttls};
+    Verdict out = best[0] != nullptr ? said(*best[0]) : Verdict{.treatment = default_treatment_};
+    for (size_t i = 1; i < kSwitches; ++i) {
+      if (best[i] != nullptr) out = strictest(out, said(*best[i]));
+    }
+    return out;
   }
 
  private:
@@ -37,6 +40,12 @@ class StaticVerdicts : public VerdictSource {
     PrefixVerdict verdict;
     mutable ThrottleBucket bucket;
   };
+  static Verdict said(const Entry& entry) {
+    const PrefixVerdict& v = entry.verdict;
+    return {v.treatment,      v.messages_per_minute,
+            v.case_reference, v.treatment == Treatment::kThrottle ? &entry.bucket : nullptr,
+            v.starttls,       v.of};
+  }
   Treatment default_treatment_;
   std::deque<Entry> entries_;  // never moves an entry: workers hold its bucket
 };

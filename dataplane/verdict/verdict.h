@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 
 #include "base/case_reference.h"
@@ -20,6 +22,19 @@ enum class Treatment : uint8_t {
 };
 inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
                                                        "hold", "refuse",  "drop"};
+
+// What a verdict is about: the policy's treatment of a sender, or one of the three switches, which
+// are independent of it and of each other. For each, the most specific prefix that says something
+// decides; what a sender may do is the strictest of the four.
+enum class Switch : uint8_t {
+  kTreatment,
+  kTrustedRelay,    // pass: it may send through the gate; anything else: that was revoked
+  kSmorfBlock,      // spam came from it
+  kRangeExclusion,  // an operator's choice, or a feed's
+};
+inline constexpr std::string_view kSwitchNames[] = {"treatment", "trusted-relay", "smorf-block",
+                                                    "range-exclusion"};
+inline constexpr size_t kSwitches = std::size(kSwitchNames);
 
 // What becomes of the STARTTLS keyword in a server's reply to EHLO (RFC 3207).
 enum class StartTls : uint8_t {
@@ -49,16 +64,38 @@ struct Verdict {
   CaseReference case_reference = {};  // 0: none
   ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
   StartTls starttls = StartTls::kAsPolicy;
+  Switch held_by = Switch::kTreatment;  // which of them is the strictest
+};
+
+// Of two verdicts on one sender that come from different switches. Of equals the first. What the
+// treatment says of STARTTLS is kept.
+inline Verdict strictest(const Verdict& a, const Verdict& b) {
+  const bool b_is_stricter =
+      b.treatment != a.treatment
+          ? b.treatment > a.treatment
+          : b.treatment == Treatment::kThrottle && b.messages_per_minute < a.messages_per_minute;
+  Verdict out = b_is_stricter ? b : a;
+  out.starttls = a.starttls != StartTls::kAsPolicy ? a.starttls : b.starttls;
+  return out;
+}
+
+// There is at most one verdict for each.
+struct VerdictKey {
+  IpPrefix prefix = {};
+  Switch of = Switch::kTreatment;
+  auto operator<=>(const VerdictKey&) const = default;
 };
 
 // A verdict as it is pushed, stored and counted: with the prefix that it covers.
 struct PrefixVerdict {
   IpPrefix prefix = {};  // host bits zero
   Treatment treatment = Treatment::kInspect;
-  uint32_t messages_per_minute = 0;   // throttle only
-  CaseReference case_reference = {};  // 0: none
-  uint64_t expires_unix_s = 0;        // 0: never
-  StartTls starttls = StartTls::kAsPolicy;
+  uint32_t messages_per_minute = 0;         // throttle only
+  CaseReference case_reference = {};        // 0: none
+  uint64_t expires_unix_s = 0;              // 0: never
+  StartTls starttls = StartTls::kAsPolicy;  // of the treatment only
+  Switch of = Switch::kTreatment;
+  VerdictKey key() const { return {prefix, of}; }
   auto operator<=>(const PrefixVerdict&) const = default;
 };
 
@@ -66,7 +103,8 @@ struct PrefixVerdict {
 class VerdictSource {
  public:
   virtual ~VerdictSource() = default;
-  // The most specific unexpired verdict that covers `address`, or the configured default.
+  // The strictest of what the switches say of `address`, each by its most specific unexpired
+  // verdict; of a switch that says nothing, the configured default.
   virtual Verdict lookup(const IpAddress& address, uint64_t wall_s) const = 0;
 };
 

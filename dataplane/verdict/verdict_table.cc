@@ -46,6 +46,7 @@ struct alignas(64) VerdictTable::Record {
   uint8_t length;
   Treatment treatment;
   StartTls starttls;
+  Switch of;
   uint32_t messages_per_minute;
   uint64_t case_reference;
   uint64_t expires_unix_s;
@@ -56,10 +57,14 @@ struct alignas(64) VerdictTable::Record {
   uint32_t pass : 31;
   uint32_t linked : 1;
 
-  Key key() const { return {high, low, length}; }
+  Key key() const { return {high, low, length, of}; }
   Verdict verdict() const {
-    return {treatment, messages_per_minute, CaseReference{case_reference},
-            treatment == Treatment::kThrottle ? &bucket : nullptr, starttls};
+    return {treatment,
+            messages_per_minute,
+            CaseReference{case_reference},
+            treatment == Treatment::kThrottle ? &bucket : nullptr,
+            starttls,
+            of};
   }
   bool says(const PrefixVerdict& v) const {
     return treatment == v.treatment && messages_per_minute == v.messages_per_minute &&
@@ -126,15 +131,16 @@ void VerdictTable::quiescent(unsigned id) { rte_rcu_qsbr_quiescent(qsbr_.get(), 
 void VerdictTable::offline(unsigned id) { rte_rcu_qsbr_thread_offline(qsbr_.get(), id); }
 void VerdictTable::online(unsigned id) { rte_rcu_qsbr_thread_online(qsbr_.get(), id); }
 
-VerdictTable::Key VerdictTable::key_of(const IpPrefix& prefix) {
-  Key key{big_endian(prefix.address.bytes().data()), big_endian(prefix.address.bytes().data() + 8),
-          prefix.mapped_length()};
+VerdictTable::Key VerdictTable::key_of(const VerdictKey& verdict) {
+  const uint8_t* const bytes = verdict.prefix.address.bytes().data();
+  Key key{big_endian(bytes), big_endian(bytes + 8), verdict.prefix.mapped_length(), verdict.of};
   mask(key.high, key.low, key.length);
   return key;
 }
 
 uint64_t VerdictTable::hash(const Key& key) const {
-  return fold(fold(key.high ^ secret_[0], key.low ^ secret_[1]) ^ key.length, secret_[2] | 1);
+  const uint64_t rest = key.length | static_cast<uint64_t>(key.of) << 8;
+  return fold(fold(key.high ^ secret_[0], key.low ^ secret_[1]) ^ rest, secret_[2] | 1);
 }
 
 const VerdictTable::Record* VerdictTable::find(const Key& key, uint32_t head) const {
@@ -149,14 +155,27 @@ const VerdictTable::Record* VerdictTable::find(const Key& key, uint32_t head) co
 Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
   const uint64_t high = big_endian(address.bytes().data());
   const uint64_t low = big_endian(address.bytes().data() + 8);
+  const Record* const treatment = most_specific(Switch::kTreatment, high, low, wall_s);
+  Verdict out =
+      treatment != nullptr ? treatment->verdict() : Verdict{.treatment = config_.default_treatment};
+  for (size_t i = 1; i < kSwitches; ++i) {
+    const Record* const record = most_specific(static_cast<Switch>(i), high, low, wall_s);
+    if (record != nullptr) out = strictest(out, record->verdict());
+  }
+  return out;
+}
+
+const VerdictTable::Record* VerdictTable::most_specific(Switch of, uint64_t high, uint64_t low,
+                                                        uint64_t wall_s) const {
   // An IPv6 prefix never covers an IPv4 address (IpPrefix::contains), so each family has its
   // lengths.
   const bool v4 = in_v4_space(high, low);
+  const Lengths& present = lengths_[static_cast<size_t>(of)];
   std::array<uint64_t, 3> lengths{};
   if (v4) {
-    lengths[0] = v4_lengths_.load(std::memory_order_acquire);
+    lengths[0] = present.v4.load(std::memory_order_acquire);
   } else {
-    for (int i = 0; i < 3; ++i) lengths[i] = v6_lengths_[i].load(std::memory_order_acquire);
+    for (int i = 0; i < 3; ++i) lengths[i] = present.v6[i].load(std::memory_order_acquire);
   }
 
   struct Probe {
@@ -175,7 +194,7 @@ Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
       lengths[word] &= ~(uint64_t{1} << bit);
       const unsigned length = static_cast<unsigned>(word) * 64 + bit + (v4 ? 96 : 0);
       Probe& probe = probes[count++];
-      probe.key = {high, low, static_cast<uint8_t>(length)};
+      probe.key = {high, low, static_cast<uint8_t>(length), of};
       mask(probe.key.high, probe.key.low, length);
       probe.head = static_cast<uint32_t>(hash(probe.key)) & head_mask_;
       __builtin_prefetch(&heads_[probe.head]);
@@ -186,10 +205,10 @@ Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
     for (unsigned i = 0; i < count; ++i) {
       const Record* record = find(probes[i].key, probes[i].head);
       if (record == nullptr) continue;
-      if (record->expires_unix_s == 0 || record->expires_unix_s > wall_s) return record->verdict();
+      if (record->expires_unix_s == 0 || record->expires_unix_s > wall_s) return record;
     }
   }
-  return {.treatment = config_.default_treatment};
+  return nullptr;
 }
 
 VerdictTable::Link* VerdictTable::find_link(const Key& key) {
@@ -203,8 +222,9 @@ VerdictTable::Link* VerdictTable::find_link(const Key& key) {
 void VerdictTable::count_length(const Key& key, int change) {
   const bool v4 = in_v4_space(key.high, key.low) && key.length >= 96;
   const unsigned length = v4 ? key.length - 96u : key.length;
-  uint32_t& count = v4 ? v4_counts_[length] : v6_counts_[length];
-  auto& present = v4 ? v4_lengths_ : v6_lengths_[length / 64];
+  const auto of = static_cast<size_t>(key.of);
+  uint32_t& count = v4 ? counts_[of].v4[length] : counts_[of].v6[length];
+  auto& present = v4 ? lengths_[of].v4 : lengths_[of].v6[length / 64];
   const uint64_t bit = uint64_t{1} << (length % 64);
   count += static_cast<uint32_t>(change);
   if (count == 1 && change > 0) present.fetch_or(bit, std::memory_order_release);
@@ -212,7 +232,7 @@ void VerdictTable::count_length(const Key& key, int change) {
 }
 
 std::expected<void, std::string> VerdictTable::upsert(const PrefixVerdict& verdict) {
-  const Key key = key_of(verdict.prefix);
+  const Key key = key_of(verdict.key());
   Link* link = find_link(key);
   const uint32_t old = link->load(std::memory_order_relaxed);
   if (old != 0 && records_[old].says(verdict)) {
@@ -231,6 +251,7 @@ std::expected<void, std::string> VerdictTable::upsert(const PrefixVerdict& verdi
       .length = key.length,
       .treatment = verdict.treatment,
       .starttls = verdict.starttls,
+      .of = verdict.of,
       .messages_per_minute = verdict.messages_per_minute,
       .case_reference = verdict.case_reference.number,
       .expires_unix_s = verdict.expires_unix_s,
@@ -269,7 +290,7 @@ void VerdictTable::remove(Link* link) {
 std::expected<void, std::string> VerdictTable::upsert_all(std::span<const PrefixVerdict> upserts) {
   for (size_t i = 0; i < upserts.size(); ++i) {
     if (i + kPrefetchAhead < upserts.size()) {
-      const Key ahead = key_of(upserts[i + kPrefetchAhead].prefix);
+      const Key ahead = key_of(upserts[i + kPrefetchAhead].key());
       __builtin_prefetch(&heads_[static_cast<uint32_t>(hash(ahead)) & head_mask_]);
     }
     if (auto done = upsert(upserts[i]); !done) {
@@ -281,14 +302,14 @@ std::expected<void, std::string> VerdictTable::upsert_all(std::span<const Prefix
 }
 
 std::expected<void, std::string> VerdictTable::check_room(std::span<const PrefixVerdict> upserts,
-                                                          std::span<const IpPrefix> removals) {
+                                                          std::span<const VerdictKey> removals) {
   uint64_t after = size();
   if (after + upserts.size() <= config_.capacity) return {};
   for (const PrefixVerdict& v : upserts) {
-    if (find_link(key_of(v.prefix))->load(std::memory_order_relaxed) == 0) ++after;
+    if (find_link(key_of(v.key()))->load(std::memory_order_relaxed) == 0) ++after;
   }
-  for (const IpPrefix& prefix : removals) {
-    if (find_link(key_of(prefix))->load(std::memory_order_relaxed) != 0) --after;
+  for (const VerdictKey& key : removals) {
+    if (find_link(key_of(key))->load(std::memory_order_relaxed) != 0) --after;
   }
   if (after <= config_.capacity) return {};
   return std::unexpected(fmt::format("{} verdicts do not fit into a verdict table of capacity {}",
@@ -296,12 +317,12 @@ std::expected<void, std::string> VerdictTable::check_room(std::span<const Prefix
 }
 
 std::expected<void, std::string> VerdictTable::apply(std::span<const PrefixVerdict> upserts,
-                                                     std::span<const IpPrefix> removals) {
+                                                     std::span<const VerdictKey> removals) {
   if (auto room = check_room(upserts, removals); !room) return room;
   if (auto done = upsert_all(upserts); !done) return done;
   if (!upserts.empty() && !removals.empty()) wait_for_readers();
-  for (const IpPrefix& prefix : removals) {
-    Link* link = find_link(key_of(prefix));
+  for (const VerdictKey& key : removals) {
+    Link* link = find_link(key_of(key));
     if (link->load(std::memory_order_relaxed) != 0) remove(link);
   }
   seal_retired();
@@ -351,7 +372,8 @@ uint32_t VerdictTable::visit_some(uint32_t from, uint32_t most,
            record.messages_per_minute,
            CaseReference{record.case_reference},
            record.expires_unix_s,
-           record.starttls});
+           record.starttls,
+           record.of});
   }
   return end < untouched_ ? static_cast<uint32_t>(end) : 0;
 }

@@ -1,11 +1,11 @@
 // The verdicts in force: written by one thread, read by every worker without a lock.
 //
 // Theory of operation. Records live in an array made at start and hang in a hash table of chains,
-// keyed by the masked address in the 128-bit key space and the prefix length in it. A look-up
-// probes the prefix lengths that are present, longest first; what it must touch is prefetched for
-// all of them before the first is compared. A record is never changed once it is linked: an update
-// links its successor in its place with one store, so a reader sees the old verdict or the new one,
-// whole.
+// keyed by the switch, the masked address in the 128-bit key space and the prefix length in it. For
+// each switch, a look-up probes the prefix lengths that are present, longest first; what it must
+// touch is prefetched for all of them before the first is compared. A record is never changed once
+// it is linked: an update links its successor in its place with one store, so a reader sees the old
+// verdict or the new one, whole.
 //
 // A record that was unlinked is used again only after every worker has passed a quiescent state
 // (DPDK's RCU QSBR). A worker is a reader under an id of its own: register_reader() on its thread,
@@ -66,7 +66,7 @@ class VerdictTable : public VerdictSource {
   // other error is a worker that stands still for seconds: then a part is in force, whole() is
   // false, and a replace_all() is needed.
   std::expected<void, std::string> apply(std::span<const PrefixVerdict> upserts,
-                                         std::span<const IpPrefix> removals);
+                                         std::span<const VerdictKey> removals);
   // Holds exactly `verdicts` afterwards. Applied as a difference: an entry that does not change
   // keeps its token bucket.
   std::expected<void, std::string> replace_all(std::span<const PrefixVerdict> verdicts);
@@ -87,6 +87,7 @@ class VerdictTable : public VerdictSource {
   struct Key {
     uint64_t high, low;
     uint8_t length;  // in the 128-bit key space
+    Switch of;
     bool operator==(const Key&) const = default;
   };
   struct Record;
@@ -100,12 +101,13 @@ class VerdictTable : public VerdictSource {
   };
 
   VerdictTable(const VerdictTableConfig& config, PageArray<Link> heads, PageArray<Record> records);
-  static Key key_of(const IpPrefix& prefix);
+  static Key key_of(const VerdictKey& key);
+  const Record* most_specific(Switch of, uint64_t high, uint64_t low, uint64_t wall_s) const;
   uint64_t hash(const Key& key) const;
   const Record* find(const Key& key, uint32_t head) const;
   Link* find_link(const Key& key);
   std::expected<void, std::string> check_room(std::span<const PrefixVerdict> upserts,
-                                              std::span<const IpPrefix> removals);
+                                              std::span<const VerdictKey> removals);
   std::expected<void, std::string> upsert(const PrefixVerdict& verdict);
   std::expected<void, std::string> upsert_all(std::span<const PrefixVerdict> upserts);
   void remove(Link* link);
@@ -124,13 +126,19 @@ class VerdictTable : public VerdictSource {
   std::unique_ptr<rte_rcu_qsbr, QsbrFree> qsbr_;
 
   // Which prefix lengths occur: bit n for length n of the family.
-  std::atomic<uint64_t> v4_lengths_{0};
-  std::array<std::atomic<uint64_t>, 3> v6_lengths_{};
+  struct Lengths {
+    std::atomic<uint64_t> v4{0};
+    std::array<std::atomic<uint64_t>, 3> v6{};
+  };
+  std::array<Lengths, kSwitches> lengths_;
   std::atomic<uint32_t> size_{0};
 
   // The writer's own.
-  std::array<uint32_t, 33> v4_counts_{};
-  std::array<uint32_t, 129> v6_counts_{};
+  struct Counts {
+    std::array<uint32_t, 33> v4{};
+    std::array<uint32_t, 129> v6{};
+  };
+  std::array<Counts, kSwitches> counts_;
   bool whole_ = true;
   uint32_t untouched_ = 1;  // records from here on were never used
   uint32_t free_ = 0;       // chain of records to use again

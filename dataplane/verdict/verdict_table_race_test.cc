@@ -68,10 +68,10 @@ TEST(VerdictTableRace, NoReaderSeesAnUncoveredSenderOrATornRecord) {
     constexpr uint8_t kLengths[] = {32, 24, 29, 27, 25};
     for (uint32_t round = 2; round < 400; ++round) {
       std::vector<PrefixVerdict> next;
-      std::vector<IpPrefix> gone;
+      std::vector<VerdictKey> gone;
       for (uint32_t i = 0; i < kSenders; ++i) {
         next.push_back(covering(i, kLengths[round % 5], round));
-        gone.push_back(IpPrefix::containing(sender(i), kLengths[(round - 1) % 5]));
+        gone.push_back({IpPrefix::containing(sender(i), kLengths[(round - 1) % 5])});
       }
       if (round % 2 == 0) {
         ASSERT_TRUE(table->replace_all(next).has_value());

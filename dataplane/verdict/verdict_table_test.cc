@@ -26,9 +26,9 @@ std::unique_ptr<VerdictTable> table_of(uint32_t capacity,
   return std::move(*table);
 }
 
-std::map<IpPrefix, PrefixVerdict> contents(const VerdictTable& table) {
-  std::map<IpPrefix, PrefixVerdict> out;
-  table.for_each([&](const PrefixVerdict& v) { EXPECT_TRUE(out.emplace(v.prefix, v).second); });
+std::map<VerdictKey, PrefixVerdict> contents(const VerdictTable& table) {
+  std::map<VerdictKey, PrefixVerdict> out;
+  table.for_each([&](const PrefixVerdict& v) { EXPECT_TRUE(out.emplace(v.key(), v).second); });
   return out;
 }
 
@@ -52,9 +52,9 @@ TEST(VerdictTable, KeepsTheFamiliesApart) {
       table_of(10, {verdict("::/0", Treatment::kDrop), verdict("0.0.0.0/0", Treatment::kRefuse)});
   EXPECT_EQ(table->lookup(address("203.0.113.9"), 0).treatment, Treatment::kRefuse);
   EXPECT_EQ(table->lookup(address("2001:db8::1"), 0).treatment, Treatment::kDrop);
-  ASSERT_TRUE(table->apply({}, std::vector{prefix("0.0.0.0/0")}).has_value());
+  ASSERT_TRUE(table->apply({}, std::vector{VerdictKey{prefix("0.0.0.0/0")}}).has_value());
   EXPECT_EQ(table->lookup(address("203.0.113.9"), 0).treatment, Treatment::kInspect);
-  EXPECT_EQ(contents(*table).begin()->first.to_string(), "::/0");
+  EXPECT_EQ(contents(*table).begin()->first.prefix.to_string(), "::/0");
 }
 
 TEST(VerdictTable, AnswersWithTheConfiguredDefault) {
@@ -103,7 +103,7 @@ TEST(VerdictTable, AtCapacityRefusesAndLosesNothing) {
   EXPECT_TRUE(table->apply(std::vector{verdict("192.0.2.1", Treatment::kDrop)}, {}).has_value());
   EXPECT_TRUE(table
                   ->apply(std::vector{verdict("192.0.2.3", Treatment::kDrop)},
-                          std::vector{prefix("192.0.2.2")})
+                          std::vector{VerdictKey{prefix("192.0.2.2")}})
                   .has_value());
   EXPECT_EQ(table->size(), 2u);
   EXPECT_EQ(table->lookup(address("192.0.2.3"), 0).treatment, Treatment::kDrop);
@@ -121,13 +121,13 @@ TEST(VerdictTable, AFullTableIsReplacedWholeAgainAndAgain) {
     }
     ASSERT_TRUE(table->replace_all(all).has_value());
     ASSERT_EQ(contents(*table).size(), kCapacity);
-    ASSERT_EQ(contents(*table).begin()->first, all.front().prefix);
+    ASSERT_EQ(contents(*table).begin()->first, all.front().key());
   }
 }
 
 TEST(VerdictTable, RemovingWhatIsNotThereIsNothing) {
   const auto table = table_of(2, {verdict("192.0.2.1", Treatment::kHold)});
-  EXPECT_TRUE(table->apply({}, std::vector{prefix("192.0.2.0/24")}).has_value());
+  EXPECT_TRUE(table->apply({}, std::vector{VerdictKey{prefix("192.0.2.0/24")}}).has_value());
   EXPECT_EQ(table->size(), 1u);
 }
 
@@ -158,7 +158,7 @@ TEST(VerdictTable, ARecordIsUsedAgainOnlyAfterItsReadersMovedOn) {
   EXPECT_FALSE(table->register_reader(2).has_value());
   table->quiescent(0);
   table->quiescent(1);
-  ASSERT_TRUE(table->apply({}, std::vector{prefix("192.0.2.7")}).has_value());
+  ASSERT_TRUE(table->apply({}, std::vector{VerdictKey{prefix("192.0.2.7")}}).has_value());
   EXPECT_EQ(table->awaiting_grace(), 1u);
   table->quiescent(0);
   EXPECT_EQ(table->awaiting_grace(), 1u);
@@ -183,20 +183,22 @@ TEST(VerdictTable, AgreesWithALinearSearchThroughRandomChanges) {
                                 static_cast<uint8_t>(random() % (v4 ? 33 : 129)));
   };
   const auto table = table_of(400);
-  std::map<IpPrefix, PrefixVerdict> model;
+  const auto random_switch = [&] { return static_cast<Switch>(random() % kSwitches); };
+  std::map<VerdictKey, PrefixVerdict> model;
   for (int round = 0; round < 100; ++round) {
     std::vector<PrefixVerdict> upserts;
-    std::vector<IpPrefix> removals;
+    std::vector<VerdictKey> removals;
     for (int i = 0; i < 12 && model.size() + 12 < 400; ++i) {
       upserts.push_back({random_prefix(), static_cast<Treatment>(random() % 6),
                          static_cast<uint32_t>(1 + random() % 3), CaseReference{random() % 5},
-                         random() % 4 == 0 ? 500 + random() % 1000 : 0});
+                         random() % 4 == 0 ? 500 + random() % 1000 : 0, StartTls::kAsPolicy,
+                         random_switch()});
     }
-    for (int i = 0; i < 6; ++i) removals.push_back(random_prefix());
+    for (int i = 0; i < 6; ++i) removals.push_back({random_prefix(), random_switch()});
     for (const auto& [key, unused] : model) {
       if (random() % 16 == 0) removals.push_back(key);
     }
-    for (const auto& v : upserts) model[v.prefix] = v;
+    for (const auto& v : upserts) model[v.key()] = v;
     for (const auto& key : removals) model.erase(key);
     if (round % 10 == 9) {
       std::vector<PrefixVerdict> all;
@@ -213,6 +215,8 @@ TEST(VerdictTable, AgreesWithALinearSearchThroughRandomChanges) {
       const IpAddress asked = random_address(i % 2);
       const Verdict expected = linear.lookup(asked, 1000), got = table->lookup(asked, 1000);
       ASSERT_EQ(got.treatment, expected.treatment) << asked.to_string();
+      ASSERT_EQ(got.held_by, expected.held_by) << asked.to_string();
+      ASSERT_EQ(got.messages_per_minute, expected.messages_per_minute) << asked.to_string();
       ASSERT_EQ(got.case_reference, expected.case_reference) << asked.to_string();
     }
   }

@@ -142,7 +142,7 @@ TEST_F(Loop, AVerdictChangeDoesNotWaitForAnIdleWorker) {
                                       .treatment = verdict::Treatment::kRefuse};
   // Replacing a verdict ends only when every reader has been quiescent.
   ASSERT_TRUE(verdicts_->apply(std::array{refuse}, {}).has_value());
-  ASSERT_TRUE(verdicts_->apply({}, std::array{refuse.prefix}).has_value());
+  ASSERT_TRUE(verdicts_->apply({}, std::array{refuse.key()}).has_value());
   while (verdicts_->awaiting_grace() > 0) std::this_thread::yield();
   stop();
 }

@@ -1,4 +1,4 @@
-#include "control/server/instance_lock.h"
+#include "base/instance_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-namespace postern::server {
+namespace postern {
 
 std::expected<InstanceLock, std::string> InstanceLock::take(const std::filesystem::path& path) {
   const std::string name = path.string() + ".lock";
@@ -42,4 +42,4 @@ InstanceLock::~InstanceLock() {
   if (file_ >= 0) close(file_);
 }
 
-}  // namespace postern::server
+}  // namespace postern

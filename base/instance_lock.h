@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace postern::server {
+namespace postern {
 
 class InstanceLock {
  public:
@@ -21,4 +21,4 @@ class InstanceLock {
   int file_;
 };
 
-}  // namespace postern::server
+}  // namespace postern
