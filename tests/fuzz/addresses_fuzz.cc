@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static Searcher search(&expressions);
   static BodyAddresses addresses;
   addresses.begin();
-  addresses.paragraph(text, search);
+  addresses.paragraph(text);
   addresses.link(text);
   const auto all = addresses.all();
   if (all.size() > BodyAddresses::kMost) std::abort();

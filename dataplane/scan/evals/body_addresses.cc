@@ -4,7 +4,6 @@
 
 #include "dataplane/mime/ascii.h"
 #include "dataplane/mime/host_name.h"
-#include "dataplane/scan/evals/header_texts.h"
 
 namespace postern::scan::evals {
 namespace {
@@ -59,6 +58,34 @@ size_t host_end(std::string_view text, size_t at) {
   }
 }
 
+// The first link that holds an address: "http://", then "@" or "%40" within 255 octets that are no
+// white space, and up to 255 more.
+struct Link {
+  size_t begin = kNowhere;
+  size_t end = 0;
+};
+Link link_with_address(std::string_view text) {
+  constexpr size_t kLongest = 255;
+  for (size_t at = text.find("://"); at != kNowhere; at = text.find("://", at + 3)) {
+    const std::string_view before = text.substr(0, at);
+    const size_t name = mime::ends_ignoring_case(before, "https") ? 5 : 4;
+    if (name == 4 && !mime::ends_ignoring_case(before, "http")) continue;
+    const size_t begin = at + 3;
+    size_t found = 0;
+    size_t i = begin;
+    for (; i < text.size() && i <= begin + kLongest && !mime::is_space(text[i]); ++i) {
+      if (text[i] == '@') found = i + 1;
+      if (text.substr(i).starts_with("%40")) found = i + 3;
+    }
+    if (found == 0) continue;
+    size_t end = found;
+    while (end < text.size() && end < found + kLongest && !mime::is_space(text[end])) ++end;
+    const bool open = at > name && text[at - name - 1] == '<';
+    return {at - name - (open ? 1 : 0), end};
+  }
+  return {};
+}
+
 // Whether an address that ends there is a sender's: "…> " or "… wrote:".
 bool is_quoted(std::string_view behind) {
   if (behind.starts_with('>')) return true;
@@ -111,13 +138,12 @@ void BodyAddresses::stretch(std::string_view text) {
   }
 }
 
-void BodyAddresses::paragraph(std::string_view text, Searcher& search) {
+void BodyAddresses::paragraph(std::string_view text) {
   if (text.find('@') == kNowhere) return;
-  while (search.found(Expression::kLinkWithAddress, text)) {
-    const std::string_view link = search.group(0);
-    const auto at = static_cast<size_t>(link.data() - text.data());
-    stretch(text.substr(0, at));
-    text.remove_prefix(at + link.size());
+  for (Link link = link_with_address(text); link.begin != kNowhere;
+       link = link_with_address(text)) {
+    stretch(text.substr(0, link.begin));
+    text.remove_prefix(link.end);
   }
   stretch(text);
 }

@@ -16,8 +16,6 @@
 
 namespace postern::scan::evals {
 
-class Searcher;
-
 struct BodyAddress {
   static constexpr size_t kBytes = 376;  // the longest that is found
   mime::FixedText<kBytes> text;          // in small letters
@@ -30,7 +28,7 @@ class BodyAddresses {
   static constexpr size_t kMost = 40;
 
   void begin() { count_ = 0; }
-  void paragraph(std::string_view text, Searcher& search);
+  void paragraph(std::string_view text);
   // Behind "mailto:" in a link.
   void link(std::string_view text);
   // Those that count are known when the message has ended.

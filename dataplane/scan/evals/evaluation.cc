@@ -76,7 +76,7 @@ void Evaluation::feed(std::span<const uint8_t> bytes) {
 }
 
 void Evaluation::body(std::string_view paragraph) {
-  if (plan_->needs(kNeedsAddresses)) addresses_.paragraph(paragraph, search_);
+  if (plan_->needs(kNeedsAddresses)) addresses_.paragraph(paragraph);
   if (!plan_->needs(kNeedsText)) return;
   text_.paragraph(paragraph, paragraph.ends_with('\n') || paragraph.ends_with(' '));
 }

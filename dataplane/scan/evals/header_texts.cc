@@ -121,7 +121,6 @@ constexpr std::array<Written, kExpressions> kWritten{{
     {R"((?:^(?:(?:post|host|domain)master|double-bounce)|^(?:sentto|owner|return|(?:gr)?bounced?)-.+)"
      R"(|-(?:request|bounces?|admin|owner)|\b(?:do[._-t]?)?no[._-t]?repl(?:y|ies)|.+=.+)@)",
      true},
-    {R"(<?https?://\S{0,255}(?:@|%40)\S{0,255})", true},
     {R"( for <?(\S+@(?:\S+?))>?;)"},
     {R"(\b([\w.!#$%&'*+/=?^_`{|}~-]+@\w[\w-]*\.\w[\w.-]++)\b)", true},
     {R"(^https?:/*(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+)", true},

@@ -106,13 +106,12 @@ enum class Expression : uint8_t {
   kStockLabel,
   kNobodysAddress,  // of a role or a program
   kListSender,      // an envelope's sender that no one answers to
-  kLinkWithAddress,
   kReceivedFor,
   kAddressInName,
   kLinkToAddress,
   kTextOfAddress,
 };
-inline constexpr size_t kExpressions = 41;
+inline constexpr size_t kExpressions = 40;
 
 // Compiled once, shared by all threads.
 class Expressions {
