@@ -209,6 +209,7 @@ void Paragraphs::split() {
 
 void Paragraphs::end_paragraph() {
   if (size_ == kPieceBytes) split();  // its line end would be the byte too many
+  if (size_ > 0 && buffer_[size_ - 1] == ' ') buffer_[size_++] = '\n';
   if (size_ > 0) sink_->paragraph({buffer_.data(), size_});
   size_ = 0;
 }

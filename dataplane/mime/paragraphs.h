@@ -3,7 +3,8 @@
 // Theory of operation. Text goes in as UTF-8, in whole characters; a run of white space becomes one
 // blank, or ends the paragraph when it holds two line ends. A paragraph comes out in pieces of at
 // most 2,049 bytes, cut after a blank where there is one: the pieces are the very lines that
-// SpamAssassin matches body rules against, less their line end. White space is Unicode's; NUL,
+// SpamAssassin matches body rules against, less their line end, unless a blank before it would make
+// the line look like one that was cut. White space is Unicode's; NUL,
 // zero-width and formatting characters are not seen by a reader and are dropped.
 #pragma once
 

@@ -28,10 +28,10 @@ TEST(Paragraphs, LinesJoinAndBlankLinesPart) {
   EXPECT_EQ(plain("one\ntwo\n\nthree"), (Expected{"one two", "three"}));
   EXPECT_EQ(plain("one  \t two\n"), (Expected{"one two "}));
   EXPECT_EQ(plain("one\n \n\n \ntwo"), (Expected{"one", "two"}));
-  EXPECT_EQ(plain("one \n\n two"), (Expected{"one ", " two"}));
+  EXPECT_EQ(plain("one \n\n two"), (Expected{"one \n", " two"}));
   EXPECT_EQ(plain("one\r\ntwo\r\n\r\nthree\r\n"), (Expected{"one two", "three "}));
   EXPECT_EQ(plain("one\rtwo"), (Expected{"one two"}));
-  EXPECT_EQ(plain(" \n \n "), (Expected{" ", " "}));
+  EXPECT_EQ(plain(" \n \n "), (Expected{" \n", " "}));
 }
 
 TEST(Paragraphs, UnicodeWhiteSpace) {

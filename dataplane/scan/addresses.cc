@@ -46,6 +46,8 @@ size_t address_length(std::string_view text) {
   if (text.starts_with('"')) {
     at = skip_quoted(text, 0);
     if (at == 1) return 0;
+    // "peter"17@host is one name.
+    at = std::min(text.find_first_of(kNotLocal, at), text.size());
   } else {
     at = std::min(text.find_first_of(kNotLocal), text.size());
   }

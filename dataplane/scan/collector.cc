@@ -31,6 +31,21 @@ std::string_view redirection_in(std::string_view uri) {
   return {};
 }
 
+// Folds of a raw value become blanks: SpamAssassin keeps none in a whole header.
+template <size_t N>
+void append_unfolded(std::string_view value, mime::FixedText<N>& out) {
+  while (!value.empty()) {
+    const size_t end = std::min(value.find('\n'), value.size());
+    std::string_view line = value.substr(0, end);
+    value.remove_prefix(std::min(end + 1, value.size()));
+    if (!value.empty() && line.ends_with('\r')) line.remove_suffix(1);
+    out.append(line);
+    if (value.empty()) return;
+    while (!value.empty() && mime::is_space(value[0])) value.remove_prefix(1);
+    out.append(' ');
+  }
+}
+
 }  // namespace
 
 void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
@@ -48,6 +63,8 @@ void Collector::begin(const SignatureSet::Compiled* set, Matcher* matcher,
   }
   chunk_used_ = 0;
   begin_part();
+  part_number_ = part_piece_count_ = 0;
+  part_piece_text_.clear();
   any_header_ = false;
 }
 
@@ -139,12 +156,15 @@ void Collector::part(const mime::Part& part) {
 void Collector::begin_part() {
   part_fields_.fill({});
   part_text_used_ = 0;
+  for (auto& header : part_headers_) header.clear();
 }
 
 void Collector::part_header(std::string_view name, std::string_view raw, std::string_view decoded) {
   const auto& plans = set_->part_headers;
+  std::array<bool, 2> whole{};
   for (size_t i = 0; i < plans.size(); ++i) {
     const language::HeaderSelector& selector = set_->headers[plans[i]].selector;
+    if (selector.field.empty()) whole[selector.raw ? 1 : 0] = true;
     if (!mime::equals_ignoring_case(name, selector.field)) continue;
     const std::string_view value = selector.raw ? raw : decoded;
     PartField& field = part_fields_[i];
@@ -158,21 +178,69 @@ void Collector::part_header(std::string_view name, std::string_view raw, std::st
     if (field.length < room) out[field.length++] = '\n';
     part_text_used_ += field.length;
   }
+  for (size_t i = 0; i < whole.size(); ++i) {
+    if (!whole[i]) continue;
+    auto& header = part_headers_[i];
+    header.append(name);
+    header.append(": ");
+    append_unfolded(i == 1 ? raw : decoded, header);
+    header.append('\n');
+  }
   if (observer_ != nullptr) observer_->part_header(name, raw, decoded);
 }
 
 void Collector::part_headers_end() {
-  for (size_t i = 0; i < set_->part_headers.size(); ++i) {
+  ++part_number_;
+  for (uint32_t i = 0; i < set_->part_headers.size(); ++i) {
     const HeaderPlan& plan = set_->headers[set_->part_headers[i]];
+    const language::HeaderSelector& selector = plan.selector;
+    if (part_number_ < selector.first_part || part_number_ > selector.last_part) continue;
     const PartField& field = part_fields_[i];
-    if (field.present) {
-      matcher_->match_part_value(plan, {part_text_.data() + field.begin, field.length});
+    const bool whole = selector.field.empty();
+    const std::string_view value =
+        whole ? part_headers_[selector.raw ? 1 : 0].view()
+              : std::string_view(part_text_.data() + field.begin, field.length);
+    if (selector.concatenated) {
+      add_part_piece(i, value);
+    } else if (whole || field.present) {
+      matcher_->match_part_value(plan, value);
     } else {
       matcher_->match_part_absent(plan);
     }
   }
   begin_part();
   if (observer_ != nullptr) observer_->part_headers_end();
+}
+
+// Ends with a line end, also where the field is absent.
+void Collector::add_part_piece(uint32_t plan, std::string_view value) {
+  const bool ended = value.ends_with('\n');
+  if (part_piece_count_ == kPartPieces ||
+      part_piece_text_.size() + value.size() + (ended ? 0 : 1) > kPartPieceBytes) {
+    return;
+  }
+  const auto begin = static_cast<uint32_t>(part_piece_text_.size());
+  part_piece_text_.append(value);
+  if (!ended) part_piece_text_.append('\n');
+  part_pieces_[part_piece_count_++] = {plan, begin,
+                                       static_cast<uint32_t>(part_piece_text_.size()) - begin};
+}
+
+void Collector::match_concatenated() {
+  for (uint32_t i = 0; i < set_->part_headers.size(); ++i) {
+    const HeaderPlan& plan = set_->headers[set_->part_headers[i]];
+    if (!plan.selector.concatenated) continue;
+    // All pieces together fit.
+    static_assert(kPartPieceBytes <= HeaderFields::kValueBytes);
+    char* const text = scratch_->value_room().data();
+    char* out = text;
+    for (uint32_t k = 0; k < part_piece_count_; ++k) {
+      const PartPiece& piece = part_pieces_[k];
+      if (piece.plan == i)
+        out = std::copy_n(part_piece_text_.view().data() + piece.begin, piece.length, out);
+    }
+    matcher_->match_part_value(plan, {text, static_cast<size_t>(out - text)});
+  }
 }
 
 // Cuts chunks off while more than two chunks' worth of text waits: at the first line end past 2,048
@@ -217,6 +285,7 @@ void Collector::finish() {
   end_chunks();
   fields_.end();
   match_headers();
+  match_concatenated();
   for (uint32_t plan : set_->part_headers) matcher_->part_values_end(set_->headers[plan]);
   for (Gathering* gathering : {&body_, &raw_body_, &uris_, &hidden_, &skeleton_, &domains_}) {
     match(*gathering, true);

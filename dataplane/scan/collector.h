@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/mime/fixed_text.h"
 #include "dataplane/mime/origin.h"
 #include "dataplane/mime/render.h"
 #include "dataplane/scan/compiled.h"
@@ -82,12 +83,22 @@ class Collector : public mime::RenderSink {
     bool present = false;
   };
   static constexpr uint32_t kPartHeaderBytes = 16 * 1024;  // of one part; what goes beyond is cut
+  // What rules see of all parts in one text: pieces of one field each, told in the message's order.
+  struct PartPiece {
+    uint32_t plan = 0;  // of the set's part_headers
+    uint32_t begin = 0;
+    uint32_t length = 0;
+  };
+  static constexpr uint32_t kPartPieces = 1024;
+  static constexpr uint32_t kPartPieceBytes = 32 * 1024;
 
   bool wanted(const Gathering& gathering) const { return !set_->plan(gathering.target).empty(); }
   void gather(Gathering& gathering, std::string_view element, std::string_view end = {});
   void gather_paragraph(Gathering& gathering, std::string_view paragraph);
   void match(Gathering& gathering, bool keeps = false);
   void begin_part();
+  void add_part_piece(uint32_t plan, std::string_view value);
+  void match_concatenated();
   void match_headers();
   void split_chunks();
   void end_chunks();
@@ -110,6 +121,11 @@ class Collector : public mime::RenderSink {
   std::array<PartField, kMostPartFields> part_fields_;  // as the set's part_headers
   std::array<char, kPartHeaderBytes> part_text_;
   uint32_t part_text_used_ = 0;
+  std::array<mime::FixedText<kPartHeaderBytes>, 2> part_headers_;  // whole: decoded, raw
+  uint32_t part_number_ = 0;
+  std::array<PartPiece, kPartPieces> part_pieces_;
+  uint32_t part_piece_count_ = 0;
+  mime::FixedText<kPartPieceBytes> part_piece_text_;
   mime::OriginReader* origin_ = nullptr;
   bool any_header_ = false;
 };

@@ -31,6 +31,8 @@ constexpr AddressCase kAddressCases[] = {
     {"\"b@y.example\" <b@y.example>", "b@y.example", "b@y.example"},
     {"Bob\n Smith <b@x.example>", "b@x.example", "Bob Smith"},
     {"<>", "", ""},
+    {"\"peter\"17@x.example, b@y.example", "\"peter\"17@x.example|b@y.example", ""},
+    {"\"a\"b <c@d.example>", "c@d.example", "ab"},
     {"Bob", "", "Bob"},
     {"a@[192.0.2.1]", "a@[192.0.2.1]", ""},
     {"\"quoted user\"@x.example", "\"quoted user\"@x.example", ""},

@@ -50,7 +50,7 @@
 namespace postern::artefact {
 
 inline constexpr std::array<uint8_t, 8> kMagic{0x89, 'P', 'S', 'I', 'G', '\r', '\n', 0x1A};
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kSectionEntryBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
@@ -74,8 +74,9 @@ enum class SectionKind : uint32_t {
   kEvals = 8,
   kLists = 9,
   kFactors = 10,
+  kSettings = 11,
 };
-inline constexpr uint32_t kSections = 10;
+inline constexpr uint32_t kSections = 11;
 
 enum RuleFlag : uint32_t {
   kSubRule = 1 << 0,         // serves metas; no score of its own
@@ -211,6 +212,7 @@ struct Artefact {
   std::vector<MatchStarts> starts;  // by expression, ascending; without, a match may begin anywhere
   std::vector<Eval> evals;
   std::vector<List> lists;
+  std::vector<language::FunctionSetting> settings;  // what functions of `evals` look at
   std::optional<SetSignature> signature;
 };
 

@@ -23,7 +23,9 @@ const Artefact& small_set() {
         "test.cf",
         "body A /a/\ndescribe A first\nscore A 2.5\nheader B From:addr =~ /^b(?!c)/\n"
         "meta C A && !B + 0.5\nbody D /d/\ntflags D multiple maxhits=3\nheader E exists:X\n"
-        "body F eval:html_range('length', 1, 'inf')\nlist G domains list.txt in=from\n");
+        "body F eval:html_range('length', 1, 'inf')\nlist G domains list.txt in=from\n"
+        "header H eval:check_freemail_from()\nfreemail_domains One.example\n"
+        "freemail_domains two.*\nfreemail_max_body_emails 4\n");
     return compile::compile(
                *reader.finish(),
                {.compiler = "test", .placement = {.factoring = compile::Factoring::kNever}})
@@ -44,15 +46,18 @@ TEST(Artefact, round_trip) {
   const auto back = parse(file);
   ASSERT_TRUE(back) << back.error();
   EXPECT_EQ(serialise(*back), file);
-  ASSERT_EQ(back->rules.size(), 7u);
+  ASSERT_EQ(back->rules.size(), 8u);
   EXPECT_EQ(back->rules[0].name, "A");
   EXPECT_EQ(back->rules[0].score, 2.5);
   EXPECT_EQ(back->rules[0].description, "first");
   EXPECT_EQ(back->rules[3].maximum_hits, 3u);
   EXPECT_EQ(back->selectors[0].field, "from");
-  ASSERT_EQ(back->evals.size(), 1u);
+  ASSERT_EQ(back->evals.size(), 2u);
   EXPECT_EQ(back->evals[0].rule, 5u);
   EXPECT_EQ(back->evals[0].call, (language::EvalCall{"html_range", {"length", "1", "inf"}}));
+  EXPECT_EQ(back->settings,
+            (std::vector<language::FunctionSetting>{{"freemail_domains", {"one.example", "two.*"}},
+                                                    {"freemail_max_body_emails", {"4"}}}));
   ASSERT_EQ(back->lists.size(), 1u);
   EXPECT_EQ(back->lists[0].rule, 6u);
   EXPECT_EQ(back->lists[0].places, language::kInFrom);
@@ -108,8 +113,8 @@ TEST(Artefact, layout_is_as_documented) {
   const std::vector<uint8_t> file = serialise(small_set());
   const uint8_t magic[] = {0x89, 0x50, 0x53, 0x49, 0x47, 0x0D, 0x0A, 0x1A};
   EXPECT_TRUE(std::equal(std::begin(magic), std::end(magic), file.begin()));
-  EXPECT_EQ(file[8], 3);
-  EXPECT_EQ(file[12], 10);
+  EXPECT_EQ(file[8], 4);
+  EXPECT_EQ(file[12], 11);
   uint64_t size = 0;
   for (int i = 7; i >= 0; --i) size = size << 8 | file[16 + static_cast<size_t>(i)];
   EXPECT_EQ(size, file.size());
@@ -143,8 +148,8 @@ TEST(Artefact, the_reason_is_told_and_what_to_do) {
     return parsed ? std::string("accepted") : parsed.error();
   };
   EXPECT_THAT(error([](auto& f) { f[0] = 'x'; }), HasSubstr("not a compiled signature set"));
-  EXPECT_THAT(error([](auto& f) { f[8] = 4; }),
-              HasSubstr("format version 4, this postern reads version 3; compile"));
+  EXPECT_THAT(error([](auto& f) { f[8] = 3; }),
+              HasSubstr("format version 3, this postern reads version 4; compile"));
   EXPECT_THAT(error([](auto& f) { f.resize(f.size() / 2); }), HasSubstr("truncated"));
   EXPECT_THAT(error([](auto& f) { f.push_back(0); }), HasSubstr("bytes follow its end"));
   EXPECT_THAT(error([](auto& f) { f[700] ^= 1; }), HasSubstr("checksum does not match"));

@@ -103,11 +103,13 @@ void serialise_selectors(const Artefact& artefact, ByteWriter& out) {
     out.u8(static_cast<uint8_t>(selector.instance));
     out.u8(selector.raw ? 1 : 0);
     out.text(selector.field);
+    out.u32(uint32_t{selector.first_part} | uint32_t{selector.last_part} << 16);
+    out.u8(selector.concatenated ? 1 : 0);
   }
 }
 
 std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader& in) {
-  const uint32_t count = in.count(8);
+  const uint32_t count = in.count(13);
   artefact.selectors.resize(count);
   for (HeaderSelector& selector : artefact.selectors) {
     const uint8_t source = in.u8();
@@ -117,11 +119,14 @@ std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader&
     const uint8_t instance = in.u8();
     const uint8_t raw = in.u8();
     selector.field = in.text();
+    const uint32_t parts = in.u32();
+    const uint8_t concatenated = in.u8();
     if (!in.ok()) return damaged("the header selectors end too early");
     if (source > static_cast<uint8_t>(HeaderSelector::Source::kUntrustedRelays) ||
         part > static_cast<uint8_t>(HeaderSelector::Part::kNames) ||
         extract > static_cast<uint8_t>(HeaderSelector::Extract::kReversedAddress) ||
-        instance > static_cast<uint8_t>(HeaderSelector::Instance::kLast) || raw > 1) {
+        instance > static_cast<uint8_t>(HeaderSelector::Instance::kLast) || raw > 1 ||
+        concatenated > 1) {
       return damaged("a header selector is unknown");
     }
     selector.source = static_cast<HeaderSelector::Source>(source);
@@ -129,6 +134,9 @@ std::expected<void, std::string> parse_selectors(Artefact& artefact, ByteReader&
     selector.instance = static_cast<HeaderSelector::Instance>(instance);
     selector.extract = static_cast<HeaderSelector::Extract>(extract);
     selector.raw = raw == 1;
+    selector.first_part = static_cast<uint16_t>(parts & 0xffff);
+    selector.last_part = static_cast<uint16_t>(parts >> 16);
+    selector.concatenated = concatenated == 1;
   }
   return {};
 }
@@ -485,6 +493,32 @@ std::expected<void, std::string> parse_lists(Artefact& artefact, std::span<const
   return {};
 }
 
+// Of each setting its name, which list of that name, how many words it has, and the words.
+void serialise_settings(const Artefact& artefact, ByteWriter& out) {
+  out.u32(static_cast<uint32_t>(artefact.settings.size()));
+  for (const language::FunctionSetting& setting : artefact.settings) {
+    out.text(setting.name);
+    out.text(setting.list);
+    out.u32(static_cast<uint32_t>(setting.words.size()));
+    for (const std::string& word : setting.words) out.text(word);
+  }
+}
+
+std::expected<void, std::string> parse_settings(Artefact& artefact, ByteReader& in) {
+  const uint32_t count = in.count(12);
+  for (uint32_t i = 0; i < count; ++i) {
+    language::FunctionSetting setting{.name = in.text(), .words = {}};
+    setting.list = in.text();
+    setting.words.resize(in.count(4));
+    for (std::string& word : setting.words) word = in.text();
+    if (!in.ok()) return damaged("the settings end too early");
+    if (auto checked = language::check_function_setting(setting); !checked)
+      return damaged(checked.error());
+    artefact.settings.push_back(std::move(setting));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kind) {
@@ -519,6 +553,9 @@ std::vector<uint8_t> serialise_section(const Artefact& artefact, SectionKind kin
       break;
     case SectionKind::kLists:
       serialise_lists(artefact, out);
+      break;
+    case SectionKind::kSettings:
+      serialise_settings(artefact, out);
       break;
   }
   return std::move(out.bytes());
@@ -558,6 +595,9 @@ std::expected<void, std::string> parse_section(Artefact& artefact, SectionKind k
       break;
     case SectionKind::kLists:
       parsed = parse_lists(artefact, bytes, in);
+      break;
+    case SectionKind::kSettings:
+      parsed = parse_settings(artefact, in);
       break;
   }
   if (!parsed) return parsed;

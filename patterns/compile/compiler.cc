@@ -92,6 +92,7 @@ class Compiler {
       turn_off(off, set_.rules[off].score == 0 ? "its score is 0"
                                                : "it builds on a meta whose score is 0");
     }
+    add_settings();
     artefact_.metas = std::move(metas->metas);
     report_.metas = static_cast<uint32_t>(artefact_.metas.size());
     if (counted_ > artefact::kMostCountedRules) {
@@ -152,6 +153,18 @@ class Compiler {
     if (rule.no_subject && rule.target == Target::kBody) out.flags |= artefact::kNoSubject;
     if (language::has_selector(rule.target)) add_header(rule, out);
     if (!rule.exists) add_expression(index, out);
+  }
+
+  // Those that a function which some rule calls looks at.
+  void add_settings() {
+    for (const language::FunctionSetting& setting : set_.settings) {
+      const std::string_view plugin = language::plugin_of_setting(setting.name);
+      if (std::ranges::any_of(artefact_.evals, [&](const artefact::Eval& eval) {
+            return language::find_eval_function(eval.call.function)->plugin == plugin;
+          })) {
+        artefact_.settings.push_back(setting);
+      }
+    }
   }
 
   void add_header(const language::Rule& rule, artefact::Rule& out) {

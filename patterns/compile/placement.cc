@@ -20,6 +20,9 @@ constexpr double kPass = 1.5;         // the pass over the text that factored ex
 constexpr double kSurelyDearer = 20;  // by Hyperscan, for all that could be factored
 constexpr double kUnmeasured = 0.08;  // an expression for Hyperscan, as most are
 constexpr double kDear = 0.3;         // an expression for Hyperscan that is put off where it can be
+// More plain texts than that are not compared: a sample is too small to show how often one of their
+// grams is met, and Hyperscan searches for any number of them at nearly the same price.
+constexpr size_t kManyLiterals = 2000;
 constexpr uint32_t kManyRepetitions = 300;  // such may take Hyperscan very long to compile
 
 template <typename Work>
@@ -286,7 +289,11 @@ class Placer {
     }
     for (auto& [number, group] : groups) {
       if (group.alone_ns > kSurelyDearer) keep_only_literals(group);
-      settle(group);
+      if (group.either.size() > kManyLiterals && only_literals(group)) {
+        to_hyperscan(group);
+      } else {
+        settle(group);
+      }
     }
   }
 
@@ -296,6 +303,11 @@ class Placer {
     std::erase_if(group.either,
                   [this](size_t i) { return !is_literal(expressions_[i].form.pattern); });
     group.needs_pass |= group.either.size() < all;
+  }
+
+  bool only_literals(const Group& group) const {
+    return std::ranges::all_of(
+        group.either, [this](size_t i) { return is_literal(expressions_[i].form.pattern); });
   }
 
   void settle(const Group& group) {
@@ -309,6 +321,10 @@ class Placer {
     double factored = 0;
     for (const size_t i : group.either) factored += placements_[i].cost_ns;
     if (*together >= left + factored + saved_pass) return;
+    to_hyperscan(group);
+  }
+
+  void to_hyperscan(const Group& group) {
     for (const size_t i : group.either) {
       Placement& placement = placements_[i];
       placement.engine = Engine::kHyperscan;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "patterns/artefact/gram.h"
+#include "patterns/compile/merged_choices.h"
 #include "patterns/compile/strong_components.h"
 
 namespace postern::compile {
@@ -13,6 +14,7 @@ using Kind = ExpressionTree::Kind;
 
 constexpr size_t kMostStates = 20'000;
 constexpr uint32_t kMostCopies = 8;    // of what must be there several times
+constexpr uint32_t kFewCopies = 3;     // where an automaton of more would be too large
 constexpr uint32_t kMostOptional = 3;  // copies of what may be; beyond, an endless loop
 constexpr uint32_t kLongestReach = 4096;
 
@@ -60,6 +62,8 @@ uint64_t longest(const ExpressionTree& tree) {
 
 class Builder {
  public:
+  explicit Builder(uint32_t most_copies) : most_copies_(most_copies) {}
+
   std::optional<SymbolAutomaton> build(const ExpressionTree& tree) {
     add_state();
     out_.accept = extend(tree, 0);
@@ -116,7 +120,7 @@ class Builder {
 
   uint32_t repeat(const ExpressionTree& tree, uint32_t from) {
     const ExpressionTree& part = tree.parts[0];
-    const uint32_t copies = std::min(tree.least, kMostCopies);
+    const uint32_t copies = std::min(tree.least, most_copies_);
     for (uint32_t i = 0; i < copies; ++i) from = extend(part, from);
     if (tree.most <= copies) return from;
     const bool is_endless =
@@ -177,13 +181,19 @@ class Builder {
     }
   }
 
+  const uint32_t most_copies_;
   SymbolAutomaton out_;
 };
 
 }  // namespace
 
 std::optional<SymbolAutomaton> symbol_automaton(const ExpressionTree& tree) {
-  return Builder().build(tree);
+  if (auto automaton = Builder(kMostCopies).build(tree)) return automaton;
+  const ExpressionTree merged = merged_choices(tree);
+  for (const uint32_t copies : {kMostCopies, kFewCopies, 1U}) {
+    if (auto automaton = Builder(copies).build(merged)) return automaton;
+  }
+  return {};
 }
 
 std::vector<std::vector<uint32_t>> closures(const SymbolAutomaton& automaton) {

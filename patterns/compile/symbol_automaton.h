@@ -34,7 +34,7 @@ struct SymbolAutomaton {
 };
 
 // It accepts at least what the tree does: repeats of many are taken for endless ones, but for their
-// length. Nothing when
+// length, and of too many ways to write a letter those that differ in symbols count. Nothing when
 // it would be too large.
 std::optional<SymbolAutomaton> symbol_automaton(const ExpressionTree& tree);
 

@@ -37,7 +37,12 @@ bool has_plugin(std::string_view name) {
 
 bool has_feature(std::string_view name) {
   constexpr std::string_view kModule = "Mail::SpamAssassin::Conf::";
-  if (name == "Mail::SpamAssassin::Plugin::MIMEHeader::has_tflags_multiple") return true;
+  constexpr std::string_view kOfParts = "Mail::SpamAssassin::Plugin::MIMEHeader::has_";
+  if (name.starts_with(kOfParts)) {
+    name.remove_prefix(kOfParts.size());
+    return name == "tflags_multiple" || name == "tflags_range" || name == "tflags_concat" ||
+           name == "all_header";
+  }
   if (!name.starts_with(kModule)) return false;
   name.remove_prefix(kModule.size());
   for (std::string_view feature : kFeatures) {

@@ -76,6 +76,27 @@ constexpr std::array kFunctions{
     EvalFunction{"check_relays_unparseable", "RelayEval"},
     EvalFunction{"helo_ip_mismatch", "RelayEval"},
     EvalFunction{"check_for_forged_received_trail", "RelayEval"},
+
+    EvalFunction{"check_freemail_from", "FreeMail", 0, {kExpression}},
+    EvalFunction{"check_freemail_replyto", "FreeMail", 0, {kReplyKind}},
+    EvalFunction{"check_freemail_header", "FreeMail", 1, {kField, kExpression}},
+    EvalFunction{"check_freemail_body", "FreeMail", 0, {kExpression}},
+
+    EvalFunction{"check_mailfrom_matches_rcvd", "WLBLEval"},
+    EvalFunction{"check_from_in_list", "WLBLEval", 1, {kListName}},
+    EvalFunction{"check_to_in_list", "WLBLEval", 1, {kListName}},
+    EvalFunction{"check_replyto_in_list", "WLBLEval", 1, {kListName}},
+
+    EvalFunction{"check_fromname_spoof", "FromNameSpoof", 0, {kNumber}},
+    EvalFunction{"check_fromname_different", "FromNameSpoof"},
+    EvalFunction{"check_fromname_domain_differ", "FromNameSpoof"},
+    EvalFunction{"check_fromname_owners_differ", "FromNameSpoof"},
+    EvalFunction{"check_fromname_contains_email", "FromNameSpoof"},
+    EvalFunction{"check_fromname_equals_to", "FromNameSpoof"},
+    EvalFunction{"check_fromname_equals_replyto", "FromNameSpoof"},
+
+    EvalFunction{"check_https_http_mismatch", "HTTPSMismatch", 0, {kNumber, kNumber}},
+    EvalFunction{"check_https_ip_mismatch", "URIEval"},
 };
 
 constexpr std::array<std::string_view, 6> kHtmlFlags{"html",
@@ -99,6 +120,7 @@ constexpr std::array<std::string_view, 13> kMimeFacts{
 constexpr std::array<std::string_view, 3> kParseFlags{"mime_epilogue_exists", "truncated_header",
                                                       "missing_mime_headers"};
 constexpr std::array<std::string_view, 2> kInSubjects{"user", "address"};
+constexpr std::array<std::string_view, 2> kReplyKinds{"replyto", "reply"};
 
 bool is_number(std::string_view text) {
   double value = 0;
@@ -232,6 +254,8 @@ std::span<const std::string_view> eval_words(EvalArgument kind) {
       return kParseFlags;
     case kInSubject:
       return kInSubjects;
+    case kReplyKind:
+      return kReplyKinds;
     default:
       return {};
   }

@@ -34,6 +34,8 @@ enum class EvalArgument : uint8_t {
   kExpression,  // a regular expression without delimiters
   kField,       // a header field, with modifiers
   kInSubject,   // "user" or "address"
+  kReplyKind,   // "replyto" or "reply"
+  kListName,    // of addresses
 };
 
 struct EvalFunction {

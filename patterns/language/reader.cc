@@ -218,6 +218,11 @@ void Reader::directive(std::string_view key, std::string_view value) {
     accept(key, "rule that needs the network or a plugin: not run");
   } else if (replace_tags(key, value)) {
     // taken
+  } else if (UriHostLists::is_directive(key)) {
+    if (auto taken = host_lists_.take(key, value); !taken) error(std::move(taken.error()));
+  } else if (const auto setting = function_setting_name(key); !setting.empty()) {
+    if (auto added = add_function_setting(set_.settings, setting, value); !added)
+      error(std::move(added.error()));
   } else if (is_setting_without_effect(key)) {
     accept(key, "setting without effect here");
   } else {
@@ -313,6 +318,7 @@ Rule* Reader::new_rule(std::string_view name, Target target) {
   }
   Rule& rule = set_.rules[entry->second];
   rule = Rule{};
+  host_list_of_rule_.erase(std::string(name));
   rule.name = name;
   rule.place = place_;
   rule.target = target;
@@ -377,6 +383,11 @@ void Reader::define_list(Rule& rule, std::string_view text) {
 }
 
 void Reader::define_eval(Rule& rule, std::string_view call) {
+  if (std::string list = UriHostLists::list_of_call(call); !list.empty()) {
+    rule.target = Target::kList;
+    host_list_of_rule_[rule.name] = std::move(list);
+    return;
+  }
   auto eval = parse_eval_call(call);
   if (eval) {
     rule.eval = std::move(*eval);
@@ -436,7 +447,7 @@ void Reader::define_mime_header(Rule& rule, std::string_view text) {
   using enum HeaderSelector::Source;
   const HeaderSelector& selector = rule.header;
   if (selector.source == kAll) {
-    rule.not_run = "the whole header of a MIME part is not kept";
+    rule.header.source = kPartField;
   } else if (selector.source != kField || selector.part != HeaderSelector::Part::kValue ||
              selector.instance != HeaderSelector::Instance::kEvery ||
              selector.extract != HeaderSelector::Extract::kWhole) {
@@ -525,6 +536,7 @@ void Reader::flags(std::string_view value) {
 std::expected<RuleSet, std::vector<Diagnostic>> Reader::finish() {
   apply_settings();
   warn_of_strays();
+  make_host_lists();
   expand_tags();
   for (const auto& [name, unused] : skipped_names_) {
     if (!rule_index_.contains(name)) set_.skipped_rules.push_back(name);

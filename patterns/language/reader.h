@@ -24,6 +24,7 @@
 
 #include "patterns/language/replace_tags.h"
 #include "patterns/language/rule.h"
+#include "patterns/language/uri_host_lists.h"
 
 namespace postern::language {
 
@@ -81,6 +82,7 @@ class Reader {
   void apply_settings();
   void apply_flags(Rule& rule, const Settings& settings);
   void warn_of_strays();
+  void make_host_lists();
   void expand_tags();
   void expand_globs();
   void check_metas();
@@ -92,6 +94,8 @@ class Reader {
   std::unordered_map<std::string, uint32_t> rule_index_;
   std::unordered_map<std::string, Settings> settings_;
   ReplaceTags tags_;
+  UriHostLists host_lists_;
+  std::unordered_map<std::string, std::string> host_list_of_rule_;
   std::unordered_map<std::string, uint32_t> accepted_index_;
   std::unordered_map<std::string, bool> skipped_names_;
   std::vector<OpenCondition> conditions_;

@@ -22,6 +22,28 @@ bool is_flag(std::string_view flag) {
          std::ranges::find(kFlags, flag) != std::end(kFlags);
 }
 
+// "2", "2-", "-3" or "2-3".
+void take_range(std::string_view text, HeaderSelector& selector) {
+  const auto take_number = [&text](uint16_t otherwise) {
+    unsigned value = 0;
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0) return otherwise;
+    for (char c : text.substr(0, digits))
+      value = std::min<unsigned>(10 * value + static_cast<unsigned>(c - '0'), UINT16_MAX);
+    text.remove_prefix(digits);
+    return static_cast<uint16_t>(value);
+  };
+  const bool has_first = !text.empty() && text[0] != '-';
+  const uint16_t first = take_number(0);
+  const bool is_range = text.starts_with('-');
+  if (is_range) text.remove_prefix(1);
+  const uint16_t last =
+      take_number(has_first && !is_range ? first : uint16_t{HeaderSelector::kLastPart});
+  if (!text.empty()) return;
+  selector.first_part = first;
+  selector.last_part = last;
+}
+
 }  // namespace
 
 void Reader::apply_flags(Rule& rule, const Settings& settings) {
@@ -40,9 +62,12 @@ void Reader::apply_flags(Rule& rule, const Settings& settings) {
     if (flag == "nice") nice = true;
     if (flag == "multiple") rule.multiple = true;
     if (flag == "nosubject") rule.no_subject = true;
-    if (rule.target == Target::kMimeHeader && (flag == "concat" || flag.starts_with("range="))) {
-      rule.not_run = "tflags range and concat of MIME parts are not followed";
+    if (rule.target == Target::kMimeHeader && flag == "concat") {
+      rule.header.concatenated = true;
+      if (rule.if_unset) rule.not_run = "tflags concat with [if-unset: …] is not followed";
     }
+    if (rule.target == Target::kMimeHeader && flag.starts_with("range="))
+      take_range(flag.substr(6), rule.header);
     if (flag.starts_with("maxhits=")) {
       uint32_t maximum = 0;
       for (char c : flag.substr(8)) {
@@ -93,6 +118,15 @@ void Reader::warn_of_strays() {
                             rule.name, token.rule));
       }
     }
+  }
+}
+
+void Reader::make_host_lists() {
+  for (const auto& [name, list] : host_list_of_rule_) {
+    ListSource source;
+    source.places = kInLinks;
+    source.block = std::make_shared<const std::vector<uint64_t>>(host_lists_.block(list));
+    set_.rules[rule_index_.at(name)].list = std::move(source);
   }
 }
 

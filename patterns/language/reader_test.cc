@@ -152,15 +152,30 @@ TEST(Reader, headers_of_mime_parts) {
   const RuleSet set = read(
       "mimeheader A Content-Type =~ /x/\nmimeheader B Content-ID:raw !~ /x/\n"
       "mimeheader C Content-Type =~ /x/ [if-unset: no]\nmimeheader D ALL =~ /x/\n"
-      "mimeheader E Content-Type =~ /x/\ntflags E concat\n");
+      "mimeheader E Content-Type =~ /x/\ntflags E concat\n"
+      "mimeheader F Content-Type =~ /x/ [if-unset: no]\ntflags F concat\n"
+      "mimeheader G Content-Type =~ /x/\ntflags G range=2-3\n"
+      "mimeheader H Content-Type =~ /x/\ntflags H range=2-\n"
+      "mimeheader I Content-Type =~ /x/\ntflags I range=-3\n"
+      "mimeheader J Content-Type =~ /x/\ntflags J range=2\n");
   using Source = HeaderSelector::Source;
   EXPECT_EQ(rule(set, "A").header,
             (HeaderSelector{.source = Source::kPartField, .raw = false, .field = "content-type"}));
   EXPECT_TRUE(rule(set, "B").header.raw);
   EXPECT_TRUE(rule(set, "B").negated);
   EXPECT_EQ(rule(set, "C").if_unset, "no");
-  EXPECT_NE(rule(set, "D").not_run, "");
-  EXPECT_NE(rule(set, "E").not_run, "");
+  EXPECT_EQ(rule(set, "D").header, (HeaderSelector{.source = Source::kPartField, .field = ""}));
+  EXPECT_TRUE(rule(set, "E").header.concatenated);
+  EXPECT_NE(rule(set, "F").not_run, "");
+  const auto parts = [&](std::string_view name) {
+    const HeaderSelector& header = rule(set, name).header;
+    return std::pair<int, int>(header.first_part, header.last_part);
+  };
+  EXPECT_EQ(parts("E"), std::pair(0, 1000));
+  EXPECT_EQ(parts("G"), std::pair(2, 3));
+  EXPECT_EQ(parts("H"), std::pair(2, 1000));
+  EXPECT_EQ(parts("I"), std::pair(0, 3));
+  EXPECT_EQ(parts("J"), std::pair(2, 2));
   EXPECT_THAT(errors_of("mimeheader A exists:To\nmimeheader B From:addr =~ /x/\n"), SizeIs(2));
 }
 
@@ -406,6 +421,64 @@ TEST(Reader, eval_arguments_are_checked) {
     EXPECT_NE(set.error()[0].to_string().find(expected), std::string::npos)
         << set.error()[0].to_string();
   }
+}
+
+TEST(Reader, settings_of_functions) {
+  Reader reader;
+  reader.read_text("a.cf",
+                   "freemail_domains A.example gmx.*\nfreemail_max_body_emails 3\n"
+                   "freemail_whitelist bob@a.example\nfreemail_domains b.example\n"
+                   "freemail_max_body_emails 7\nfreemail_welcomelist c.example\n");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->settings, (std::vector<FunctionSetting>{
+                               {"freemail_domains", {"a.example", "gmx.*", "b.example"}},
+                               {"freemail_max_body_emails", {"7"}},
+                               {"freemail_welcomelist", {"bob@a.example", "c.example"}}}));
+  EXPECT_TRUE(set->accepted.empty());
+  Reader wrong;
+  wrong.read_text("b.cf",
+                  "freemail_domains a_b.example\nfreemail_max_body_emails many\n"
+                  "freemail_welcomelist @\nfreemail_domains\n");
+  const auto errors = wrong.finish();
+  ASSERT_FALSE(errors);
+  ASSERT_EQ(errors.error().size(), 4u);
+  EXPECT_THAT(errors.error()[0].to_string(),
+              ::testing::HasSubstr("b.cf:1: freemail_domains: 'a_b.example' is no domain"));
+  EXPECT_THAT(errors.error()[1].what, ::testing::HasSubstr("'many' is no number"));
+  EXPECT_THAT(errors.error()[2].what, ::testing::HasSubstr("neither an address nor a domain"));
+  EXPECT_THAT(errors.error()[3].what, ::testing::HasSubstr("with 0 words; expected some"));
+}
+
+TEST(Reader, lists_of_addresses_and_hosts) {
+  Reader reader;
+  reader.read_text(
+      "a.cf",
+      "header A eval:check_uri_host_listed('X')\nbody B eval:check_uri_host_in_blacklist()\n"
+      "enlist_addrlist (P q) *@A.example\nenlist_addrlist (P q) b@b.example\n"
+      "enlist_uri_host (X) One.example !two.example three.example\n"
+      "delist_uri_host three.example\nblocklist_uri_host four.example\n");
+  const auto set = reader.finish();
+  ASSERT_TRUE(set);
+  EXPECT_EQ(
+      set->settings,
+      (std::vector<FunctionSetting>{{"enlist_addrlist", {"*@a.example", "b@b.example"}, "P q"}}));
+  ASSERT_EQ(set->rules[0].target, Target::kList);
+  EXPECT_EQ(set->rules[0].list.places, kInLinks);
+  const auto table = lists::ListTable::open(*set->rules[0].list.block);
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->size(), 2u);
+  EXPECT_EQ(table->marks(lists::hash_of("one.example")), lists::kListed | lists::kListedBelow);
+  EXPECT_EQ(table->marks(lists::hash_of("two.example")), lists::kExcluded | lists::kExcludedBelow);
+  const auto blocked = lists::ListTable::open(*set->rules[1].list.block);
+  EXPECT_NE(blocked->marks(lists::hash_of("four.example")), 0);
+  Reader wrong;
+  wrong.read_text("b.cf", "enlist_addrlist a@b.example\nenlist_uri_host a.example\n");
+  const auto errors = wrong.finish();
+  ASSERT_FALSE(errors);
+  ASSERT_EQ(errors.error().size(), 2u);
+  EXPECT_THAT(errors.error()[0].what, ::testing::HasSubstr("no list; expected (NAME)"));
+  EXPECT_THAT(errors.error()[1].what, ::testing::HasSubstr("no list; expected (NAME)"));
 }
 
 TEST(Reader, list_rules) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "patterns/language/group_folding.h"
+
 namespace postern::language {
 namespace {
 
@@ -93,23 +95,6 @@ std::expected<uint32_t, std::string> parse_modifiers(std::string_view modifiers)
   return flags;
 }
 
-size_t class_end(std::string_view p, size_t open) {
-  size_t i = open + 1;
-  if (i < p.size() && p[i] == '^') ++i;
-  if (i < p.size() && p[i] == ']') ++i;
-  for (; i < p.size(); ++i) {
-    if (p[i] == '\\') {
-      ++i;
-    } else if (p[i] == '[' && i + 1 < p.size() && p[i + 1] == ':') {
-      const size_t posix_end = p.find(":]", i + 2);
-      if (posix_end != std::string_view::npos) i = posix_end + 1;
-    } else if (p[i] == ']') {
-      return i + 1;
-    }
-  }
-  return p.size();
-}
-
 // Copies "(?^msix-msix" without character-set modifiers; returns what follows it, or `open` when
 // this group sets no options.
 size_t copy_options(std::string_view p, size_t open, std::string& out) {
@@ -159,6 +144,23 @@ std::string rewrite_for_pcre2(std::string_view p) {
 
 }  // namespace
 
+size_t class_end(std::string_view p, size_t open) {
+  size_t i = open + 1;
+  if (i < p.size() && p[i] == '^') ++i;
+  if (i < p.size() && p[i] == ']') ++i;
+  for (; i < p.size(); ++i) {
+    if (p[i] == '\\') {
+      ++i;
+    } else if (p[i] == '[' && i + 1 < p.size() && p[i + 1] == ':') {
+      const size_t posix_end = p.find(":]", i + 2);
+      if (posix_end != std::string_view::npos) i = posix_end + 1;
+    } else if (p[i] == ']') {
+      return i + 1;
+    }
+  }
+  return p.size();
+}
+
 uint32_t pcre2_options(uint32_t flags) {
   uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
   if (flags & kCaseless) options |= PCRE2_CASELESS;
@@ -177,9 +179,16 @@ std::expected<Pcre2Code, RegexpError> compile_pcre2(const Regexp& regexp, uint32
       pcre2_compile_context_create(nullptr), &pcre2_compile_context_free);
   // Perl's line end is "\n" alone, whatever the library was built with.
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
-  pcre2_code* compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regexp.pattern.data()), regexp.pattern.size(),
-                    pcre2_options(regexp.flags) | extra, &code, &offset, context.get());
+  const auto compile = [&](std::string_view pattern) {
+    return pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                         pcre2_options(regexp.flags) | extra, &code, &offset, context.get());
+  };
+  pcre2_code* compiled = compile(regexp.pattern);
+  const bool has_comments = (regexp.flags & (kExtended | kExtendedMore)) != 0;
+  if (compiled == nullptr && code == PCRE2_ERROR_PATTERN_TOO_LARGE && !has_comments) {
+    if (const std::string folded = fold_groups(regexp.pattern); !folded.empty())
+      compiled = compile(folded);
+  }
   if (compiled != nullptr) return Pcre2Code(compiled);
   char text[256] = "";
   pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof text);

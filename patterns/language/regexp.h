@@ -45,6 +45,9 @@ struct RegexpError {
 // Reads a literal with its delimiters and flags, and checks that it compiles.
 std::expected<Regexp, RegexpError> parse_regexp(std::string_view literal);
 
+// Behind the class that begins at p[open], a "[".
+size_t class_end(std::string_view p, size_t open);
+
 // An expression that was put together anew, made PCRE2's and checked as a literal's is.
 std::expected<Regexp, RegexpError> check_regexp(Regexp regexp);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "patterns/language/eval_function.h"
+#include "patterns/language/function_settings.h"
 #include "patterns/language/list_rule.h"
 #include "patterns/language/meta_expression.h"
 #include "patterns/language/regexp.h"
@@ -96,12 +97,18 @@ struct HeaderSelector {
     kAddress = 3,
     kReversedAddress = 4,
   };
+  static constexpr uint16_t kLastPart = 1000;
   Source source = Source::kField;
   Part part = Part::kValue;
   Instance instance = Instance::kEvery;
   Extract extract = Extract::kWhole;
   bool raw = false;   // not unfolded, not decoded
-  std::string field;  // lower case; kField and kPartField only
+  std::string field;  // lower case; kField and kPartField only, whose whole header is ""
+  // kPartField: which parts, the message's own header the first; and whether what all of them say
+  // is one text.
+  uint16_t first_part = 0;
+  uint16_t last_part = kLastPart;
+  bool concatenated = false;
   auto operator<=>(const HeaderSelector&) const = default;
 };
 // As a rule file would write it.
@@ -159,7 +166,8 @@ struct Diagnostic {
 
 struct RuleSet {
   std::vector<SourceFile> files;
-  std::vector<Rule> rules;  // in order of first definition, names unique
+  std::vector<Rule> rules;                // in order of first definition, names unique
+  std::vector<FunctionSetting> settings;  // what functions of eval rules look at
   std::vector<AcceptedDirective> accepted;
   std::vector<std::string> skipped_rules;  // defined only where an `if` is false; metas see 0
   std::vector<Diagnostic> warnings;        // what is allowed and hardly meant

@@ -25,6 +25,7 @@ CORPUS = Path(os.environ.get("POSTERN_CORPUS", ROOT.parent / "shared/corpus.tar.
 JUDGE = ROOT / "patterns/sets/spamassassin_hits.pl"
 CALL = re.compile(r"^\s*(body|header|rawbody|full|uri)\s+\S+\s+eval:(\w+)\s*(\(.*\))?\s*$")
 ROW = re.compile(r'EvalFunction\{"(\w+)", "(\w+)"')
+SETTING = re.compile(r"^\s*(freemail_\w+|util_rb_\w+|fns_\w+|enlist_addrlist)\s")
 # Of each function what the rule files do not ask.
 MORE = """
 body html_text_not_match('title', '^[A-Z]')
@@ -51,6 +52,18 @@ header check_for_to_in_subject('address')
 header check_for_shifted_date('0', 'undef')
 header check_for_shifted_date('-2', '0')
 header check_illegal_chars('Subject','0.00','1')
+header check_freemail_body()
+header check_freemail_body('^[a-m]')
+header check_freemail_from('[0-9]')
+header check_freemail_header('From')
+header check_freemail_header('To')
+header check_to_in_list('GOV')
+header check_fromname_different()
+header check_fromname_domain_differ()
+header check_fromname_owners_differ()
+header check_fromname_contains_email()
+header check_fromname_spoof('2')
+body check_https_http_mismatch()
 """
 
 
@@ -74,8 +87,15 @@ def calls(folder, ours):
     return found
 
 
-def rule_text(found):
-    return "".join(f"{kind} E{n} eval:{call}\nscore E{n} 1\n" for n, (kind, call) in enumerate(found))
+def settings(folder):
+    """What the rule files tell functions, and the top level domains, which SpamAssassin has from there alone."""
+    return "".join(f"{line}\n" for path in sorted(Path(folder).glob("*.cf"))
+                   for line in path.read_text(errors="replace").splitlines() if SETTING.match(line))
+
+
+def rule_text(found, settings_lines):
+    return settings_lines + "".join(
+        f"{kind} E{n} eval:{call}\nscore E{n} 1\n" for n, (kind, call) in enumerate(found))
 
 
 def messages(corpus, count, folder):
@@ -112,7 +132,7 @@ def compare(arguments, folder):
     found = calls(arguments.rules, ours)
     rules = folder / "rules"
     rules.mkdir()
-    (rules / "evals.cf").write_text(rule_text(found))
+    (rules / "evals.cf").write_text(rule_text(found, settings(arguments.rules)))
     names = messages(arguments.corpus, arguments.messages, folder)
     their = hits_of(["perl", str(JUDGE), str(rules), *sorted(set(ours.values()))], names)
     set_path = folder / "evals.psig"

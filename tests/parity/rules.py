@@ -28,7 +28,8 @@ from decoding import CORPUS, ROOT, chosen
 
 JUDGE = Path(__file__).with_name("spamassassin_rules.pl")
 LEAST_SHARE = 0.995
-PLUGINS = "Check,MIMEHeader,ReplaceTags,HTMLEval,MIMEEval,BodyEval,HeaderEval,RelayEval"
+PLUGINS = ("Check,MIMEHeader,ReplaceTags,HTMLEval,MIMEEval,BodyEval,HeaderEval,RelayEval,FreeMail,"
+           "WLBLEval,FromNameSpoof,HTTPSMismatch,URIEval")
 # A sum of scores in another order differs in its last bits.
 SCORE_NOISE = 0.0015
 

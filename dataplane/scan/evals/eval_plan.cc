@@ -49,16 +49,43 @@ uint32_t add_selector(std::string_view text, std::vector<language::HeaderSelecto
   return static_cast<uint32_t>(selectors.size() - 1);
 }
 
-// Of check_illegal_chars(), which looks at fields as they came; `word` tells a subject.
+// check_illegal_chars() looks at fields as they came, and `word` tells a subject;
+// check_freemail_header() at addresses.
 void take_field(const artefact::Eval& eval, EvalRule& rule,
                 std::vector<language::HeaderSelector>& selectors) {
   std::string field = eval.call.arguments[0];
   if (eval.call.function == "check_illegal_chars" && !field.ends_with(":raw")) field += ":raw";
+  if (eval.call.function == "check_freemail_header") field += ":addr";
   rule.word = mime::equals_ignoring_case(field, "Subject:raw") ? 1 : 0;
   rule.selector = add_selector(field, selectors);
 }
 
-std::expected<void, std::string> take_arguments(const artefact::Eval& eval, EvalRule& rule,
+// Addresses with "*" for anything and "?" for one character; null of none.
+std::expected<language::Pcre2Code, std::string> list_code(std::span<const std::string> addresses) {
+  std::string pattern;
+  for (const std::string& address : addresses) {
+    pattern += pattern.empty() ? "^(?:" : "|";
+    for (char c : address) {
+      if (c == '*') {
+        if (!pattern.ends_with(".*")) pattern += ".*";
+      } else if (c == '?') {
+        pattern += '.';
+      } else if (mime::is_alnum(c)) {
+        pattern += c;
+      } else {
+        pattern += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+      }
+    }
+  }
+  if (pattern.empty()) return language::Pcre2Code();
+  auto code = language::compile_pcre2({pattern + ")$", 0});
+  if (!code) return std::unexpected("enlist_addrlist: " + code.error().what);
+  pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
+  return std::move(*code);
+}
+
+std::expected<void, std::string> take_arguments(const artefact::Artefact& artefact,
+                                                const artefact::Eval& eval, EvalRule& rule,
                                                 std::vector<language::HeaderSelector>& selectors) {
   const language::EvalFunction& function = *language::find_eval_function(eval.call.function);
   rule.arguments = static_cast<uint8_t>(eval.call.arguments.size());
@@ -89,6 +116,12 @@ std::expected<void, std::string> take_arguments(const artefact::Eval& eval, Eval
         auto code = language::compile_pcre2({text, 0});
         if (!code) return std::unexpected(code.error().what);
         pcre2_jit_compile(code->get(), PCRE2_JIT_COMPLETE);
+        rule.code = std::move(*code);
+        break;
+      }
+      case EvalArgument::kListName: {
+        auto code = list_code(language::setting_words(artefact.settings, "enlist_addrlist", text));
+        if (!code) return std::unexpected(std::move(code.error()));
         rule.code = std::move(*code);
         break;
       }
@@ -137,7 +170,7 @@ std::expected<void, std::string> EvalPlan::load(const artefact::Artefact& artefa
     EvalRule rule;
     rule.rule = eval.rule;
     rule.row = &*row;
-    if (auto taken = take_arguments(eval, rule, selectors); !taken) {
+    if (auto taken = take_arguments(artefact, eval, rule, selectors); !taken) {
       return std::unexpected(
           fmt::format("rule {}: {}", artefact.rules[eval.rule].name, taken.error()));
     }
@@ -145,6 +178,11 @@ std::expected<void, std::string> EvalPlan::load(const artefact::Artefact& artefa
     empty_ = false;
     rules_[static_cast<size_t>(row->stage)].push_back(std::move(rule));
   }
+  if (auto loaded = free_mail_.load(artefact.settings); !loaded) return loaded;
+  most_around_address_ = language::setting_number(artefact.settings, "fns_extrachars", 50);
+  from_name_level_ = language::setting_number(artefact.settings, "fns_check", 1);
+  for (const std::string& field : language::setting_words(artefact.settings, "fns_ignore_headers"))
+    ignored_of_from_name_.push_back(add_selector(field, selectors));
   if (!needs(kNeedsHeaders)) return {};
   for (size_t i = 0; i < kFields; ++i)
     fields_[i] = add_selector(name_of(static_cast<Field>(i)), selectors);

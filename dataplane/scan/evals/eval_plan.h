@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/scan/evals/free_mail.h"
 #include "dataplane/scan/evals/header_texts.h"
 #include "patterns/artefact/artefact.h"
 
@@ -25,7 +26,9 @@ enum FactNeed : uint8_t {
   kNeedsReading = 1 << 0,  // observers of the reader
   kNeedsText = 1 << 1,     // paragraphs and raw lines
   kNeedsHeaders = 1 << 2,
-  kNeedsLength = 1 << 3,  // the message's octets
+  kNeedsLength = 1 << 3,     // the message's octets
+  kNeedsAddresses = 1 << 4,  // in its text
+  kNeedsLinkTexts = 1 << 5,
 };
 
 struct EvalRow {
@@ -68,6 +71,12 @@ class EvalPlan {
   std::span<const EvalRule> rules(Stage stage) const { return rules_[static_cast<size_t>(stage)]; }
   std::span<const language::HeaderSelector> selectors() const { return selectors_; }
   std::span<const uint32_t, kFields> fields() const { return fields_; }
+  const FreeMail& free_mail() const { return free_mail_; }
+  // Settings of SpamAssassin's FromNameSpoof: fields with which it tells nothing (selectors), how
+  // much may stand around an address in a name, what spoof() asks.
+  std::span<const uint32_t> ignored_of_from_name() const { return ignored_of_from_name_; }
+  double most_around_address() const { return most_around_address_; }
+  double from_name_level() const { return from_name_level_; }
 
  private:
   bool empty_ = true;
@@ -75,6 +84,10 @@ class EvalPlan {
   std::array<std::vector<EvalRule>, 3> rules_;
   std::vector<language::HeaderSelector> selectors_;
   std::array<uint32_t, kFields> fields_{};
+  FreeMail free_mail_;
+  std::vector<uint32_t> ignored_of_from_name_;
+  double most_around_address_ = 50;
+  double from_name_level_ = 1;
 };
 
 }  // namespace postern::scan::evals

@@ -3,6 +3,7 @@
 
 #include "dataplane/scan/evals/evaluation.h"
 #include "dataplane/scan/evals/header_functions.h"
+#include "dataplane/scan/evals/senders.h"
 
 namespace postern::scan::evals {
 namespace {
@@ -14,6 +15,8 @@ bool between(double value, const EvalRule& rule) {
 constexpr uint8_t kReading = kNeedsReading;
 constexpr uint8_t kHeaders = kNeedsHeaders;
 constexpr uint8_t kText = kNeedsText;
+constexpr uint8_t kLinkTexts = kNeedsLinkTexts | kNeedsReading;
+constexpr uint8_t kAddresses = kNeedsAddresses | kNeedsReading;
 
 using R = const EvalRule&;
 using F = Facts&;
@@ -147,6 +150,33 @@ constexpr std::array kRows{
     EvalRow{"check_relays_unparseable", Stage::kEnd, kHeaders, unreadable_relays},
     EvalRow{"helo_ip_mismatch", Stage::kEnd, kHeaders, helo_of_other_network},
     EvalRow{"check_for_forged_received_trail", Stage::kEnd, kHeaders, forged_trail},
+
+    EvalRow{"check_freemail_from", Stage::kEnd, kHeaders, free_mail_from},
+    EvalRow{"check_freemail_replyto", Stage::kEnd, kHeaders | kAddresses, free_mail_reply_to},
+    EvalRow{"check_freemail_header", Stage::kEnd, kHeaders, free_mail_header},
+    EvalRow{"check_freemail_body", Stage::kEnd, kHeaders | kAddresses, free_mail_body},
+
+    EvalRow{"check_mailfrom_matches_rcvd", Stage::kEnd, kHeaders, sender_of_relay},
+    EvalRow{"check_from_in_list", Stage::kEnd, kHeaders, sender_in_list},
+    EvalRow{"check_to_in_list", Stage::kEnd, kHeaders, recipient_in_list},
+    EvalRow{"check_replyto_in_list", Stage::kEnd, kHeaders, reply_to_in_list},
+
+    EvalRow{"check_fromname_spoof", Stage::kEnd, kHeaders, from_name_spoof},
+    EvalRow{"check_fromname_different", Stage::kEnd, kHeaders, from_name_has<kOtherAddress>},
+    EvalRow{"check_fromname_domain_differ", Stage::kEnd, kHeaders, from_name_has<kOtherDomain>},
+    EvalRow{"check_fromname_owners_differ", Stage::kEnd, kHeaders, from_name_has<kOtherOwner>},
+    EvalRow{"check_fromname_contains_email", Stage::kEnd, kHeaders, from_name_has<kNameHasAddress>},
+    EvalRow{"check_fromname_equals_to", Stage::kEnd, kHeaders, from_name_has<kNameIsRecipient>},
+    EvalRow{"check_fromname_equals_replyto", Stage::kEnd, kHeaders, from_name_has<kNameIsReplyTo>},
+
+    EvalRow{"check_https_http_mismatch", Stage::kHtmlPart, kLinkTexts,
+            [](R rule, F facts) {
+              const double least = rule.numbers[0] == 0 ? 1 : rule.numbers[0];
+              return facts.links.other_host() && facts.links.links() >= least &&
+                     (rule.arguments < 2 || facts.links.links() < rule.numbers[1]);
+            }},
+    EvalRow{"check_https_ip_mismatch", Stage::kHtmlPart, kLinkTexts,
+            [](R, F facts) { return facts.links.address_for_name(); }},
 };
 
 }  // namespace

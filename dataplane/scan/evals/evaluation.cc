@@ -37,6 +37,10 @@ void Evaluation::begin(const EvalPlan* plan, Hits* hits) {
   mime_.begin();
   text_.begin();
   words_.begin();
+  addresses_.begin();
+  facts_.plan = plan_;
+  facts_.free_mail = &plan_->free_mail();
+  facts_.from_name.reset();
   facts_.body_bytes = facts_.longest_title = 0;
   facts_.stock_labels = 0;
   facts_.similar_recipients = -1;
@@ -72,6 +76,7 @@ void Evaluation::feed(std::span<const uint8_t> bytes) {
 }
 
 void Evaluation::body(std::string_view paragraph) {
+  if (plan_->needs(kNeedsAddresses)) addresses_.paragraph(paragraph);
   if (!plan_->needs(kNeedsText)) return;
   text_.paragraph(paragraph, paragraph.ends_with('\n') || paragraph.ends_with(' '));
 }
@@ -98,11 +103,13 @@ void Evaluation::plain_text_end() {
 
 void Evaluation::html_begin() {
   html_.begin();
+  links_.begin();
   begin_part(true);
 }
 
 void Evaluation::html_tag(std::string_view name, bool closing) {
   html_.tag(name, closing);
+  in_anchor_ = !closing && mime::equals_ignoring_case(name, "a");
   if (!in_part_) return;
   mime::FixedText<16> lower;
   for (char c : name.substr(0, 16)) lower.append(mime::to_lower(c));
@@ -113,11 +120,18 @@ void Evaluation::html_tag(std::string_view name, bool closing) {
 
 void Evaluation::html_attribute(std::string_view name, std::string_view value) {
   html_.attribute(name, value);
+  constexpr std::string_view kMailTo = "mailto:";
+  if (!in_anchor_ || !mime::equals_ignoring_case(name, "href")) return;
+  if (plan_->needs(kNeedsLinkTexts)) links_.target(value);
+  if (plan_->needs(kNeedsAddresses) && mime::starts_ignoring_case(value, kMailTo))
+    addresses_.link(value.substr(kMailTo.size()));
 }
 
 void Evaluation::html_tag_end() {
   if (html_.face_seen() && !search_.found(good_face(), html_.face())) html_.face_is_bad();
   html_.tag_end();
+  if (in_anchor_ && plan_->needs(kNeedsLinkTexts)) links_.link_begin();
+  in_anchor_ = false;
 }
 
 void Evaluation::html_text(std::string_view utf8) {
@@ -135,6 +149,7 @@ void Evaluation::html_end() {
 }
 
 void Evaluation::html_string(HtmlString kind, std::string_view text) {
+  if (kind == HtmlString::kAnchor && plan_->needs(kNeedsLinkTexts)) links_.link_end(text, search_);
   for (const EvalRule& rule : plan_->rules(Stage::kHtmlText)) {
     if (rule.word != static_cast<uint32_t>(kind) || hits_->is_hit(rule.rule)) continue;
     const bool wanted = rule.row->name == "html_text_match";

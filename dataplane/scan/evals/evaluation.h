@@ -9,13 +9,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "dataplane/mime/observers.h"
+#include "dataplane/scan/evals/body_addresses.h"
 #include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/evals/header_texts.h"
 #include "dataplane/scan/evals/html_facts.h"
+#include "dataplane/scan/evals/link_texts.h"
 #include "dataplane/scan/evals/mime_facts.h"
 #include "dataplane/scan/evals/text_facts.h"
 #include "dataplane/scan/matcher.h"
@@ -30,6 +33,11 @@ struct Facts {
   AlternativeWords& words;
   HeaderTexts& headers;
   Searcher& search;
+  BodyAddresses& addresses;
+  LinkTexts& links;
+  const EvalPlan* plan = nullptr;
+  const FreeMail* free_mail = nullptr;
+  std::optional<uint8_t> from_name = {};  // of FromName: computed once for all that ask
   uint64_t body_bytes = 0;
   uint64_t longest_title = 0;
   uint32_t stock_labels = 0;
@@ -81,9 +89,12 @@ class Evaluation final : public mime::TextObserver, private HtmlStringSink, priv
   AlternativeWords words_;
   HeaderTexts headers_;
   Searcher search_;
-  Facts facts_{html_, mime_, text_, words_, headers_, search_};
+  BodyAddresses addresses_;
+  LinkTexts links_;
+  Facts facts_{html_, mime_, text_, words_, headers_, search_, addresses_, links_};
   uint32_t alternatives_ = 0;
   bool in_part_ = false;
+  bool in_anchor_ = false;  // in the tag that begins one
   uint64_t stock_labels_ = 0;
 
   // The message's octets: where its body begins.

@@ -37,7 +37,25 @@ constexpr std::array<std::string_view, kFields> kNames{"Subject",
                                                        "EnvelopeFrom",
                                                        "Resent-From",
                                                        "Resent-To",
-                                                       "Message-Id"};
+                                                       "Message-Id",
+                                                       "Reply-To:addr",
+                                                       "Envelope-Sender:addr",
+                                                       "Resent-Sender:addr",
+                                                       "X-Envelope-From:addr",
+                                                       "Resent-From:first:addr",
+                                                       "From:name",
+                                                       "Resent-To:first:addr",
+                                                       "Resent-Cc:first:addr",
+                                                       "Apparently-To:addr",
+                                                       "Delivered-To:addr",
+                                                       "Envelope-Recipients:addr",
+                                                       "Apparently-Resent-To:addr",
+                                                       "X-Envelope-To:addr",
+                                                       "Envelope-To:addr",
+                                                       "X-Delivered-To:addr",
+                                                       "X-Original-To:addr",
+                                                       "X-Rcpt-To:addr",
+                                                       "X-Real-To:addr"};
 
 // "{ip}" stands for an address.
 constexpr std::string_view kIp =
@@ -96,6 +114,17 @@ constexpr std::array<Written, kExpressions> kWritten{{
      R"(|t(?:arget|icker)|(?:opening|current)p(?:rice)?|p(?:rojected|osition)|expectations)"
      R"(|weeks?high|marketperformance|(?:year|week|month|day|price)(?:target|estimates?)|sector)"
      R"(|r(?:ecommendation|ating))$)"},
+    {R"(^(?:(?:abuse|support|sales|info|helpdesk|contact|kontakt|(?:post|host|domain)master)"
+     R"(|undisclosed.*|request-[\da-f]{16}|bounced?-|.+=.+=.+))"
+     R"(|[\da-f]{8}(?:\.[\da-f]{8}|(?:-[\da-f]{4}){3}-[\da-f]{12}))@)",
+     true},
+    {R"((?:^(?:(?:post|host|domain)master|double-bounce)|^(?:sentto|owner|return|(?:gr)?bounced?)-.+)"
+     R"(|-(?:request|bounces?|admin|owner)|\b(?:do[._-t]?)?no[._-t]?repl(?:y|ies)|.+=.+)@)",
+     true},
+    {R"( for <?(\S+@(?:\S+?))>?;)"},
+    {R"(\b([\w.!#$%&'*+/=?^_`{|}~-]+@\w[\w-]*\.\w[\w.-]++)\b)", true},
+    {R"(^https?:/*(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+)", true},
+    {R"(^https:/*(?:[^@/]+@)?\d+\.\d+\.\d+\.\d+)", true},
 }};
 
 }  // namespace

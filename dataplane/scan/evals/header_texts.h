@@ -46,8 +46,26 @@ enum class Field : uint8_t {
   kResentFrom,
   kResentTo,
   kMessageIdField,
+  kReplyToAddress,
+  kEnvelopeSenderAddress,
+  kResentSenderAddress,
+  kXEnvelopeFromAddress,
+  kFirstResentFromAddress,
+  kFromName,
+  kFirstResentToAddress,
+  kFirstResentCcAddress,
+  kApparentlyToAddress,
+  kDeliveredToAddress,
+  kEnvelopeRecipientsAddress,
+  kApparentlyResentToAddress,
+  kXEnvelopeToAddress,
+  kEnvelopeToAddress,
+  kXDeliveredToAddress,
+  kXOriginalToAddress,
+  kXRcptToAddress,
+  kXRealToAddress,
 };
-inline constexpr size_t kFields = 27;
+inline constexpr size_t kFields = 45;
 // As a rule file would write it.
 std::string_view name_of(Field field);
 
@@ -86,8 +104,14 @@ enum class Expression : uint8_t {
   kYahooReply,
   kYahooBulk,
   kStockLabel,
+  kNobodysAddress,  // of a role or a program
+  kListSender,      // an envelope's sender that no one answers to
+  kReceivedFor,
+  kAddressInName,
+  kLinkToAddress,
+  kTextOfAddress,
 };
-inline constexpr size_t kExpressions = 34;
+inline constexpr size_t kExpressions = 40;
 
 // Compiled once, shared by all threads.
 class Expressions {

@@ -6,27 +6,12 @@
 #include "dataplane/mime/received.h"
 #include "dataplane/scan/evals/evaluation.h"
 #include "dataplane/scan/evals/header_functions.h"
+#include "dataplane/scan/evals/relay_values.h"
 
 namespace postern::scan::evals {
 namespace {
 
 constexpr size_t kNowhere = std::string_view::npos;
-
-// Takes the first relay off, as Relays writes it; empty at the end.
-std::string_view take_relay(std::string_view& relays) {
-  const size_t end = std::min(relays.find(" ]"), relays.size());
-  const std::string_view relay = relays.substr(0, end);
-  relays.remove_prefix(std::min(end + 3, relays.size()));
-  return relay;
-}
-
-// `name`: with the blank before it, "=" behind.
-std::string_view value_of(std::string_view relay, std::string_view name) {
-  const size_t at = relay.find(name);
-  if (at == kNowhere) return {};
-  relay.remove_prefix(at + name.size());
-  return relay.substr(0, relay.find(' '));
-}
 
 bool is_v4(std::string_view text, IpAddress& address) {
   const auto read = mime::read_address(text);
