@@ -1,5 +1,6 @@
 #include "patterns/compile/trial.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <map>
 
 namespace postern::compile {
@@ -49,24 +51,17 @@ class Children {
     }
   }
 
+  // Only for these: the process may have other children, which others wait for.
   void wait_for_one() {
-    int status = 0;
-    const pid_t child = waitpid(-1, &status, 0);
-    if (child < 0 && errno == EINTR) return;
-    const auto found = pipes_.find(child);
-    if (found == pipes_.end()) {
-      if (child < 0) pipes_.clear();
-      return;
+    std::vector<pollfd> pipes;
+    for (const auto& [child, end] : pipes_) pipes.push_back({end.pipe, POLLIN, 0});
+    if (poll(pipes.data(), pipes.size(), -1) < 0) return;  // interrupted
+    auto at = pipes_.begin();
+    for (const pollfd& pipe : pipes) {
+      const auto next = std::next(at);
+      if (pipe.revents != 0) end(at);
+      at = next;
     }
-    TrialResult& result = costs_[found->second.index];
-    Told told;
-    if (read(found->second.pipe, &told, sizeof told) == sizeof told) {
-      if (told.has_cost) result.cost = told.cost;
-      result.is_final = true;
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) result.is_final = true;
-    close(found->second.pipe);
-    pipes_.erase(found);
   }
 
  private:
@@ -74,6 +69,27 @@ class Children {
     size_t index;
     int pipe;
   };
+
+  // It has told what it had to tell, or has died: its end of the pipe is closed, or will be.
+  void end(std::map<pid_t, Child>::iterator which) {
+    const auto [child, what] = *which;
+    TrialResult& result = costs_[what.index];
+    Told told;
+    if (read(what.pipe, &told, sizeof told) == sizeof told) {
+      if (told.has_cost) result.cost = told.cost;
+      result.is_final = true;
+    }
+    int status = 0;
+    pid_t ended = -1;
+    do {
+      ended = waitpid(child, &status, 0);
+    } while (ended < 0 && errno == EINTR);
+    if (ended == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+      result.is_final = true;
+    close(what.pipe);
+    pipes_.erase(which);
+  }
+
   std::vector<TrialResult>& costs_;
   std::map<pid_t, Child> pipes_;
 };
