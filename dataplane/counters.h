@@ -146,7 +146,11 @@
   X(kShadowErrors, "shadow_errors",                                                                \
     "messages whose scan by the shadow set failed; the decision stands")                           \
   X(kConfirmationsCut, "confirmations_cut",                                                        \
-    "expressions given up in a piece of text at their bound on work; events name the rules")
+    "expressions given up in a piece of text at their bound on work; events name the rules")       \
+  X(kHeldByPart, "held_by_part",                                                                   \
+    "envelopes and messages refused or deferred by a block on a user or an injecting address")     \
+  X(kHeaderSamplesSkipped, "header_samples_skipped",                                               \
+    "refused or held messages of whose header no sample was kept: enough were in that second")
 
 namespace postern {
 

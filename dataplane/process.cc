@@ -73,6 +73,7 @@ class DataPlane {
 
 std::expected<void, std::string> DataPlane::assemble() {
   auto verdicts = verdict::VerdictTable::create({.capacity = settings_.verdicts,
+                                                 .narrow_capacity = settings_.narrow_blocks,
                                                  .readers = settings_.workers,
                                                  .default_treatment = settings_.default_treatment});
   if (!verdicts) return std::unexpected("limits.verdicts: " + verdicts.error());

@@ -21,9 +21,10 @@ std::vector<ReplyKey> reply_keys() {
   for (const smtp::ReplyDescription& reply : smtp::kReplyTable)
     keys.push_back(
         {fmt::format("replies.{}", reply.key),
-         fmt::format("Said {}. {{case}}, {{ip}}, {{url}} and {{host}} stand for what they "
+         fmt::format("Said {}. {{case}}, {{ip}}, {{url}} and {{host}}{} stand for what they "
                      "say; the code must begin with {}.",
-                     reply.help, reply.begins)});
+                     reply.help, reply.text.contains("{part}") ? ", and {part}," : "",
+                     reply.begins)});
   return keys;
 }
 
@@ -266,6 +267,12 @@ std::vector<ConfigKey> own_keys() {
        .help = "Verdicts held at once.",
        .minimum = 16,
        .maximum = 16777216},
+      {.name = "limits.narrow_blocks",
+       .type = kInteger,
+       .default_value = "16384",
+       .help = "Blocks on parts of senders' mail (AUTH users, injecting addresses) held at once.",
+       .minimum = 16,
+       .maximum = 262144},
       {.name = "limits.event_queue",
        .type = kInteger,
        .default_value = "4096",
@@ -481,6 +488,7 @@ Settings from_values(const ConfigValues& values, std::string& errors) {
   }
   settings.default_treatment = treatment(values.text("policy.default"));
   settings.verdicts = integer(values, "limits.verdicts");
+  settings.narrow_blocks = integer(values, "limits.narrow_blocks");
   settings.event_queue = integer(values, "limits.event_queue");
   settings.event_spool = integer(values, "agent.spool_events");
   settings.control_socket = values.text("control.socket");

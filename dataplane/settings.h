@@ -35,9 +35,10 @@ struct Settings {
   std::filesystem::path signature_set;  // empty: none
   artefact::TrustPolicy trust;          // of signature sets
   verdict::Treatment default_treatment = verdict::Treatment::kInspect;
-  uint32_t verdicts = 0;     // held at once
-  uint32_t event_queue = 0;  // events between a worker and the agent
-  uint32_t event_spool = 0;  // events kept while the control plane is away
+  uint32_t verdicts = 0;       // held at once
+  uint32_t narrow_blocks = 0;  // on parts of senders' mail
+  uint32_t event_queue = 0;    // events between a worker and the agent
+  uint32_t event_spool = 0;    // events kept while the control plane is away
   std::string control_socket;
   std::filesystem::path state_directory;
   std::string log_level;

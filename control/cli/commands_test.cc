@@ -194,6 +194,39 @@ TEST_F(CommandsTest, ExplainSaysWhichSwitchHolds) {
               AllOf(HasSubstr("trusted-relay"), HasSubstr("clear")));
 }
 
+TEST_F(CommandsTest, OneUserOrAddressOfASenderIsBlockedByItself) {
+  const Outcome set = run({"verdict", "set", "192.0.2.7", "refuse", "--switch", "smorf-block",
+                           "--user", "Bob", "--reason", "stolen password"});
+  EXPECT_THAT(set.out, HasSubstr("192.0.2.7 user:bob: smorf-block: refuse, case "));
+  run({"verdict", "set", "192.0.2.7", "hold", "--switch", "smorf-block", "--from", "10.1.0.0/16",
+       "--reason", "infected"});
+  run({"verdict", "set", "192.0.2.7", "inspect", "--reason", "ours"});
+  EXPECT_THAT(run({"verdict", "list"}).out,
+              AllOf(HasSubstr("192.0.2.7 user:bob"), HasSubstr("192.0.2.7 from:10.1.0.0/16")));
+  EXPECT_THAT(run({"verdict", "show", "192.0.2.7"}).out,
+              AllOf(HasSubstr("stolen password"), HasSubstr("infected"), HasSubstr("ours")));
+
+  const Outcome explain = run({"verdict", "explain", "192.0.2.7"});
+  EXPECT_THAT(explain.out, HasSubstr("192.0.2.7: inspect, by treatment of 192.0.2.7"));
+  EXPECT_LT(explain.out.find("ours"), explain.out.find("of these parts of its mail"));
+  EXPECT_LT(explain.out.find("of these parts of its mail"), explain.out.find("stolen password"));
+  const json told = json::parse(run({"verdict", "explain", "192.0.2.7", "--json"}).out);
+  EXPECT_EQ(told["treatment"], "inspect");
+  EXPECT_EQ(told["chain"].size(), 1u);
+  EXPECT_TRUE(told["chain"][0]["part"].is_null());
+  ASSERT_EQ(told["parts"].size(), 2u);
+  EXPECT_EQ(told["parts"][0]["part"], "from:10.1.0.0/16");
+  EXPECT_EQ(told["parts"][1]["part"], "user:bob");
+  EXPECT_THAT(run({"verdict", "explain", "192.0.2.8"}).out, Not(HasSubstr("parts")));
+
+  EXPECT_THAT(run({"verdict", "clear", "192.0.2.7", "--switch", "smorf-block"}).err,
+              HasSubstr("smorf-block says nothing of 192.0.2.7"));
+  EXPECT_THAT(
+      run({"verdict", "clear", "192.0.2.7", "--switch", "smorf-block", "--user", "BOB"}).out,
+      HasSubstr("192.0.2.7 user:bob: the verdict smorf-block: refuse is cleared"));
+  EXPECT_EQ(json::parse(run({"verdict", "list", "--json"}).out)["verdicts"].size(), 2u);
+}
+
 TEST_F(CommandsTest, ALedgerIsBackedUpWhileItIsInUseAndRestoredWhenItIsNot) {
   const std::string file = directory_ / "ledger.sqlite", backup = directory_ / "backup.sqlite";
   run({"verdict", "set", "192.0.2.7", "refuse", "--reason", "relays spam"});
@@ -239,6 +272,9 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
   event.mutable_origin()->set_confidence("high");
   event.mutable_origin()->set_why("Received");
   event.add_link_domains("example.com");
+  event.set_held_by("user:bob");
+  event.set_header_sample("Subject: You \x1b[31mwon\r\nX-A: b\r\n");
+  event.set_header_sample_cut(true);
   channel::v1::Event& session = *batch.add_events();
   session.set_kind("session");
   session.set_client("203.0.113.77");
@@ -251,7 +287,8 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
                                           "900 octets in and 300 out, 1.5 s"),
                                 HasSubstr("origin: 203.0.113.9, logged in as bob (high "
                                           "confidence: Received)"),
-                                HasSubstr("links to: example.com")));
+                                HasSubstr("links to: example.com"), HasSubstr("held by user:bob"),
+                                HasSubstr("  Subject: You \\x1b[31mwon\n  X-A: b\n  (there is")));
   EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][1]["content_hash"],
             "2d06800538d394c2");
   // A connection without a message has no outcome.
@@ -260,6 +297,8 @@ TEST_F(CommandsTest, EventsAreSelectedByCase) {
   EXPECT_EQ(shown["session"]["failed_logins"], 3);
   EXPECT_EQ(shown["session"]["tls_started"], false);
   EXPECT_EQ(shown["origin"]["user"], "bob");
+  EXPECT_EQ(shown["held_by"], "user:bob");
+  EXPECT_EQ(shown["header_sample_cut"], true);
   EXPECT_EQ(shown["link_domains"], json({"example.com"}));
   EXPECT_EQ(json::parse(run({"events", "--json"}).out)["events"][1]["timestamp"],
             "2023-11-14T22:13:20.123456Z");
@@ -355,6 +394,14 @@ TEST_F(CommandsTest, WrongInputIsUsageAndSaysWhatIsRight) {
   EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "refuse", "--reason", "x", "--case", "U"}),
               HasSubstr("no case reference"));
   EXPECT_THAT(usage({"verdict", "explain", "192.0.2.0/24"}), HasSubstr("not an IP address"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "refuse", "--reason", "x", "--user", "bob"}),
+              HasSubstr("--switch smorf-block only"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "refuse", "--reason", "x", "--switch",
+                     "smorf-block", "--user", std::string(65, 'x')}),
+              HasSubstr("65 octets"));
+  EXPECT_THAT(usage({"verdict", "set", "192.0.2.7", "refuse", "--reason", "x", "--switch",
+                     "smorf-block", "--user", "bob", "--from", "10.0.0.1"}),
+              HasSubstr("--user"));
   EXPECT_THAT(usage({"events", "--limit", "0"}), HasSubstr("10000"));
   EXPECT_THAT(usage({"verdict"}), Not(IsEmpty()));
   EXPECT_EQ(ledger_->version().number, 0u);

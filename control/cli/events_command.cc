@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/case_reference.h"
@@ -13,6 +14,8 @@ namespace {
 
 using channel::v1::Event;
 using nlohmann::ordered_json;
+
+constexpr size_t kLongestLine = 1000;  // of a header, as it is shown
 
 struct EventsOptions : ControlOptions {
   std::string client;
@@ -48,6 +51,7 @@ ordered_json to_json(const Event& e) {
           {"case", e.case_reference() == 0
                        ? ordered_json()
                        : ordered_json(CaseReference{e.case_reference()}.to_string())},
+          {"held_by", or_null(e.held_by())},
           {"client", e.client()},
           {"client_port", e.client_port()},
           {"server", e.server()},
@@ -71,6 +75,8 @@ ordered_json to_json(const Event& e) {
           {"origin", e.has_origin() ? channel::to_json(e.origin()) : ordered_json()},
           {"link_domains", list(e.link_domains())},
           {"rules_cut", list(e.rules_cut())},
+          {"header_sample", or_null(e.header_sample())},
+          {"header_sample_cut", e.header_sample_cut()},
           {"shadow", shadow_json(e)}};
 }
 
@@ -109,11 +115,31 @@ std::string origin_text(const channel::v1::Origin& o) {
   return out + fmt::format(" ({} confidence: {})", printable(o.confidence()), printable(o.why()));
 }
 
+// The header of the newest message of which there is a sample, its lines indented.
+void show_header(const channel::v1::ListEventsReply& reply) {
+  const auto event = std::ranges::find_if(
+      reply.events(), [](const Event& e) { return !e.header_sample().empty(); });
+  if (event == reply.events().end()) return;
+  fmt::print("{}: header:\n", local_time(event->wall_us() / 1'000'000));
+  std::string_view rest = event->header_sample();
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    fmt::print("  {}\n", printable(line, kLongestLine));
+  }
+  if (event->header_sample_cut()) fmt::print("  (there is more of it)\n");
+}
+
 void show_details(const Event& event) {
   const std::string when = local_time(event.wall_us() / 1'000'000);
   if (!event.content_hash().empty()) {
     fmt::print("{}: {} octets, content hash {}\n", when, event.message_bytes(),
                printable(event.content_hash()));
+  }
+  if (!event.held_by().empty()) {
+    fmt::print("{}: held by {}\n", when, printable(event.held_by()));
   }
   if (event.has_session()) fmt::print("{}: session: {}\n", when, session_text(event.session()));
   if (const std::string origin = origin_text(event.origin()); !origin.empty()) {
@@ -173,6 +199,7 @@ int show_events(const EventsOptions& options) {
   if (options.case_reference.empty()) return kOk;
   // Of one case: which message it was, for whoever has it, and how it came.
   for (const Event& event : reply.events()) show_details(event);
+  show_header(reply);
   return kOk;
 }
 

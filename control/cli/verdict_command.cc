@@ -5,6 +5,7 @@
 
 #include "base/case_reference.h"
 #include "base/duration.h"
+#include "base/sender_part.h"
 #include "control/channel/treatment.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
@@ -26,6 +27,8 @@ struct VerdictOptions : ControlOptions {
   std::string duration;
   std::string starttls = "policy";
   std::string of = "treatment";  // a switch
+  std::string user;              // these two: a part of the sender's mail
+  std::string from;
   uint32_t rate = 0;
 };
 
@@ -41,6 +44,27 @@ std::string treatment_text(const VerdictEntry& entry) {
   if (entry.starttls() != START_TLS_AS_POLICY)
     text += fmt::format(", {} STARTTLS", channel::starttls_name(entry.starttls()));
   return text;
+}
+
+// "192.0.2.7", and of a part of its mail "192.0.2.7 user:bob".
+std::string sender_text(const VerdictEntry& entry) {
+  return entry.prefix() + (entry.part().empty() ? "" : " " + printable(entry.part()));
+}
+
+// The part that the options name, as the desk wants it: empty, all of the sender's mail. The error
+// is complained of.
+std::expected<std::string, int> part_of(const VerdictOptions& options) {
+  if (options.user.empty() && options.from.empty()) return "";
+  if (options.of != channel::switch_name(SWITCH_SMORF_BLOCK)) {
+    return std::unexpected(complain("--user and --from go with --switch smorf-block only", kUsage));
+  }
+  const auto part =
+      SenderPart::parse(options.user.empty() ? "from:" + options.from : "user:" + options.user);
+  if (!part) {
+    return std::unexpected(complain(
+        fmt::format("{}: {}", options.user.empty() ? "--from" : "--user", part.error()), kUsage));
+  }
+  return part->to_string();
 }
 
 // "refuse", and of a switch "smorf-block: refuse".
@@ -60,6 +84,7 @@ std::string expiry_text(const VerdictEntry& entry) {
 ordered_json to_json(const VerdictEntry& entry) {
   ordered_json out;
   out["prefix"] = entry.prefix();
+  out["part"] = entry.part().empty() ? ordered_json() : ordered_json(entry.part());
   out["switch"] = channel::switch_name(entry.of());
   out["treatment"] = channel::treatment_name(entry.treatment());
   out["messages_per_minute"] =
@@ -112,6 +137,9 @@ int set_verdict(const VerdictOptions& options) {
   request.set_messages_per_minute(options.rate);
   request.set_starttls(*channel::parse_starttls(options.starttls));
   request.set_of(*channel::parse_switch(options.of));
+  const auto part = part_of(options);
+  if (!part) return part.error();
+  request.set_part(*part);
   request.set_reason(options.reason);
   request.set_author(user_name());
   if (options.treatment == "throttle" && options.rate == 0) {
@@ -146,7 +174,7 @@ int set_verdict(const VerdictOptions& options) {
   }
   if (!options.json) {
     const VerdictEntry& entry = reply.entry();
-    fmt::print("{}: {}{}{}\n", entry.prefix(), switch_text(entry),
+    fmt::print("{}: {}{}{}\n", sender_text(entry), switch_text(entry),
                entry.case_reference() == 0 ? "" : ", case " + case_text(entry.case_reference()),
                entry.expires_unix_s() == 0 ? "" : ", until " + expiry_text(entry));
   }
@@ -159,13 +187,16 @@ int clear_verdict(const VerdictOptions& options) {
   request.set_reason(options.reason);
   request.set_author(user_name());
   request.set_of(*channel::parse_switch(options.of));
+  const auto part = part_of(options);
+  if (!part) return part.error();
+  request.set_part(*part);
   ChangeReply reply;
   if (const int code = ControlConnection(options.socket).ask(&Desk::ClearVerdict, request, &reply);
       code != kOk) {
     return code;
   }
   if (!options.json) {
-    fmt::print("{}: the verdict {} is cleared\n", reply.entry().prefix(),
+    fmt::print("{}: the verdict {} is cleared\n", sender_text(reply.entry()),
                switch_text(reply.entry()));
   }
   return report_reach(reply, options);
@@ -187,6 +218,8 @@ int show_verdict(const VerdictOptions& options) {
       } else {
         history.push_back({{"action", row.action()},
                            {"switch", channel::switch_name(row.entry().of())},
+                           {"part", row.entry().part().empty() ? ordered_json()
+                                                               : ordered_json(row.entry().part())},
                            {"at", utc_time(row.entry().set_unix_s())},
                            {"author", row.entry().author()},
                            {"reason", row.entry().reason()}});
@@ -198,7 +231,7 @@ int show_verdict(const VerdictOptions& options) {
     return reply.entries_size() > 0 ? kOk : kNegative;
   }
   for (const VerdictEntry& entry : reply.entries()) {
-    Table table({"prefix", entry.prefix()});
+    Table table({"prefix", sender_text(entry)});
     table.add({std::string(channel::switch_name(entry.of())), treatment_text(entry)});
     if (entry.case_reference() != 0) table.add({"case", case_text(entry.case_reference())});
     table.add({"reason", printable(entry.reason(), 500)});
@@ -208,10 +241,10 @@ int show_verdict(const VerdictOptions& options) {
     fmt::print("{}\n", table.to_string());
   }
   if (reply.history_size() > 0) {
-    Table table({"WHEN", "SWITCH", "WHAT", "BY", "REASON"});
+    Table table({"WHEN", "SWITCH", "PART", "WHAT", "BY", "REASON"});
     for (const HistoryEntry& row : reply.history()) {
       table.add({local_time(row.entry().set_unix_s()),
-                 std::string(channel::switch_name(row.entry().of())),
+                 std::string(channel::switch_name(row.entry().of())), printable(row.entry().part()),
                  row.action() == "set" ? treatment_text(row.entry()) : row.action(),
                  printable(row.entry().author()), printable(row.entry().reason())});
     }
@@ -225,9 +258,9 @@ int show_verdict(const VerdictOptions& options) {
 }
 
 void add_row(Table& table, const VerdictEntry& entry) {
-  table.add({entry.prefix(), std::string(channel::switch_name(entry.of())), treatment_text(entry),
-             case_text(entry.case_reference()), expiry_text(entry), printable(entry.author(), 20),
-             printable(entry.reason())});
+  table.add({sender_text(entry), std::string(channel::switch_name(entry.of())),
+             treatment_text(entry), case_text(entry.case_reference()), expiry_text(entry),
+             printable(entry.author(), 20), printable(entry.reason())});
 }
 const std::vector<std::string> kColumns{"PREFIX",  "SWITCH", "TREATMENT", "CASE",
                                         "EXPIRES", "AUTHOR", "REASON"};
@@ -260,6 +293,14 @@ int list_verdicts(const VerdictOptions& options) {
   return kOk;
 }
 
+void show_parts(const ExplainReply& reply) {
+  if (reply.parts_size() == 0) return;
+  Table table(kColumns);
+  for (const VerdictEntry& entry : reply.parts()) add_row(table, entry);
+  fmt::print("\nof these parts of its mail less passes; of each part the first counts\n{}",
+             table.to_string());
+}
+
 int explain(const VerdictOptions& options) {
   ExplainRequest request;
   request.set_address(options.prefix);
@@ -272,17 +313,21 @@ int explain(const VerdictOptions& options) {
   if (options.json) {
     ordered_json chain = ordered_json::array();
     for (const VerdictEntry& entry : reply.chain()) chain.push_back(to_json(entry));
+    ordered_json parts = ordered_json::array();
+    for (const VerdictEntry& entry : reply.parts()) parts.push_back(to_json(entry));
     print({{"address", options.prefix},
            {"treatment", reply.has_in_force()
                              ? ordered_json(channel::treatment_name(reply.in_force().treatment()))
                              : ordered_json(fallback)},
            {"held_by", reply.has_in_force() ? to_json(reply.in_force()) : ordered_json()},
            {"chain", chain},
+           {"parts", parts},
            {"default", fallback}});
     return kOk;
   }
   if (reply.chain_size() == 0) {
     fmt::print("{}: {}; no verdict covers it, so it gets the default\n", options.prefix, fallback);
+    show_parts(reply);
     return kOk;
   }
   if (reply.has_in_force()) {
@@ -297,6 +342,7 @@ int explain(const VerdictOptions& options) {
       "\nof each switch the most specific counts, which stands first, and of those the strictest; "
       "without a verdict the treatment would be {}\n{}",
       fallback, table.to_string());
+  show_parts(reply);
   return kOk;
 }
 
@@ -333,6 +379,18 @@ void add_verdict_command(CLI::App& app, int* exit_code) {
         ->type_name("SWITCH")
         ->check(CLI::IsMember(switch_names))
         ->capture_default_str();
+    CLI::Option* user =
+        command
+            ->add_option(
+                "--user", options->user,
+                "smorf-block: only mail of this AUTH user of the sender, with hold or refuse")
+            ->type_name("NAME");
+    command
+        ->add_option("--from", options->from,
+                     "smorf-block: only mail that this address or range hands in to the sender")
+        ->type_name("ADDRESS|PREFIX")
+        ->check(kPrefix)
+        ->excludes(user);
   };
 
   const auto [set, set_options] = add("set", "Say what becomes of a sender's mail", set_verdict);

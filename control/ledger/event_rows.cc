@@ -52,7 +52,8 @@ void insert_event(Statement& insert, const std::string& gate, uint64_t received_
             e.signature_set(), to_json(e.anomalies()), e.content_hash(),
             to_text(e.has_session(), e.session()), to_text(e.has_origin(), e.origin()),
             to_json(e.link_domains()), e.shadow_set(), e.shadow_score(), to_json(e.shadow_rules()),
-            e.threshold(), e.shadow_failed(), to_json(e.rules_cut()))
+            e.threshold(), e.shadow_failed(), to_json(e.rules_cut()), e.held_by(),
+            Blob{e.header_sample()}, e.header_sample_cut())
       .run();
 }
 
@@ -96,6 +97,9 @@ channel::v1::Event read_event(const Statement& row) {
   event.set_threshold(row.real(column++));
   event.set_shadow_failed(row.number(column++) != 0);
   from_json(row.text(column++), event.mutable_rules_cut());
+  event.set_held_by(row.text(column++));
+  event.set_header_sample(row.octets(column++));
+  event.set_header_sample_cut(row.number(column++) != 0);
   return event;
 }
 

@@ -17,11 +17,11 @@ namespace postern::ledger {
   "server_port, helo, auth_user, mail_from, null_sender, recipients_count, recipients_rejected, " \
   "recipients, subject, message_bytes, server_reply, score, rules, signature_set, anomalies, "    \
   "content_hash, session, origin, link_domains, shadow_set, shadow_score, shadow_rules, "         \
-  "threshold, shadow_failed, rules_cut"
+  "threshold, shadow_failed, rules_cut, held_by, header_sample, header_sample_cut"
 
 inline constexpr std::string_view kInsertEvent =
     "INSERT INTO events (gate, received_at, " EVENT_COLUMNS
-    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view kSelectEvents =
     "SELECT " EVENT_COLUMNS " FROM events ORDER BY id DESC";
 inline constexpr std::string_view kSelectEventsOfClient =
@@ -33,7 +33,7 @@ inline constexpr std::string_view kSelectEventsOfCase =
 inline constexpr std::string_view kSelectShadowEvents =
     "SELECT " EVENT_COLUMNS
     ", id FROM events WHERE shadow_set != '' AND id < ? AND wall_us >= ? ORDER BY id DESC LIMIT ?";
-inline constexpr int kShadowRowColumn = 33;
+inline constexpr int kShadowRowColumn = 36;
 
 // Executes kInsertEvent. A client that is no IP address is stored without a key to find it by.
 void insert_event(Statement& insert, const std::string& gate, uint64_t received_unix_s,

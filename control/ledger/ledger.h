@@ -23,6 +23,7 @@
 
 #include "base/case_reference.h"
 #include "base/ip.h"
+#include "base/sender_part.h"
 #include "control/channel/channel.pb.h"
 
 namespace postern::ledger {
@@ -31,10 +32,14 @@ using channel::v1::StartTls;
 using channel::v1::Switch;
 using channel::v1::Treatment;
 
+// What of a sender's mail a verdict is about: all of it, or, of a SMORF block, a part of it.
+using Part = SenderPart;
+
 // There is at most one verdict for each.
 struct VerdictKey {
   IpPrefix prefix = {};
   Switch of = Switch::SWITCH_TREATMENT;
+  Part part = {};
   auto operator<=>(const VerdictKey&) const = default;
 };
 
@@ -49,16 +54,17 @@ struct Verdict {
   uint64_t expires_unix_s = 0;  // 0: never
   StartTls starttls = StartTls::START_TLS_AS_POLICY;
   Switch of = Switch::SWITCH_TREATMENT;
+  Part part = {};  // of SWITCH_SMORF_BLOCK with hold and refuse only
 
-  VerdictKey key() const { return {prefix, of}; }
+  VerdictKey key() const { return {prefix, of, part}; }
   bool operator==(const Verdict&) const = default;
 };
 
 enum class Action { kSet, kClear, kExpire };
 inline constexpr std::string_view kActionNames[] = {"set", "clear", "expire"};
 
-// One row of the history. For kClear and kExpire only prefix, of, reason, author and set_unix_s
-// (when it was done) say something.
+// One row of the history. For kClear and kExpire only prefix, of, part, reason, author and
+// set_unix_s (when it was done) say something.
 struct Change {
   Action action = Action::kSet;
   Verdict verdict = {};
@@ -104,7 +110,7 @@ class Ledger {
   virtual Version version() const = 0;
 
   // All changes as one new version, or none of them. An empty span changes nothing. Returns the
-  // version.
+  // version. An error, too, is a part where there can be none.
   virtual Result<uint64_t> apply(std::span<const Change> changes) = 0;
   // Removes the verdicts that expired at or before `now_unix_s`, as one version. Returns how many.
   virtual Result<size_t> expire(uint64_t now_unix_s) = 0;
@@ -112,7 +118,10 @@ class Ledger {
   virtual Result<std::optional<uint64_t>> next_expiry() = 0;
 
   virtual Result<std::optional<Verdict>> verdict_on(const VerdictKey& key) = 0;
-  // Verdicts on prefixes that cover the address: by switch, and most specific first.
+  // Verdicts on exactly this prefix: by switch, then by part.
+  virtual Result<std::vector<Verdict>> verdicts_on(const IpPrefix& prefix) = 0;
+  // Verdicts on prefixes that cover the address: those on all of a sender's mail, by switch and
+  // most specific first; then those on parts of it, most specific first.
   virtual Result<std::vector<Verdict>> verdicts_covering(const IpAddress& address) = 0;
   // Verdicts on the prefix itself and on those inside it, in the order of addresses.
   virtual Result<std::vector<Verdict>> verdicts_within(const IpPrefix& prefix) = 0;

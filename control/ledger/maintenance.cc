@@ -18,21 +18,22 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostProblems = 20;
 
-#define COMPARED                                                                              \
-  "address, length, switch, prefix, treatment, messages_per_minute, case_reference, reason, " \
-  "author, set_at, expires_at, starttls"
+#define COMPARED                                                                            \
+  "address, length, switch, part, prefix, treatment, messages_per_minute, case_reference, " \
+  "reason, author, set_at, expires_at, starttls"
 
-// What the history says is in force: the last change of each prefix and switch, where that set
-// something.
+// What the history says is in force: the last change of each prefix, switch and part, where
+// that set something.
 constexpr const char* kHistoryBut =
-    "SELECT prefix || ' ' || switch FROM (SELECT " COMPARED
+    "SELECT rtrim(prefix || ' ' || switch || ' ' || part) FROM (SELECT " COMPARED
     " FROM verdict_history WHERE action = 'set' AND id IN "
-    "(SELECT max(id) FROM verdict_history GROUP BY address, length, switch) EXCEPT SELECT " COMPARED
-    " FROM verdicts) LIMIT ?";
+    "(SELECT max(id) FROM verdict_history GROUP BY address, length, switch, part) EXCEPT "
+    "SELECT " COMPARED " FROM verdicts) LIMIT ?";
 constexpr const char* kVerdictsBut =
-    "SELECT prefix || ' ' || switch FROM (SELECT " COMPARED " FROM verdicts EXCEPT SELECT " COMPARED
+    "SELECT rtrim(prefix || ' ' || switch || ' ' || part) FROM (SELECT " COMPARED
+    " FROM verdicts EXCEPT SELECT " COMPARED
     " FROM verdict_history WHERE action = 'set' AND id IN "
-    "(SELECT max(id) FROM verdict_history GROUP BY address, length, switch)) LIMIT ?";
+    "(SELECT max(id) FROM verdict_history GROUP BY address, length, switch, part)) LIMIT ?";
 
 void find_problems(Database& database, const char* sql, std::string_view what,
                    std::vector<std::string>& problems) {

@@ -71,13 +71,20 @@ TEST_F(Maintenance, ASoundLedgerIsCounted) {
     set(*ledger, 2);
     const Change clear{Action::kClear, {.prefix = refused(1).prefix, .author = "bert"}};
     ASSERT_TRUE(ledger->apply(std::span(&clear, 1)));
+    // One on a part of the sender says nothing of another part.
+    for (const char* user : {"bob", "ann"}) {
+      Change block{Action::kSet, refused(1)};
+      block.verdict.of = Switch::SWITCH_SMORF_BLOCK;
+      block.verdict.part = *Part::user(user);
+      ASSERT_TRUE(ledger->apply(std::span(&block, 1)));
+    }
   }
   const auto check = check_ledger(file_);
   ASSERT_TRUE(check) << check.error();
   EXPECT_THAT(check->problems, IsEmpty());
-  EXPECT_EQ(check->version.number, 3u);
-  EXPECT_EQ(check->verdicts, 1u);
-  EXPECT_EQ(check->changes, 3u);
+  EXPECT_EQ(check->version.number, 5u);
+  EXPECT_EQ(check->verdicts, 3u);
+  EXPECT_EQ(check->changes, 5u);
 }
 
 TEST_F(Maintenance, VerdictsThatTheirHistoryDoesNotMakeAreFound) {

@@ -156,6 +156,36 @@ ALTER TABLE verdicts_by_switch RENAME TO verdicts;
 CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
 ALTER TABLE verdict_history ADD COLUMN switch TEXT NOT NULL DEFAULT 'treatment';
 )",
+    // 8. The part of a sender's mail that a verdict is about ('': all of it), which of them held a
+    // message, and the beginning of its header.
+    R"(
+CREATE TABLE verdicts_by_part (
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  switch TEXT NOT NULL,
+  part TEXT NOT NULL CHECK (part = '' OR switch = 'smorf-block'),
+  prefix TEXT NOT NULL,
+  treatment TEXT NOT NULL CHECK (part = '' OR treatment IN ('hold', 'refuse')),
+  messages_per_minute INTEGER NOT NULL,
+  case_reference INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  author TEXT NOT NULL,
+  set_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  starttls TEXT NOT NULL,
+  PRIMARY KEY (address, length, switch, part)
+) WITHOUT ROWID;
+INSERT INTO verdicts_by_part
+  SELECT address, length, switch, '', prefix, treatment, messages_per_minute, case_reference,
+         reason, author, set_at, expires_at, starttls FROM verdicts;
+DROP TABLE verdicts;
+ALTER TABLE verdicts_by_part RENAME TO verdicts;
+CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
+ALTER TABLE verdict_history ADD COLUMN part TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN header_sample BLOB NOT NULL DEFAULT x'';
+ALTER TABLE events ADD COLUMN header_sample_cut INTEGER NOT NULL DEFAULT 0;
+)",
 };
 
 constexpr int64_t kKnown = std::ssize(kMigrations);

@@ -105,6 +105,12 @@ std::string Statement::text(int column) const {
   return {characters, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
+std::string Statement::octets(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  if (bytes == nullptr) return "";
+  return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
 std::array<uint8_t, 16> Statement::address(int column) const {
   std::array<uint8_t, 16> out{};
   const void* bytes = sqlite3_column_blob(statement_.get(), column);
@@ -128,6 +134,13 @@ void Statement::bind(int index, std::string_view text) {
 
 void Statement::bind(int index, const std::array<uint8_t, 16>& address) {
   sqlite3_bind_blob(statement_.get(), index, address.data(), 16, SQLITE_TRANSIENT);
+}
+
+void Statement::bind(int index, const Blob& blob) {
+  // A null pointer would be NULL.
+  const char* octets = blob.octets.empty() ? "" : blob.octets.data();
+  sqlite3_bind_blob(statement_.get(), index, octets, static_cast<int>(blob.octets.size()),
+                    SQLITE_TRANSIENT);
 }
 
 Transaction::~Transaction() {

@@ -16,6 +16,11 @@
 
 namespace postern::ledger {
 
+// Octets that are no text.
+struct Blob {
+  std::string_view octets;
+};
+
 struct SqliteError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -67,6 +72,7 @@ class Statement {
   int64_t number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
   std::string text(int column) const;
+  std::string octets(int column) const;  // of a Blob
   std::array<uint8_t, 16> address(int column) const;
 
  private:
@@ -80,6 +86,7 @@ class Statement {
   void bind(int index, const std::string& text) { bind(index, std::string_view(text)); }
   void bind(int index, const char* text) { bind(index, std::string_view(text)); }
   void bind(int index, const std::array<uint8_t, 16>& address);
+  void bind(int index, const Blob& blob);
 
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }

@@ -16,7 +16,7 @@ namespace {
 
 #define VERDICT_COLUMNS                                                                       \
   "address, length, treatment, messages_per_minute, case_reference, reason, author, set_at, " \
-  "expires_at, starttls, switch"
+  "expires_at, starttls, switch, part"
 
 Verdict read_verdict(const Statement& row, int column = 0) {
   Verdict verdict;
@@ -33,6 +33,10 @@ Verdict read_verdict(const Statement& row, int column = 0) {
   verdict.starttls =
       channel::parse_starttls(row.text(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
   verdict.of = channel::parse_switch(row.text(column + 10)).value_or(Switch::SWITCH_TREATMENT);
+  const auto part = Part::parse(row.text(column + 11));
+  // Taken for the whole sender it would block mail that nobody meant.
+  if (!part) throw SqliteError("a verdict in it cannot be read: " + part.error());
+  verdict.part = *part;
   return verdict;
 }
 
@@ -48,19 +52,21 @@ struct Writer {
       : upsert(
             database,
             "INSERT INTO verdicts (prefix, " VERDICT_COLUMNS
-            ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length, switch) DO UPDATE "
+            ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (address, length, switch, part) "
+            "DO UPDATE "
             "SET "
             "treatment = excluded.treatment, messages_per_minute = excluded.messages_per_minute, "
             "case_reference = excluded.case_reference, reason = excluded.reason, "
             "author = excluded.author, set_at = excluded.set_at, "
             "expires_at = excluded.expires_at, starttls = excluded.starttls"),
-        remove(database, "DELETE FROM verdicts WHERE address = ? AND length = ? AND switch = ?"),
+        remove(database,
+               "DELETE FROM verdicts WHERE address = ? AND length = ? AND switch = ? AND part = ?"),
         record(database, "INSERT INTO verdict_history (version, action, prefix, " VERDICT_COLUMNS
-                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
+                         ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
         set_version(database, "UPDATE meta SET version = ?"),
         expired(database, "SELECT " VERDICT_COLUMNS
                           " FROM verdicts WHERE expires_at != 0 AND expires_at <= ? "
-                          "ORDER BY address, length, switch"),
+                          "ORDER BY address, length, switch, part"),
         add_batch(database, "INSERT OR IGNORE INTO event_batches VALUES (?,?,?,?)"),
         add_event(database, kInsertEvent),
         forget_events(database,
@@ -74,10 +80,10 @@ struct Writer {
 struct Feed {
   explicit Feed(Database& database)
       : first_page(database, "SELECT " VERDICT_COLUMNS
-                             " FROM verdicts ORDER BY address, length, switch LIMIT ?"),
+                             " FROM verdicts ORDER BY address, length, switch, part LIMIT ?"),
         next_page(database, "SELECT " VERDICT_COLUMNS
-                            " FROM verdicts WHERE (address, length, switch) > (?, ?, ?) "
-                            "ORDER BY address, length, switch LIMIT ?"),
+                            " FROM verdicts WHERE (address, length, switch, part) > (?, ?, ?, ?) "
+                            "ORDER BY address, length, switch, part LIMIT ?"),
         changes(database,
                 "SELECT action, " VERDICT_COLUMNS
                 " FROM verdict_history WHERE version > ? AND version <= ? ORDER BY id LIMIT ?"),
@@ -88,11 +94,12 @@ struct Feed {
 struct Desk {
   explicit Desk(Database& database)
       : on(database, "SELECT " VERDICT_COLUMNS " FROM verdicts WHERE address = ? AND length = ?"),
-        exactly(database, "SELECT " VERDICT_COLUMNS
-                          " FROM verdicts WHERE address = ? AND length = ? AND switch = ?"),
+        exactly(database,
+                "SELECT " VERDICT_COLUMNS
+                " FROM verdicts WHERE address = ? AND length = ? AND switch = ? AND part = ?"),
         within(database, "SELECT " VERDICT_COLUMNS
                          " FROM verdicts WHERE address BETWEEN ? AND ? AND length >= ? "
-                         "ORDER BY address, length, switch"),
+                         "ORDER BY address, length, switch, part"),
         history(database,
                 "SELECT action, " VERDICT_COLUMNS
                 " FROM verdict_history WHERE address = ? AND length = ? ORDER BY id DESC"),
@@ -173,11 +180,19 @@ class SqliteLedger : public Ledger {
   Result<std::optional<Verdict>> verdict_on(const VerdictKey& key) override {
     return use(desk_, [&](Desk& d) -> std::optional<Verdict> {
       d.exactly.with(key.prefix.address.bytes(), uint32_t{key.prefix.length},
-                     channel::switch_name(key.of));
+                     channel::switch_name(key.of), key.part.to_string());
       if (!d.exactly.step()) return std::nullopt;
       Verdict verdict = read_verdict(d.exactly);
       d.exactly.reset();
       return verdict;
+    });
+  }
+
+  Result<std::vector<Verdict>> verdicts_on(const IpPrefix& prefix) override {
+    return use(desk_, [&](Desk& d) {
+      std::vector<Verdict> found = on_prefix(d, prefix);
+      std::ranges::stable_sort(found, {}, [](const Verdict& v) { return std::pair(v.of, v.part); });
+      return found;
     });
   }
 
@@ -186,10 +201,10 @@ class SqliteLedger : public Ledger {
       std::vector<Verdict> chain;
       for (int length = address.is_v4() ? 32 : 128; length >= 0; --length) {
         const auto prefix = IpPrefix::containing(address, static_cast<uint8_t>(length));
-        d.on.with(prefix.address.bytes(), uint32_t{prefix.length});
-        while (d.on.step()) chain.push_back(read_verdict(d.on));
+        for (Verdict& verdict : on_prefix(d, prefix)) chain.push_back(std::move(verdict));
       }
-      std::ranges::stable_sort(chain, {}, &Verdict::of);
+      std::ranges::stable_sort(
+          chain, {}, [](const Verdict& v) { return std::pair(!v.part.is_whole(), v.of); });
       return chain;
     });
   }
@@ -215,7 +230,8 @@ class SqliteLedger : public Ledger {
       page.reserve(limit);
       Statement& rows =
           after ? f.next_page.with(after->prefix.address.bytes(), uint32_t{after->prefix.length},
-                                   channel::switch_name(after->of), uint64_t{limit})
+                                   channel::switch_name(after->of), after->part.to_string(),
+                                   uint64_t{limit})
                 : f.first_page.with(uint64_t{limit});
       while (rows.step()) page.push_back(read_verdict(rows));
       return page;
@@ -318,6 +334,13 @@ class SqliteLedger : public Ledger {
   }
 
  private:
+  static std::vector<Verdict> on_prefix(Desk& d, const IpPrefix& prefix) {
+    std::vector<Verdict> found;
+    d.on.with(prefix.address.bytes(), uint32_t{prefix.length});
+    while (d.on.step()) found.push_back(read_verdict(d.on));
+    return found;
+  }
+
   // The connections below prepare statements on tables: they must be there before.
   static std::string checked_and_migrated(const std::filesystem::path& file) {
     Database database(file);
@@ -343,7 +366,7 @@ class SqliteLedger : public Ledger {
     Transaction transaction(writer_.database);
     for (const Change& change : changes) {
       const Verdict& v = change.verdict;
-      const std::string prefix = v.prefix.to_string();
+      const std::string prefix = v.prefix.to_string(), part = v.part.to_string();
       const std::string_view treatment = v.treatment == Treatment::TREATMENT_UNSPECIFIED
                                              ? ""
                                              : channel::treatment_name(v.treatment);
@@ -351,18 +374,21 @@ class SqliteLedger : public Ledger {
         w.upsert
             .with(prefix, v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                   v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                  v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of))
+                  v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of),
+                  part)
             .run();
       } else {
         w.remove
-            .with(v.prefix.address.bytes(), uint32_t{v.prefix.length}, channel::switch_name(v.of))
+            .with(v.prefix.address.bytes(), uint32_t{v.prefix.length}, channel::switch_name(v.of),
+                  part)
             .run();
       }
       w.record
           .with(next, kActionNames[static_cast<size_t>(change.action)], prefix,
                 v.prefix.address.bytes(), uint32_t{v.prefix.length}, treatment,
                 v.messages_per_minute, v.case_reference.number, v.reason, v.author, v.set_unix_s,
-                v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of))
+                v.expires_unix_s, channel::starttls_name(v.starttls), channel::switch_name(v.of),
+                part)
           .run();
     }
     w.set_version.with(next).run();

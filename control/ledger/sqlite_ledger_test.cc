@@ -220,6 +220,75 @@ TEST_F(SqliteLedgerTest, SwitchesAreIndependent) {
   EXPECT_EQ(history[0].verdict.of, SWITCH_SMORF_BLOCK);
 }
 
+Verdict block(std::string_view on, std::string_view part, uint64_t expires = 0) {
+  Verdict verdict = refuse(on, expires);
+  verdict.of = Switch::SWITCH_SMORF_BLOCK;
+  verdict.part = *Part::parse(part);
+  return verdict;
+}
+std::vector<std::string> parts(const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> out;
+  for (const Verdict& v : verdicts) {
+    out.push_back(v.prefix.to_string() + " " + std::string(channel::switch_name(v.of)) + " " +
+                  v.part.to_string());
+  }
+  return out;
+}
+
+TEST_F(SqliteLedgerTest, PartsOfASenderHaveVerdictsOfTheirOwn) {
+  const auto ledger = open();
+  const std::vector blocks{block("192.0.2.7", "user:bob"), block("192.0.2.7", "from:10.0.0.0/8"),
+                           block("192.0.2.7", ""), block("192.0.2.0/24", "user:bob", 50)};
+  for (const Verdict& verdict : blocks) ASSERT_TRUE(ledger->apply(std::vector{set(verdict)}));
+  ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.0/24"))}));
+  for (const Verdict& verdict : blocks) EXPECT_EQ(**ledger->verdict_on(verdict.key()), verdict);
+  EXPECT_FALSE(ledger->verdict_on(block("192.0.2.7", "user:ann").key())->has_value());
+  EXPECT_THAT(parts(*ledger->verdicts_covering(*IpAddress::parse("192.0.2.7"))),
+              ElementsAre("192.0.2.0/24 treatment ", "192.0.2.7 smorf-block ",
+                          "192.0.2.7 smorf-block from:10.0.0.0/8", "192.0.2.7 smorf-block user:bob",
+                          "192.0.2.0/24 smorf-block user:bob"));
+  EXPECT_THAT(parts(*ledger->verdicts_on(prefix("192.0.2.7"))),
+              ElementsAre("192.0.2.7 smorf-block ", "192.0.2.7 smorf-block user:bob",
+                          "192.0.2.7 smorf-block from:10.0.0.0/8"));
+  EXPECT_EQ(ledger->verdicts_within(prefix("192.0.2.0/24"))->size(), 5u);
+  std::vector<Verdict> paged;
+  std::optional<VerdictKey> after;
+  for (auto page = *ledger->verdicts_after(after, 1); !page.empty();
+       page = *ledger->verdicts_after(after, 1)) {
+    paged.push_back(page[0]);
+    after = page[0].key();
+  }
+  EXPECT_EQ(parts(paged), parts(*ledger->verdicts_within(prefix("0.0.0.0/0"))));
+
+  EXPECT_EQ(ledger->expire(50), 1u);
+  const std::vector<Change> expired = ledger->changes_since(5, 6, 10)->value();
+  ASSERT_EQ(expired.size(), 1u);
+  EXPECT_EQ(expired[0].action, Action::kExpire);
+  EXPECT_EQ(expired[0].verdict.part.to_string(), "user:bob");
+  Change lifted = clear("192.0.2.7");
+  lifted.verdict.of = Switch::SWITCH_SMORF_BLOCK;
+  lifted.verdict.part = *Part::user("bob");
+  ASSERT_TRUE(ledger->apply(std::vector{lifted}));
+  EXPECT_THAT(parts(*ledger->verdicts_on(prefix("192.0.2.7"))),
+              ElementsAre("192.0.2.7 smorf-block ", "192.0.2.7 smorf-block from:10.0.0.0/8"));
+  const auto history = *ledger->history_of(prefix("192.0.2.7"));
+  ASSERT_EQ(history.size(), 4u);
+  EXPECT_EQ(history[0].action, Action::kClear);
+  EXPECT_EQ(history[0].verdict.part.to_string(), "user:bob");
+  EXPECT_EQ(history[1].verdict.part.to_string(), "");
+}
+
+TEST_F(SqliteLedgerTest, OnlyASmorfBlockCanBeOnAPartAndOnlyHoldOrRefuse) {
+  const auto ledger = open();
+  Verdict excluded = block("192.0.2.7", "user:bob");
+  excluded.of = Switch::SWITCH_RANGE_EXCLUSION;
+  EXPECT_FALSE(ledger->apply(std::vector{set(excluded)}).has_value());
+  Verdict dropped = block("192.0.2.7", "user:bob");
+  dropped.treatment = Treatment::TREATMENT_DROP;
+  EXPECT_FALSE(ledger->apply(std::vector{set(dropped)}).has_value());
+  EXPECT_EQ(ledger->version().number, 0u);
+}
+
 TEST_F(SqliteLedgerTest, TellsTheChangesSinceAVersion) {
   const auto ledger = open();
   ASSERT_EQ(ledger->apply(std::vector{set(refuse("192.0.2.1"))}), 1u);
@@ -327,6 +396,9 @@ TEST_F(SqliteLedgerTest, GivesAnEventBackAsItCame) {
   event->add_shadow_rules("GTUBE");
   event->set_threshold(4.5);
   event->set_shadow_failed(true);
+  event->set_held_by("user:bob");
+  event->set_header_sample(std::string("Subject: \xff\0x\r\n", 14));
+  event->set_header_sample_cut(true);
 
   const auto ledger = open();
   ASSERT_EQ(ledger->store_events("edge-1", one, 1'700'000'001), true);
@@ -478,10 +550,11 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
       "'refuse', 0, 42, 'relays spam', 'anna', 1700000000, 0)");
   ask("ALTER TABLE verdict_history DROP COLUMN starttls");
   ask("ALTER TABLE verdict_history DROP COLUMN switch");
+  ask("ALTER TABLE verdict_history DROP COLUMN part");
   ask("DROP INDEX events_with_shadow");
-  for (const char* column :
-       {"content_hash", "session", "origin", "link_domains", "shadow_set", "shadow_score",
-        "shadow_rules", "threshold", "shadow_failed", "rules_cut"}) {
+  for (const char* column : {"content_hash", "session", "origin", "link_domains", "shadow_set",
+                             "shadow_score", "shadow_rules", "threshold", "shadow_failed",
+                             "rules_cut", "held_by", "header_sample", "header_sample_cut"}) {
     ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
   }
   ask("PRAGMA user_version = 1");

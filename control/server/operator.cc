@@ -59,6 +59,16 @@ std::string objection_to(std::string_view what, std::string_view text) {
   return "";
 }
 
+// The part that a request to change `of` is about.
+template <typename Request>
+std::expected<ledger::Part, std::string> part_asked_for(const Request& request) {
+  auto part = ledger::Part::parse(request.part());
+  if (part && !part->is_whole() && request.of() != channel::v1::SWITCH_SMORF_BLOCK) {
+    return std::unexpected("only the switch smorf-block can be on a part of a sender's mail");
+  }
+  return part;
+}
+
 std::expected<ledger::Verdict, std::string> verdict_asked_for(
     const channel::v1::SetVerdictRequest& request) {
   const auto prefix = IpPrefix::parse(request.prefix());
@@ -94,6 +104,12 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
       request.starttls() != channel::v1::START_TLS_AS_POLICY) {
     return std::unexpected("what becomes of STARTTLS is the treatment's business, not a switch's");
   }
+  const auto part = part_asked_for(request);
+  if (!part) return std::unexpected(part.error());
+  if (!part->is_whole() && request.treatment() != channel::v1::TREATMENT_HOLD &&
+      request.treatment() != channel::v1::TREATMENT_REFUSE) {
+    return std::unexpected("a part of a sender's mail can be held or refused, nothing else");
+  }
   // Rounded up: a verdict holds no shorter than was asked.
   const uint64_t expires =
       request.for_seconds() == 0 ? 0 : (unix_ms() + 999) / 1000 + request.for_seconds();
@@ -106,7 +122,13 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
                          .set_unix_s = unix_s(),
                          .expires_unix_s = expires,
                          .starttls = request.starttls(),
-                         .of = request.of()};
+                         .of = request.of(),
+                         .part = *part};
+}
+
+// "192.0.2.7", and of a part "192.0.2.7 user:bob".
+std::string sender_text(const ledger::VerdictKey& key) {
+  return key.prefix.to_string() + (key.part.is_whole() ? "" : " " + key.part.to_string());
 }
 
 // What holds of a chain that is ordered by switch and most specific first, as the data plane's
@@ -139,7 +161,7 @@ grpc::Status Operator::make(const ledger::Change& change, channel::v1::ChangeRep
   spdlog::info("version {}: {} {} {} by {}: {}", *version, channel::switch_name(verdict.of),
                change.action == ledger::Action::kSet ? channel::treatment_name(verdict.treatment)
                                                      : "cleared",
-               verdict.prefix.to_string(), verdict.author, verdict.reason);
+               sender_text(verdict.key()), verdict.author, verdict.reason);
   gates_.announce();
   changed_();
   const Gates::InForce known = gates_.wait_until_in_force(*version, kPatience);
@@ -175,21 +197,25 @@ grpc::Status Operator::ClearVerdict(grpc::ServerContext*,
       return invalid(objection);
   }
   if (channel::switch_name(request->of()).empty()) return invalid("there is no such switch");
-  const auto present = ledger_.verdict_on({*prefix, request->of()});
+  const auto part = part_asked_for(*request);
+  if (!part) return invalid(part.error());
+  const ledger::VerdictKey key{*prefix, request->of(), *part};
+  const auto present = ledger_.verdict_on(key);
   if (!present) return broken(present.error());
   if (!present->has_value()) {
     std::string hint;
     if (const auto chain = ledger_.verdicts_covering(prefix->address)) {
       const auto wider = std::ranges::find_if(*chain, [&](const ledger::Verdict& verdict) {
-        return verdict.of == request->of() && verdict.prefix.length < prefix->length;
+        return verdict.of == key.of && verdict.part == key.part &&
+               verdict.prefix.length < prefix->length;
       });
       if (wider != chain->end()) {
         hint = fmt::format("; it is covered by the verdict on {}", wider->prefix.to_string());
       }
     }
     return {StatusCode::NOT_FOUND,
-            fmt::format("{} says nothing of {}{}", channel::switch_name(request->of()),
-                        prefix->to_string(), hint)};
+            fmt::format("{} says nothing of {}{}", channel::switch_name(key.of), sender_text(key),
+                        hint)};
   }
   *reply->mutable_entry() = to_entry(**present);
   return make({ledger::Action::kClear,
@@ -197,7 +223,8 @@ grpc::Status Operator::ClearVerdict(grpc::ServerContext*,
                 .reason = request->reason(),
                 .author = request->author(),
                 .set_unix_s = unix_s(),
-                .of = request->of()}},
+                .of = key.of,
+                .part = key.part}},
               reply);
 }
 
@@ -226,11 +253,9 @@ grpc::Status Operator::ShowVerdict(grpc::ServerContext*,
                                    channel::v1::ShowVerdictReply* reply) {
   const auto prefix = IpPrefix::parse(request->prefix());
   if (!prefix) return invalid(prefix.error());
-  for (const auto& row : channel::kSwitches) {
-    const auto verdict = ledger_.verdict_on({*prefix, row.value});
-    if (!verdict) return broken(verdict.error());
-    if (verdict->has_value()) *reply->add_entries() = to_entry(**verdict);
-  }
+  const auto verdicts = ledger_.verdicts_on(*prefix);
+  if (!verdicts) return broken(verdicts.error());
+  for (const ledger::Verdict& verdict : *verdicts) *reply->add_entries() = to_entry(verdict);
   const auto history = ledger_.history_of(*prefix);
   if (!history) return broken(history.error());
   for (const ledger::Change& change : *history) {
@@ -258,8 +283,14 @@ grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainR
   std::erase_if(*chain, [now = unix_s()](const ledger::Verdict& verdict) {
     return verdict.expires_unix_s != 0 && verdict.expires_unix_s <= now;
   });
-  for (const ledger::Verdict& verdict : *chain) *reply->add_chain() = to_entry(verdict);
-  if (const auto* in_force = strictest(*chain, reply->default_treatment())) {
+  const auto first_part = std::ranges::find_if(
+      *chain, [](const ledger::Verdict& verdict) { return !verdict.part.is_whole(); });
+  const std::span whole(chain->begin(), first_part);
+  for (const ledger::Verdict& verdict : whole) *reply->add_chain() = to_entry(verdict);
+  for (const ledger::Verdict& verdict : std::span(first_part, chain->end())) {
+    *reply->add_parts() = to_entry(verdict);
+  }
+  if (const auto* in_force = strictest(whole, reply->default_treatment())) {
     *reply->mutable_in_force() = to_entry(*in_force);
   }
   return grpc::Status::OK;

@@ -322,6 +322,18 @@ TEST_F(ServerTest, WhatMakesNoSenseIsRefusedWithWhatWould) {
   EXPECT_THAT(refused([](auto& r) { r.set_reason("a\x1b[2Jb"); }), HasSubstr("control characters"));
   EXPECT_THAT(refused([](auto& r) { r.set_for_seconds(~uint64_t{0}); }),
               HasSubstr("hundred years"));
+  EXPECT_THAT(refused([](auto& r) { r.set_part("user:bob"); }), HasSubstr("smorf-block"));
+  EXPECT_THAT(refused([](auto& r) {
+                r.set_of(channel::v1::SWITCH_SMORF_BLOCK);
+                r.set_part("user:bob");
+                r.set_treatment(channel::v1::TREATMENT_DROP);
+              }),
+              HasSubstr("held or refused"));
+  EXPECT_THAT(refused([](auto& r) {
+                r.set_of(channel::v1::SWITCH_SMORF_BLOCK);
+                r.set_part("bob");
+              }),
+              HasSubstr("user:NAME"));
   EXPECT_EQ(ledger_->version().number, 0u);
 }
 

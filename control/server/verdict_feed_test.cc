@@ -165,6 +165,43 @@ TEST_F(VerdictFeedTest, OfSeveralChangesOnAPrefixTheLastOneCounts) {
   EXPECT_THAT(addresses(message.delta().removals()), ElementsAre(v4(192, 0, 2, 2)));
 }
 
+TEST_F(VerdictFeedTest, BlocksOnPartsOfASenderTravelAsTheirOwn) {
+  const auto change = [&](ledger::Action action, std::string_view part) {
+    const Change made{action,
+                      {.prefix = *IpPrefix::parse("192.0.2.1"),
+                       .treatment = channel::v1::TREATMENT_HOLD,
+                       .of = channel::v1::SWITCH_SMORF_BLOCK,
+                       .part = *ledger::Part::parse(part)}};
+    ASSERT_TRUE(ledger_->apply(std::span(&made, 1)).has_value());
+  };
+  change(Action::kSet, "user:bob");
+  change(Action::kSet, "from:10.1.0.0/16");
+  change(Action::kSet, "");
+  VerdictFeed feed(*ledger_);
+  feed.hello(Hello());
+  const ToDataPlane snapshot = next(feed);
+  ASSERT_EQ(snapshot.snapshot().verdicts_size(), 3);
+  EXPECT_EQ(snapshot.snapshot().verdicts(0).auth_user(), "");
+  EXPECT_EQ(snapshot.snapshot().verdicts(0).injecting_address(), "");
+  EXPECT_EQ(snapshot.snapshot().verdicts(1).injecting_address(), v4(10, 1, 0, 0));
+  EXPECT_EQ(snapshot.snapshot().verdicts(1).injecting_length(), 16u);
+  EXPECT_EQ(snapshot.snapshot().verdicts(2).auth_user(), "bob");
+  // Of each part the last change counts.
+  change(Action::kClear, "user:bob");
+  change(Action::kClear, "from:10.1.0.0/16");
+  change(Action::kSet, "user:bob");
+  change(Action::kSet, "user:ann");
+  const ToDataPlane delta = next(feed);
+  ASSERT_EQ(delta.delta().upserts_size(), 2);
+  EXPECT_EQ(delta.delta().upserts(0).auth_user(), "bob");
+  EXPECT_EQ(delta.delta().upserts(1).auth_user(), "ann");
+  ASSERT_EQ(delta.delta().removals_size(), 1);
+  EXPECT_EQ(delta.delta().removals(0).of(), channel::v1::SWITCH_SMORF_BLOCK);
+  EXPECT_EQ(delta.delta().removals(0).injecting_address(), v4(10, 1, 0, 0));
+  EXPECT_EQ(delta.delta().removals(0).injecting_length(), 16u);
+  EXPECT_EQ(delta.delta().removals(0).auth_user(), "");
+}
+
 TEST_F(VerdictFeedTest, FarBehindAnotherEpochOrAVersionOfTheFutureMeansASnapshot) {
   for (int i = 1; i <= 4; ++i) set("192.0.2." + std::to_string(i));
   VerdictFeed feed(*ledger_, {.longest_delta = 2});

@@ -10,16 +10,35 @@ struct KeyHash {
     const auto& bytes = key.prefix.address.bytes();
     return std::hash<std::string_view>()(
                {reinterpret_cast<const char*>(bytes.data()), bytes.size()}) ^
-           key.prefix.length ^ static_cast<size_t>(key.of) << 8;
+           key.prefix.length ^ static_cast<size_t>(key.of) << 8 ^
+           std::hash<std::string>()(key.part.to_string());
   }
 };
 
 // Four octets for IPv4, sixteen for IPv6.
+std::string octets_of(const IpAddress& address) {
+  const auto* bytes = reinterpret_cast<const char*>(address.bytes().data());
+  return address.is_v4() ? std::string(bytes + 12, 4) : std::string(bytes, 16);
+}
+
 template <typename Message>
 void set_prefix(const IpPrefix& prefix, Message* message) {
-  const bool v4 = prefix.address.is_v4();
-  message->set_address(v4 ? prefix.address.v4_bytes() : prefix.address.bytes().data(), v4 ? 4 : 16);
+  message->set_address(octets_of(prefix.address));
   message->set_prefix_length(prefix.length);
+}
+
+template <typename Message>
+void set_part(const ledger::Part& part, Message* message) {
+  switch (part.kind()) {
+    case ledger::Part::Kind::kWhole:
+      return;
+    case ledger::Part::Kind::kUser:
+      return message->set_auth_user(std::string(part.user_name()));
+    case ledger::Part::Kind::kFrom:
+      break;
+  }
+  message->set_injecting_address(octets_of(part.prefix().address));
+  message->set_injecting_length(part.prefix().length);
 }
 
 }  // namespace
@@ -33,6 +52,7 @@ channel::v1::Verdict to_wire(const ledger::Verdict& verdict) {
   wire.set_expires_unix_s(verdict.expires_unix_s);
   wire.set_starttls(verdict.starttls);
   wire.set_of(verdict.of);
+  set_part(verdict.part, &wire);
   return wire;
 }
 
@@ -48,6 +68,7 @@ channel::v1::VerdictEntry to_entry(const ledger::Verdict& verdict) {
   entry.set_expires_unix_s(verdict.expires_unix_s);
   entry.set_starttls(verdict.starttls);
   entry.set_of(verdict.of);
+  entry.set_part(verdict.part.to_string());
   return entry;
 }
 
@@ -68,6 +89,7 @@ channel::v1::Delta delta_of(const ledger::Version& to, uint64_t from_version,
       channel::v1::Removal& removal = *delta.add_removals();
       set_prefix(change.verdict.prefix, &removal);
       removal.set_of(change.verdict.of);
+      set_part(change.verdict.part, &removal);
     }
   }
   return delta;

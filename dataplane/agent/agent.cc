@@ -285,7 +285,7 @@ FromDataPlane Agent::status() const {
   const VerdictIntake::Version held = intake_->in_force();
   status.set_epoch(held.epoch);
   status.set_verdict_version(held.number);
-  status.set_verdicts_held(table_.size());
+  status.set_verdicts_held(table_.size() + table_.narrow_size());
   status.set_events_spooled(spool_.spooled());
   status.set_events_lost(status.events_lost() + spool_.lost());
   return message;

@@ -140,6 +140,51 @@ TEST_F(AgentTest, PutsSnapshotsAndDeltasInForceAndAcknowledgesThem) {
   EXPECT_EQ(status.status().verdicts_held(), 2u);
 }
 
+TEST_F(AgentTest, BlocksOnPartsOfASenderComeAndGoAndSurviveARestart) {
+  const auto user = [](channel::v1::Verdict* v, const char* name) {
+    fill(v, "192.0.2.7", channel::v1::TREATMENT_REFUSE);
+    v->set_of(channel::v1::SWITCH_SMORF_BLOCK);
+    v->set_auth_user(name);
+  };
+  const auto blocked = [&](const char* name) {
+    const auto* narrow = table_->narrow();
+    return narrow != nullptr &&
+           narrow->on_user(*IpAddress::parse("192.0.2.7"), name, 0).has_value();
+  };
+  start_control();
+  start_agent();
+  ToDataPlane all = snapshot(5, {"192.0.2.1"});
+  user(all.mutable_snapshot()->add_verdicts(), "bob");
+  user(all.mutable_snapshot()->add_verdicts(), "ann");
+  control_->send(all);
+  ASSERT_TRUE(acknowledged(5));
+  EXPECT_TRUE(blocked("bob"));
+  EXPECT_TRUE(blocked("ann"));
+  EXPECT_EQ(treatment("192.0.2.7"), Treatment::kInspect);
+  ToDataPlane change = delta(5, 6, {});
+  channel::v1::Verdict bob;
+  user(&bob, "bob");
+  user(change.mutable_delta()->add_upserts(), "eve");
+  channel::v1::Removal* removal = change.mutable_delta()->add_removals();
+  removal->set_address(bob.address());
+  removal->set_prefix_length(32);
+  removal->set_of(bob.of());
+  removal->set_auth_user(bob.auth_user());
+  control_->send(change);
+  ASSERT_TRUE(acknowledged(6));
+  EXPECT_FALSE(blocked("bob"));
+  EXPECT_TRUE(blocked("ann"));
+  EXPECT_TRUE(blocked("eve"));
+  const auto status =
+      control_->first([](const FromDataPlane& m) { return m.status().verdict_version() == 6; });
+  EXPECT_EQ(status.status().verdicts_held(), 3u);
+  control_.reset();
+  start_agent();
+  EXPECT_FALSE(blocked("bob"));
+  EXPECT_TRUE(blocked("ann"));
+  EXPECT_TRUE(blocked("eve"));
+}
+
 TEST_F(AgentTest, AGapIsRefusedAndASnapshotMendsIt) {
   start_control();
   start_agent();

@@ -33,6 +33,30 @@ TEST(EventQueue, IsFullAtItsCapacityAndGivesBackInOrder) {
   EXPECT_TRUE(drained(queue).empty());
 }
 
+TEST(EventQueue, GivesRoomForAFewHeaderSamplesUntilTheirEventsAreDrained) {
+  EventQueue queue(256);
+  for (uint32_t i = 0; i < 200; ++i) {
+    worker::Event* event = queue.reserve();
+    worker::HeaderSample* sample = i % 2 == 0 ? queue.reserve_sample() : nullptr;
+    ASSERT_EQ(sample != nullptr, i % 2 == 0 && i < 2 * EventQueue::kSamples) << i;
+    if (sample != nullptr) sample->length = static_cast<uint16_t>(i);
+    event->header_sample = sample;
+    queue.publish(event);
+  }
+  std::vector<uint16_t> lengths;
+  const auto look = [&](const worker::Event& e) {
+    if (e.header_sample != nullptr) lengths.push_back(e.header_sample->length);
+  };
+  queue.drain(look, 3);
+  EXPECT_EQ(lengths, (std::vector<uint16_t>{0, 2}));
+  EXPECT_NE(queue.reserve_sample(), nullptr);
+  EXPECT_NE(queue.reserve_sample(), nullptr);
+  EXPECT_EQ(queue.reserve_sample(), nullptr);
+  queue.drain(look);
+  EXPECT_EQ(lengths.size(), EventQueue::kSamples);
+  EXPECT_EQ(lengths.back(), 2 * (EventQueue::kSamples - 1));
+}
+
 TEST(EventQueue, WhatWasOnlyReservedIsNotSeen) {
   EventQueue queue(2);
   ASSERT_NE(queue.reserve(), nullptr);

@@ -13,6 +13,11 @@ EventSpool::Added EventSpool::add(channel::v1::Event event, Time now) {
     ++lost_;
     return {};
   }
+  if (sample_bytes_ + event.header_sample().size() > config_.sample_bytes) {
+    event.clear_header_sample();
+    event.clear_header_sample_cut();
+  }
+  sample_bytes_ += event.header_sample().size();
   const bool first = waiting_.empty();
   if (first) waiting_since_ = now;
   waiting_.push_back(std::move(event));
@@ -57,6 +62,9 @@ void EventSpool::acknowledge(uint64_t batch) {
   if (at == batches_.end() || number(*at) != batch) return;
   if (static_cast<size_t>(at - batches_.begin()) < sent_) --sent_;
   in_batches_ -= static_cast<uint64_t>((*at)->events().events_size());
+  for (const channel::v1::Event& event : (*at)->events().events()) {
+    sample_bytes_ -= event.header_sample().size();
+  }
   batches_.erase(at);
 }
 

@@ -23,6 +23,7 @@ struct EventSpoolConfig {
   uint32_t batch = 500;
   std::chrono::milliseconds linger{100};  // an event waits at most so long for its batch to fill
   uint32_t unacknowledged_batches = 32;   // sent ahead of control's answers
+  uint64_t sample_bytes = 16 << 20;  // of header samples; beyond, events are kept without theirs
 };
 
 class EventSpool {
@@ -61,6 +62,7 @@ class EventSpool {
   size_t sent_ = 0;            // of batches_, on this connection
   uint64_t last_batch_ = 0;
   uint64_t in_batches_ = 0;  // events
+  uint64_t sample_bytes_ = 0;
   uint64_t lost_ = 0;
 };
 

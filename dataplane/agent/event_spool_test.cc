@@ -42,6 +42,36 @@ TEST(EventSpool, MakesABatchWhenItIsFullOrHasWaited) {
   EXPECT_EQ(waited->events().batch(), 2u);
 }
 
+TEST(EventSpool, KeepsEventsWithoutTheirHeaderSamplesOnceThoseAreTooMuch) {
+  EventSpool spool({.batch = 2, .sample_bytes = 10}, "boot");
+  const auto sampled = [](uint64_t n, size_t bytes) {
+    channel::v1::Event event = numbered(n);
+    event.set_header_sample(std::string(bytes, 'x'));
+    event.set_header_sample_cut(true);
+    return event;
+  };
+  spool.add(sampled(1, 6), kStart);
+  spool.add(sampled(2, 5), kStart);
+  const auto first = spool.next(kStart);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(numbers(*first), (Numbers{1, 2}));
+  EXPECT_EQ(first->events().events(0).header_sample().size(), 6u);
+  EXPECT_EQ(first->events().events(1).header_sample(), "");
+  EXPECT_FALSE(first->events().events(1).header_sample_cut());
+  spool.add(sampled(3, 4), kStart);
+  spool.add(sampled(4, 1), kStart);
+  const auto second = spool.next(kStart);
+  EXPECT_EQ(second->events().events(0).header_sample().size(), 4u);
+  EXPECT_EQ(second->events().events(1).header_sample(), "");
+  // What control has makes room.
+  spool.acknowledge(1);
+  spool.add(sampled(5, 6), kStart);
+  spool.add(sampled(6, 1), kStart);
+  const auto third = spool.next(kStart);
+  EXPECT_EQ(third->events().events(0).header_sample().size(), 6u);
+  EXPECT_EQ(third->events().events(1).header_sample(), "");
+}
+
 TEST(EventSpool, InAHurryNothingWaits) {
   EventSpool spool({}, "boot");
   spool.add(numbered(1), kStart);

@@ -184,7 +184,8 @@ void VerdictFile::replace(std::shared_ptr<const HeldVerdicts> all) {
 void VerdictFile::append(const std::string& epoch, std::shared_ptr<const VerdictDelta> delta) {
   {
     std::lock_guard lock(mutex_);
-    waiting_weight_ += 1 + delta->upserts.size() + delta->removals.size();
+    waiting_weight_ += 1 + delta->upserts.size() + delta->removals.size() +
+                       delta->narrow_upserts.size() + delta->narrow_removals.size();
     const uint64_t version = delta->to_version;
     if (waiting_weight_ > config_.waiting) {
       waiting_.clear();
@@ -276,7 +277,8 @@ std::expected<void, std::string> VerdictFile::write_snapshot(const HeldVerdicts&
     if (chunk.size() < kChunkBytes) continue;
     if (auto done = flush(); !done) return done;
   }
-  write_snapshot_count(chunk, held.verdicts.size());
+  for (const verdict::NarrowVerdict& v : held.narrow) write_verdict(chunk, v);
+  write_snapshot_counts(chunk, held.verdicts.size(), held.narrow.size());
   if (auto done = flush(); !done) return done;
   const Digest digest = sha.finish();
   write_digest(chunk, digest);

@@ -12,16 +12,21 @@
 namespace postern::agent {
 namespace {
 
+using verdict::NarrowKey;
+using verdict::NarrowVerdict;
 using verdict::PrefixVerdict;
 using verdict::StartTls;
 using verdict::Switch;
 using verdict::Treatment;
 using verdict::VerdictKey;
 
-constexpr std::string_view kSnapshotMagic = "PSTNVER1";
-constexpr std::string_view kLogMagic = "PSTNVLG2";
+constexpr std::string_view kSnapshotMagic = "PSTNVER2";
+constexpr std::string_view kFormerSnapshotMagic = "PSTNVER1";  // without blocks on parts
+constexpr std::string_view kLogMagic = "PSTNVLG3";
 constexpr size_t kVerdictBytes = 16 + 1 + 1 + 4 + 8 + 8;
-constexpr size_t kKeyBytes = 16 + 1 + 1;
+constexpr size_t kLeastNarrowKeyBytes = 16 + 1 + 1 + 1 + 1;
+constexpr size_t kPrefixBytes = 16 + 1;
+constexpr size_t kKeyBytes = kPrefixBytes + 1;
 constexpr size_t kDigestBytes = sizeof(Digest);
 constexpr size_t kLogHeadBytes = 8 + kDigestBytes;
 constexpr size_t kDeltaHeadBytes = 4 + kDigestBytes;
@@ -37,7 +42,21 @@ void put_prefix(std::string& out, const IpPrefix& prefix) {
   out.push_back(static_cast<char>(prefix.length));
 }
 
-// Takes integers and prefixes off the front of bytes whose number was checked before.
+// Its kind, and a prefix or a length and a name.
+void put_part(std::string& out, const SenderPart& part) {
+  out.push_back(static_cast<char>(part.kind()));
+  if (part.kind() == SenderPart::Kind::kFrom) return put_prefix(out, part.prefix());
+  out.push_back(static_cast<char>(part.user_name().size()));
+  out.append(part.user_name());
+}
+
+void put_key(std::string& out, const NarrowKey& key) {
+  put_prefix(out, key.prefix);
+  put_part(out, key.part);
+}
+
+// Takes integers, prefixes and verdicts off the front of bytes whose number was checked before;
+// but for narrow ones, which have lengths of their own and are checked here.
 class Cursor {
  public:
   explicit Cursor(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -87,6 +106,37 @@ class Cursor {
     if (!covered || of >= verdict::kSwitches) return std::nullopt;
     return VerdictKey{*covered, static_cast<Switch>(of)};
   }
+  std::optional<NarrowKey> narrow_key() {
+    if (left() < kPrefixBytes + 2) return std::nullopt;
+    const auto sender = prefix();
+    const auto kind = integer<uint8_t>();
+    if (!sender) return std::nullopt;
+    if (kind == static_cast<uint8_t>(SenderPart::Kind::kFrom)) {
+      const auto from = left() < kPrefixBytes ? std::nullopt : prefix();
+      if (!from) return std::nullopt;
+      return NarrowKey{*sender, SenderPart::from(*from)};
+    }
+    const auto length = integer<uint8_t>();
+    if (kind != static_cast<uint8_t>(SenderPart::Kind::kUser) || left() < length) {
+      return std::nullopt;
+    }
+    const auto octets = take(length);
+    const std::string_view name(reinterpret_cast<const char*>(octets.data()), octets.size());
+    const auto user = SenderPart::user(name);
+    if (!user || user->user_name() != name) return std::nullopt;
+    return NarrowKey{*sender, *user};
+  }
+  std::optional<NarrowVerdict> narrow_verdict() {
+    const auto key = narrow_key();
+    if (!key || left() < 1 + 8 + 8) return std::nullopt;
+    NarrowVerdict verdict{.prefix = key->prefix, .part = key->part};
+    const auto treatment = integer<uint8_t>();
+    verdict.treatment = static_cast<Treatment>(treatment);
+    verdict.case_reference.number = integer<uint64_t>();
+    verdict.expires_unix_s = integer<uint64_t>();
+    if (!verdict::is_narrow_treatment(verdict.treatment)) return std::nullopt;
+    return verdict;
+  }
 
  private:
   std::span<const uint8_t> bytes_;
@@ -97,25 +147,32 @@ bool begins_with(std::span<const uint8_t> bytes, std::string_view magic) {
 }
 
 struct KeyHash {
-  size_t operator()(const VerdictKey& key) const {
-    const auto& bytes = key.prefix.address.bytes();
+  static size_t of(const IpPrefix& prefix) {
+    const auto& bytes = prefix.address.bytes();
     const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return (std::hash<std::string_view>{}(view)*131 + key.prefix.length) * verdict::kSwitches +
-           static_cast<size_t>(key.of);
+    return std::hash<std::string_view>{}(view)*131 + prefix.length;
+  }
+  size_t operator()(const VerdictKey& key) const {
+    return of(key.prefix) * verdict::kSwitches + static_cast<size_t>(key.of);
+  }
+  size_t operator()(const NarrowKey& key) const {
+    return (of(key.prefix) * 131 + of(key.part.prefix())) * 131 +
+           std::hash<std::string_view>{}(key.part.user_name());
   }
 };
 
 // A list of verdicts that is changed by key; the index is made when it is first needed.
+template <typename Verdict, typename Key>
 class Edit {
  public:
-  explicit Edit(std::vector<PrefixVerdict>& verdicts) : verdicts_(verdicts) {}
+  explicit Edit(std::vector<Verdict>& verdicts) : verdicts_(verdicts) {}
 
-  void apply(const VerdictDelta& delta) {
+  void apply(std::span<const Verdict> upserts, std::span<const Key> removals) {
     if (index_.empty()) {
-      index_.reserve(verdicts_.size() + delta.upserts.size());
+      index_.reserve(verdicts_.size() + upserts.size());
       for (size_t i = 0; i < verdicts_.size(); ++i) index_[verdicts_[i].key()] = i;
     }
-    for (const PrefixVerdict& v : delta.upserts) {
+    for (const Verdict& v : upserts) {
       const auto [at, is_new] = index_.try_emplace(v.key(), verdicts_.size());
       if (is_new) {
         verdicts_.push_back(v);
@@ -123,7 +180,7 @@ class Edit {
         verdicts_[at->second] = v;
       }
     }
-    for (const VerdictKey& key : delta.removals) {
+    for (const Key& key : removals) {
       const auto at = index_.find(key);
       if (at == index_.end()) continue;
       const size_t hole = at->second;
@@ -137,12 +194,12 @@ class Edit {
   }
 
  private:
-  std::vector<PrefixVerdict>& verdicts_;
-  std::unordered_map<VerdictKey, size_t, KeyHash> index_;
+  std::vector<Verdict>& verdicts_;
+  std::unordered_map<Key, size_t, KeyHash> index_;
 };
 
 std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
-  constexpr size_t kHeadBytes = 8 + 8 + 4 + 4;
+  constexpr size_t kHeadBytes = 8 + 8 + 4 + 4 + 4 + 4;
   if (payload.size() < kHeadBytes) return std::nullopt;
   Cursor in(payload);
   VerdictDelta delta;
@@ -150,7 +207,11 @@ std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
   delta.to_version = in.integer<uint64_t>();
   const auto upserts = in.integer<uint32_t>();
   const auto removals = in.integer<uint32_t>();
-  if (in.left() != uint64_t{upserts} * kVerdictBytes + uint64_t{removals} * kKeyBytes) {
+  const auto narrow_upserts = in.integer<uint32_t>();
+  const auto narrow_removals = in.integer<uint32_t>();
+  const uint64_t fixed = uint64_t{upserts} * kVerdictBytes + uint64_t{removals} * kKeyBytes;
+  const uint64_t narrow = uint64_t{narrow_upserts} + narrow_removals;
+  if (in.left() < fixed || (in.left() - fixed) / kLeastNarrowKeyBytes < narrow) {
     return std::nullopt;
   }
   for (uint32_t i = 0; i < upserts; ++i) {
@@ -163,6 +224,17 @@ std::optional<VerdictDelta> read_delta(std::span<const uint8_t> payload) {
     if (!key) return std::nullopt;
     delta.removals.push_back(*key);
   }
+  for (uint32_t i = 0; i < narrow_upserts; ++i) {
+    const auto v = in.narrow_verdict();
+    if (!v) return std::nullopt;
+    delta.narrow_upserts.push_back(*v);
+  }
+  for (uint32_t i = 0; i < narrow_removals; ++i) {
+    const auto key = in.narrow_key();
+    if (!key) return std::nullopt;
+    delta.narrow_removals.push_back(*key);
+  }
+  if (in.left() != 0) return std::nullopt;
   return delta;
 }
 
@@ -202,7 +274,17 @@ void write_verdict(std::string& out, const PrefixVerdict& verdict) {
   put(out, verdict.expires_unix_s);
 }
 
-void write_snapshot_count(std::string& out, uint64_t verdicts) { put(out, verdicts); }
+void write_verdict(std::string& out, const NarrowVerdict& verdict) {
+  put_key(out, verdict.key());
+  out.push_back(static_cast<char>(verdict.treatment));
+  put(out, verdict.case_reference.number);
+  put(out, verdict.expires_unix_s);
+}
+
+void write_snapshot_counts(std::string& out, uint64_t verdicts, uint64_t narrow) {
+  put(out, verdicts);
+  put(out, narrow);
+}
 
 void write_digest(std::string& out, const Digest& digest) {
   out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
@@ -219,11 +301,15 @@ void write_log_delta(std::string& out, const VerdictDelta& delta, Digest& digest
   put(payload, delta.to_version);
   put(payload, static_cast<uint32_t>(delta.upserts.size()));
   put(payload, static_cast<uint32_t>(delta.removals.size()));
+  put(payload, static_cast<uint32_t>(delta.narrow_upserts.size()));
+  put(payload, static_cast<uint32_t>(delta.narrow_removals.size()));
   for (const PrefixVerdict& v : delta.upserts) write_verdict(payload, v);
   for (const VerdictKey& key : delta.removals) {
     put_prefix(payload, key.prefix);
     payload.push_back(static_cast<char>(key.of));
   }
+  for (const NarrowVerdict& v : delta.narrow_upserts) write_verdict(payload, v);
+  for (const NarrowKey& key : delta.narrow_removals) put_key(payload, key);
   digest = Sha256().update(digest).update(as_bytes(payload)).finish();
   put(out, static_cast<uint32_t>(payload.size()));
   write_digest(out, digest);
@@ -231,12 +317,14 @@ void write_log_delta(std::string& out, const VerdictDelta& delta, Digest& digest
 }
 
 std::expected<SnapshotRead, std::string> read_snapshot(std::span<const uint8_t> bytes) {
-  constexpr size_t kTrailerBytes = 8 + kDigestBytes;
   constexpr size_t kHeadBytes = 8 + 8 + 4;
-  if (!begins_with(bytes, kSnapshotMagic)) {
+  const bool former = begins_with(bytes, kFormerSnapshotMagic);
+  const size_t counts_bytes = former ? 8 : 16;
+  const size_t trailer_bytes = counts_bytes + kDigestBytes;
+  if (!former && !begins_with(bytes, kSnapshotMagic)) {
     return std::unexpected("it does not begin as a verdict file of this version does");
   }
-  if (bytes.size() < kHeadBytes + kTrailerBytes) return std::unexpected("it is cut short");
+  if (bytes.size() < kHeadBytes + trailer_bytes) return std::unexpected("it is cut short");
   SnapshotRead read;
   const auto covered = bytes.first(bytes.size() - kDigestBytes);
   read.digest = Sha256().update(covered).finish();
@@ -246,21 +334,33 @@ std::expected<SnapshotRead, std::string> read_snapshot(std::span<const uint8_t> 
   Cursor in(covered.subspan(kSnapshotMagic.size()));
   read.held.version = in.integer<uint64_t>();
   const auto epoch_bytes = in.integer<uint32_t>();
-  if (epoch_bytes > kMaxEpochBytes || epoch_bytes > in.left() - sizeof(uint64_t)) {
+  if (epoch_bytes > kMaxEpochBytes || epoch_bytes > in.left() - counts_bytes) {
     return std::unexpected("its epoch is too long");
   }
   const auto epoch = in.take(epoch_bytes);
   read.held.epoch.assign(epoch.begin(), epoch.end());
-  const size_t record_bytes = in.left() - sizeof(uint64_t);
-  read.held.verdicts.reserve(record_bytes / kVerdictBytes);
-  for (size_t i = 0; i < record_bytes / kVerdictBytes; ++i) {
+  const size_t record_bytes = in.left() - counts_bytes;
+  Cursor counts(covered.last(counts_bytes));
+  const auto verdicts = counts.integer<uint64_t>();
+  const auto narrow = former ? 0 : counts.integer<uint64_t>();
+  const auto miscounted = [] {
+    return std::unexpected("it does not hold as many records as it says");
+  };
+  if (verdicts > record_bytes / kVerdictBytes) return miscounted();
+  read.held.verdicts.reserve(verdicts);
+  for (uint64_t i = 0; i < verdicts; ++i) {
     const auto v = in.verdict();
     if (!v) return std::unexpected(fmt::format("its record {} is no verdict", i));
     read.held.verdicts.push_back(*v);
   }
-  if (record_bytes % kVerdictBytes != 0 || in.integer<uint64_t>() != read.held.verdicts.size()) {
-    return std::unexpected("it does not hold as many records as it says");
+  Cursor rest(in.take(in.left() - counts_bytes));
+  if (narrow > rest.left() / kLeastNarrowKeyBytes) return miscounted();
+  for (uint64_t i = 0; i < narrow; ++i) {
+    const auto v = rest.narrow_verdict();
+    if (!v) return std::unexpected(fmt::format("its record {} is no verdict", verdicts + i));
+    read.held.narrow.push_back(*v);
   }
+  if (rest.left() != 0) return miscounted();
   return read;
 }
 
@@ -276,7 +376,8 @@ LogRead replay_log(std::span<const uint8_t> bytes, const Digest& snapshot, HeldV
     read.damage = "it continues another verdict file";
     return read;
   }
-  Edit edit(held.verdicts);
+  Edit<PrefixVerdict, VerdictKey> edit(held.verdicts);
+  Edit<NarrowVerdict, NarrowKey> edit_narrow(held.narrow);
   for (read.good_bytes = kLogHeadBytes; in.left() > 0; ++read.deltas) {
     if (in.left() < kDeltaHeadBytes) {
       read.damage = "its last delta is cut short";
@@ -299,7 +400,8 @@ LogRead replay_log(std::span<const uint8_t> bytes, const Digest& snapshot, HeldV
       read.damage = fmt::format("delta {} does not follow what is before it", read.deltas + 1);
       break;
     }
-    edit.apply(*delta);
+    edit.apply(delta->upserts, delta->removals);
+    edit_narrow.apply(delta->narrow_upserts, delta->narrow_removals);
     held.version = delta->to_version;
     read.last_digest = digest;
     read.good_bytes += kDeltaHeadBytes + payload_bytes;

@@ -1,8 +1,8 @@
 // The bytes of the verdict files, read and written: no file, no thread.
 //
-// A snapshot:  magic, version, epoch, one fixed record for each verdict, their count, SHA-256 of
-// all
-//              that.
+// A snapshot:  magic, version, epoch, one fixed record for each verdict, one of its own length for
+//              each block on a part of a sender, the counts of both, SHA-256 of all that. One of
+//              the version before, which knew no such blocks and no count of them, is read too.
 // A log:       magic, the SHA-256 of the snapshot it continues, then deltas. Each carries
 //              SHA-256(the digest before it, its bytes), so that a delta that was altered, moved or
 //              left out ends the chain.
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "dataplane/verdict/narrow_blocks.h"
 #include "dataplane/verdict/verdict.h"
 
 struct evp_md_ctx_st;
@@ -31,13 +32,16 @@ struct HeldVerdicts {
   std::string epoch;  // empty: nothing was ever received
   uint64_t version = 0;
   std::vector<verdict::PrefixVerdict> verdicts;
+  std::vector<verdict::NarrowVerdict> narrow = {};
 };
 
 struct VerdictDelta {
   uint64_t from_version = 0;
   uint64_t to_version = 0;
-  std::vector<verdict::PrefixVerdict> upserts;
-  std::vector<verdict::VerdictKey> removals;  // after the upserts
+  std::vector<verdict::PrefixVerdict> upserts = {};
+  std::vector<verdict::VerdictKey> removals = {};  // after the upserts
+  std::vector<verdict::NarrowVerdict> narrow_upserts = {};
+  std::vector<verdict::NarrowKey> narrow_removals = {};
 };
 
 using Digest = std::array<uint8_t, 32>;
@@ -64,7 +68,9 @@ LogRead replay_log(std::span<const uint8_t> bytes, const Digest& snapshot, HeldV
 // Appends to `out`.
 void write_snapshot_head(std::string& out, std::string_view epoch, uint64_t version);
 void write_verdict(std::string& out, const verdict::PrefixVerdict& verdict);
-void write_snapshot_count(std::string& out, uint64_t verdicts);  // then the digest of all of it
+void write_verdict(std::string& out, const verdict::NarrowVerdict& verdict);  // behind all others
+// Then the digest of all of it.
+void write_snapshot_counts(std::string& out, uint64_t verdicts, uint64_t narrow);
 void write_digest(std::string& out, const Digest& digest);
 void write_log_head(std::string& out, const Digest& snapshot);
 // Moves `digest` on to that of the delta.

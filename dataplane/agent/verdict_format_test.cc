@@ -5,6 +5,7 @@
 namespace postern::agent {
 namespace {
 
+using verdict::NarrowVerdict;
 using verdict::PrefixVerdict;
 using verdict::Treatment;
 
@@ -18,16 +19,24 @@ std::string from_hex(std::string_view hex) {
 
 // Both put together with Python's struct and hashlib from the description in verdict_format.h.
 const std::string kSnapshot = from_hex(
+    "5053544e56455232070000000000000002000000653100000000000000000000ffffc000020018040000000034"
+    "12000000000000050000000000000000000000000000000000ffffc0000207200103626f620477000000000000"
+    "0000000000000000000100000000000000010000000000000083f2994dc1ca87d8d6029b1b8d030f78fcb063ef"
+    "e971dd12bf66cbcbf8c937c9");
+const std::string kLog = from_hex(
+    "5053544e564c473383f2994dc1ca87d8d6029b1b8d030f78fcb063efe971dd12bf66cbcbf8c937c9a2000000cc"
+    "2ec19ef1ffd8622e003eeaf7b69d262f40f9145412043be7b67e7dec62f0b40700000000000000090000000000"
+    "00000100000001000000010000000100000000000000000000000000ffffc633640920021e0000000000000000"
+    "000000000000000000000000000000000000000000ffffc0000200180000000000000000000000ffffc0000207"
+    "200200000000000000000000ffff0a000000080300000000000000000900000000000000000000000000000000"
+    "00ffffc0000207200103626f62");
+// Of the version before.
+const std::string kFormerSnapshot = from_hex(
     "5053544e56455231070000000000000002000000653100000000000000000000ffffc0000200180400000000341200"
     "00"
     "0000000005000000000000000100000000000000addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6b"
     "d1"
     "dcbc9933");
-const std::string kLog = from_hex(
-    "5053544e564c4732addbed14ac482283afe36639283f620e9662c0fb044d8fe51f2e6bd1dcbc9933500000007f81a0"
-    "8ccb33a6244bf5c5dd5b5fbbb2654630432d3ac23fcd5f13df74f03cf9070000000000000009000000000000000100"
-    "00000100000000000000000000000000ffffc633640920021e00000000000000000000000000000000000000000000"
-    "00000000000000ffffc00002001800");
 
 PrefixVerdict blocked_range() {
   return {*IpPrefix::parse("192.0.2.0/24"), Treatment::kRefuse, 0, CaseReference{0x1234}, 5};
@@ -36,12 +45,25 @@ PrefixVerdict throttled_host() {
   return {*IpPrefix::parse("198.51.100.9"), Treatment::kThrottle, 30, {}, 0};
 }
 
+NarrowVerdict blocked_user() {
+  return {*IpPrefix::parse("192.0.2.7"), *SenderPart::user("bob"), Treatment::kRefuse,
+          CaseReference{0x77}, 0};
+}
+NarrowVerdict held_range() {
+  return {*IpPrefix::parse("192.0.2.7"),
+          SenderPart::from(*IpPrefix::parse("10.0.0.0/8")),
+          Treatment::kHold,
+          {},
+          9};
+}
+
 TEST(VerdictFormat, ReadsASnapshotAndTheLogThatContinuesIt) {
   const auto snapshot = read_snapshot(as_bytes(kSnapshot));
   ASSERT_TRUE(snapshot.has_value()) << snapshot.error();
   EXPECT_EQ(snapshot->held.epoch, "e1");
   EXPECT_EQ(snapshot->held.version, 7u);
   EXPECT_EQ(snapshot->held.verdicts, std::vector{blocked_range()});
+  EXPECT_EQ(snapshot->held.narrow, std::vector{blocked_user()});
   HeldVerdicts held = snapshot->held;
   const LogRead log = replay_log(as_bytes(kLog), snapshot->digest, held);
   EXPECT_EQ(log.damage, "");
@@ -49,19 +71,37 @@ TEST(VerdictFormat, ReadsASnapshotAndTheLogThatContinuesIt) {
   EXPECT_EQ(log.deltas, 1u);
   EXPECT_EQ(held.version, 9u);
   EXPECT_EQ(held.verdicts, std::vector{throttled_host()});
+  EXPECT_EQ(held.narrow, std::vector{held_range()});
+}
+
+// Its log is not continued: control sends what came after it.
+TEST(VerdictFormat, ReadsASnapshotOfTheVersionBefore) {
+  const auto snapshot = read_snapshot(as_bytes(kFormerSnapshot));
+  ASSERT_TRUE(snapshot.has_value()) << snapshot.error();
+  EXPECT_EQ(snapshot->held.epoch, "e1");
+  EXPECT_EQ(snapshot->held.version, 7u);
+  EXPECT_EQ(snapshot->held.verdicts, std::vector{blocked_range()});
+  EXPECT_TRUE(snapshot->held.narrow.empty());
+  HeldVerdicts held = snapshot->held;
+  const std::string former_log = "PSTNVLG2" + std::string(32, '\0');
+  EXPECT_NE(replay_log(as_bytes(former_log), snapshot->digest, held).damage, "");
 }
 
 TEST(VerdictFormat, WritesWhatItReads) {
   std::string snapshot;
   write_snapshot_head(snapshot, "e1", 7);
   write_verdict(snapshot, blocked_range());
-  write_snapshot_count(snapshot, 1);
+  write_verdict(snapshot, blocked_user());
+  write_snapshot_counts(snapshot, 1, 1);
   Digest digest = Sha256().update(as_bytes(snapshot)).finish();
   write_digest(snapshot, digest);
   EXPECT_EQ(snapshot, kSnapshot);
   std::string log;
   write_log_head(log, digest);
-  write_log_delta(log, {7, 9, {throttled_host()}, {blocked_range().key()}}, digest);
+  write_log_delta(
+      log,
+      {7, 9, {throttled_host()}, {blocked_range().key()}, {held_range()}, {blocked_user().key()}},
+      digest);
   EXPECT_EQ(log, kLog);
 }
 
@@ -80,7 +120,7 @@ TEST(VerdictFormat, KeepsWhatIsSaidOfStartTlsAndTheSwitch) {
   std::string file;
   write_snapshot_head(file, "e1", 7);
   file += with_mask;
-  write_snapshot_count(file, 1);
+  write_snapshot_counts(file, 1, 0);
   write_digest(file, Sha256().update(as_bytes(file)).finish());
   EXPECT_EQ(read_snapshot(as_bytes(file))->held.verdicts, std::vector{masked});
 }
@@ -149,6 +189,20 @@ TEST(VerdictFormat, RefusesRecordsThatAreNoVerdicts) {
   EXPECT_FALSE(read_snapshot(as_bytes(with(kRecord + 15, 1))).has_value());  // host bits
   EXPECT_FALSE(read_snapshot(as_bytes(with(kRecord + 17, 6))).has_value());  // treatment
   EXPECT_FALSE(read_snapshot(as_bytes(with(16, 100))).has_value());          // epoch length
+  constexpr size_t kNarrow = kRecord + 38;
+  EXPECT_TRUE(read_snapshot(as_bytes(with(kNarrow + 19, 'c'))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 19, 'B'))).has_value());  // upper case
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 19, '\n'))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 16, 33))).has_value());  // prefix length
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 17, 0))).has_value());   // kind
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 18, 0))).has_value());   // name length
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 18, 64))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kNarrow + 22, 2))).has_value());  // treatment
+  constexpr size_t kCounts = kNarrow + 39;
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kCounts, 0))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kCounts, 2))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kCounts + 8, 0))).has_value());
+  EXPECT_FALSE(read_snapshot(as_bytes(with(kCounts + 8, 2))).has_value());
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ std::expected<void, std::string> VerdictIntake::start() {
   for (const std::string& note : loaded.notes) spdlog::warn("{}", note);
   {
     const std::lock_guard lock(mutex_);
-    if (auto done = table_.replace_all(loaded.held.verdicts); !done) {
+    if (auto done = table_.replace_all(loaded.held.verdicts, loaded.held.narrow); !done) {
       return std::unexpected(fmt::format(
           "the verdicts on disk cannot be put in force: {}: configure a larger capacity, or remove "
           "the verdict files to start with none",
@@ -45,8 +45,8 @@ std::expected<void, std::string> VerdictIntake::start() {
     version_ = {loaded.held.epoch, loaded.held.version};
   }
   if (!version_.epoch.empty()) {
-    spdlog::info("verdicts from disk are in force: {} of version {}", table_.size(),
-                 version_.number);
+    spdlog::info("verdicts from disk are in force: {} of version {}",
+                 table_.size() + table_.narrow_size(), version_.number);
   }
   file_->start();
   return {};
@@ -85,16 +85,12 @@ void VerdictIntake::receive(const channel::v1::SnapshotPart& part) {
       collecting_error_ = fmt::format("an epoch must have 1 to {} characters", kMaxEpochBytes);
     }
   }
-  auto& verdicts = collecting_->verdicts;
   for (const auto& wire : part.verdicts()) {
     if (!collecting_error_.empty()) break;
-    if (verdicts.size() == table_.capacity()) {
-      collecting_error_ = fmt::format(
-          "the snapshot has more verdicts than the configured capacity of {}", table_.capacity());
-    } else if (auto verdict = from_wire(wire)) {
-      verdicts.push_back(*verdict);
+    if (const auto verdict = from_wire(wire)) {
+      collect(*verdict);
     } else {
-      collecting_error_ = std::move(verdict.error());
+      collecting_error_ = verdict.error();
     }
   }
   if (!part.last()) return;
@@ -104,7 +100,7 @@ void VerdictIntake::receive(const channel::v1::SnapshotPart& part) {
   std::expected<void, std::string> done;
   {
     const std::lock_guard lock(mutex_);
-    done = table_.replace_all(all->verdicts);
+    done = table_.replace_all(all->verdicts, all->narrow);
     ++replacements_;
     if (done) {
       version_ = {all->epoch, all->version};
@@ -113,7 +109,21 @@ void VerdictIntake::receive(const channel::v1::SnapshotPart& part) {
   }
   if (!done) return refuse(done.error());
   awaiting_snapshot_ = false;
-  spdlog::info("verdicts in force: {} of version {}", table_.size(), all->version);
+  spdlog::info("verdicts in force: {} of version {}", table_.size() + table_.narrow_size(),
+               all->version);
+}
+
+void VerdictIntake::collect(const AnyVerdict& verdict) {
+  const auto keep = [this](auto& held, const auto& one, uint32_t capacity, std::string_view what) {
+    if (held.size() < capacity) return held.push_back(one);
+    collecting_error_ =
+        fmt::format("the snapshot has more {} than the configured capacity of {}", what, capacity);
+  };
+  if (const auto* whole = std::get_if<verdict::PrefixVerdict>(&verdict)) {
+    return keep(collecting_->verdicts, *whole, table_.capacity(), "verdicts");
+  }
+  keep(collecting_->narrow, std::get<verdict::NarrowVerdict>(verdict), table_.narrow_capacity(),
+       "blocks on parts of senders");
 }
 
 void VerdictIntake::receive(const channel::v1::Delta& wire) {
@@ -129,7 +139,8 @@ void VerdictIntake::receive(const channel::v1::Delta& wire) {
   std::expected<void, std::string> done;
   {
     const std::lock_guard lock(mutex_);
-    done = table_.apply(change->upserts, change->removals);
+    done = table_.apply(change->upserts, change->removals, change->narrow_upserts,
+                        change->narrow_removals);
     if (done) {
       version_.number = change->to_version;
       file_->append(version_.epoch, change);
@@ -148,6 +159,7 @@ std::optional<HeldVerdicts> VerdictIntake::copy() {
     out.version = version_.number;
     replacements = replacements_;
     out.verdicts.reserve(table_.size());
+    out.narrow.assign(table_.narrow_held().begin(), table_.narrow_held().end());
   }
   uint32_t place = 0;
   do {

@@ -17,6 +17,7 @@
 
 #include "control/channel/channel.pb.h"
 #include "dataplane/agent/verdict_file.h"
+#include "dataplane/agent/wire.h"
 #include "dataplane/verdict/verdict_table.h"
 
 namespace postern::agent {
@@ -47,6 +48,7 @@ class VerdictIntake {
 
  private:
   VerdictIntake(verdict::VerdictTable& table, Answer answer);
+  void collect(const AnyVerdict& verdict);
   std::optional<HeldVerdicts> copy();
   void refuse(const std::string& reason);
 

@@ -11,6 +11,8 @@
 namespace postern::agent {
 namespace {
 
+using verdict::NarrowKey;
+using verdict::NarrowVerdict;
 using verdict::PrefixVerdict;
 using verdict::StartTls;
 using verdict::Switch;
@@ -104,17 +106,40 @@ std::expected<Switch, std::string> from_wire(channel::v1::Switch of, const IpPre
       fmt::format("{}: switch {} is not known here", prefix.to_string(), static_cast<int>(of)));
 }
 
+// The part that a verdict or removal on `prefix` is about.
+template <typename Message>
+std::expected<SenderPart, std::string> part_from(const Message& message, const IpPrefix& prefix) {
+  const bool has_user = !message.auth_user().empty();
+  const bool has_address = !message.injecting_address().empty();
+  if (!has_user && !has_address) return SenderPart();
+  if (has_user && has_address) {
+    return std::unexpected(
+        fmt::format("{}: a user and an injecting address at once", prefix.to_string()));
+  }
+  if (message.of() != channel::v1::SWITCH_SMORF_BLOCK) {
+    return std::unexpected(
+        fmt::format("{}: only a SMORF block can be on a part of a sender", prefix.to_string()));
+  }
+  if (has_user) return SenderPart::user(message.auth_user());
+  const auto from = prefix_from(message.injecting_address(), message.injecting_length());
+  if (!from) return std::unexpected(from.error());
+  return SenderPart::from(*from);
+}
+
 }  // namespace
 
-std::expected<VerdictKey, std::string> from_wire(const channel::v1::Removal& removal) {
+std::expected<AnyKey, std::string> from_wire(const channel::v1::Removal& removal) {
   const auto prefix = prefix_from(removal.address(), removal.prefix_length());
   if (!prefix) return std::unexpected(prefix.error());
   const auto of = from_wire(removal.of(), *prefix);
   if (!of) return std::unexpected(of.error());
+  const auto part = part_from(removal, *prefix);
+  if (!part) return std::unexpected(part.error());
+  if (!part->is_whole()) return NarrowKey{*prefix, *part};
   return VerdictKey{*prefix, *of};
 }
 
-std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& verdict) {
+std::expected<AnyVerdict, std::string> from_wire(const channel::v1::Verdict& verdict) {
   const auto prefix = prefix_from(verdict.address(), verdict.prefix_length());
   if (!prefix) return std::unexpected(prefix.error());
   static_assert(static_cast<int>(Treatment::kPass) + 1 == channel::v1::TREATMENT_PASS);
@@ -131,8 +156,19 @@ std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& 
   }
   const auto of = from_wire(verdict.of(), *prefix);
   if (!of) return std::unexpected(of.error());
+  const auto part = part_from(verdict, *prefix);
+  if (!part) return std::unexpected(part.error());
+  const auto treatment = static_cast<Treatment>(verdict.treatment() - 1);
+  if (!part->is_whole() && !verdict::is_narrow_treatment(treatment)) {
+    return std::unexpected(fmt::format("{} {}: a part of a sender can be held or refused only",
+                                       prefix->to_string(), part->to_string()));
+  }
+  if (!part->is_whole()) {
+    return NarrowVerdict{*prefix, *part, treatment, CaseReference{verdict.case_reference()},
+                         verdict.expires_unix_s()};
+  }
   return PrefixVerdict{*prefix,
-                       static_cast<Treatment>(verdict.treatment() - 1),
+                       treatment,
                        verdict.messages_per_minute(),
                        CaseReference{verdict.case_reference()},
                        verdict.expires_unix_s(),
@@ -141,17 +177,25 @@ std::expected<PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& 
 }
 
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta) {
-  VerdictDelta out{delta.from_version(), delta.to_version(), {}, {}};
+  VerdictDelta out{.from_version = delta.from_version(), .to_version = delta.to_version()};
   out.upserts.reserve(static_cast<size_t>(delta.upserts_size()));
   for (const auto& wire : delta.upserts()) {
     auto verdict = from_wire(wire);
     if (!verdict) return std::unexpected(std::move(verdict.error()));
-    out.upserts.push_back(*verdict);
+    if (const auto* whole = std::get_if<PrefixVerdict>(&*verdict)) {
+      out.upserts.push_back(*whole);
+    } else {
+      out.narrow_upserts.push_back(std::get<NarrowVerdict>(*verdict));
+    }
   }
   for (const auto& wire : delta.removals()) {
     auto key = from_wire(wire);
     if (!key) return std::unexpected(std::move(key.error()));
-    out.removals.push_back(*key);
+    if (const auto* whole = std::get_if<VerdictKey>(&*key)) {
+      out.removals.push_back(*whole);
+    } else {
+      out.narrow_removals.push_back(std::get<NarrowKey>(*key));
+    }
   }
   return out;
 }
@@ -173,6 +217,7 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
     out.set_outcome(std::string(worker::kOutcomeNames[static_cast<size_t>(event.outcome)]));
   }
   out.set_case_reference(event.case_reference.number);
+  out.set_held_by(std::string(event.held_by.view()));
   out.set_wall_us(event.wall_us);
   out.set_client(event.client.to_string());
   out.set_client_port(event.client_port);
@@ -218,6 +263,10 @@ channel::v1::Event to_wire(const worker::Event& event, const SignatureNames* nam
   const size_t domains = std::min<size_t>(event.link_domains_stored, worker::Event::kLinkDomains);
   for (size_t i = 0; i < domains; ++i) {
     out.add_link_domains(valid_utf8(event.link_domains[i].view()));
+  }
+  if (event.header_sample != nullptr) {
+    out.set_header_sample(std::string(event.header_sample->view()));
+    out.set_header_sample_cut(event.header_sample->cut);
   }
   return out;
 }

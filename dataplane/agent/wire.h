@@ -5,6 +5,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "control/channel/channel.pb.h"
@@ -24,9 +25,12 @@ struct SignatureNames {
   std::vector<std::string> shadow_rule_names = {};
 };
 
-// The errors name the field and what it must be.
-std::expected<verdict::PrefixVerdict, std::string> from_wire(const channel::v1::Verdict& verdict);
-std::expected<verdict::VerdictKey, std::string> from_wire(const channel::v1::Removal& removal);
+// A verdict on the whole sender, or on a part of its mail. The errors name the field and what it
+// must be.
+using AnyVerdict = std::variant<verdict::PrefixVerdict, verdict::NarrowVerdict>;
+using AnyKey = std::variant<verdict::VerdictKey, verdict::NarrowKey>;
+std::expected<AnyVerdict, std::string> from_wire(const channel::v1::Verdict& verdict);
+std::expected<AnyKey, std::string> from_wire(const channel::v1::Removal& removal);
 std::expected<VerdictDelta, std::string> from_wire(const channel::v1::Delta& delta);
 
 // `names`: of the set of event.set_generation, or null when there is none; rules are then numbers.

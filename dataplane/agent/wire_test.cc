@@ -32,14 +32,77 @@ TEST(Wire, ReadsVerdicts) {
   v.set_expires_unix_s(99);
   v.set_starttls(channel::v1::START_TLS_MASK);
   v.set_of(channel::v1::SWITCH_SMORF_BLOCK);
-  EXPECT_EQ(*from_wire(v),
+  EXPECT_EQ(std::get<verdict::PrefixVerdict>(*from_wire(v)),
             (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
                                     30, CaseReference{77}, 99, verdict::StartTls::kMask,
                                     verdict::Switch::kSmorfBlock}));
-  EXPECT_EQ(from_wire(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS))->prefix.to_string(),
+  const auto whole = [](const channel::v1::Verdict& wire) {
+    return std::get<verdict::PrefixVerdict>(*from_wire(wire));
+  };
+  EXPECT_EQ(whole(wire_verdict(kV6, 32, channel::v1::TREATMENT_PASS)).prefix.to_string(),
             "2001:db8::/32");
-  EXPECT_EQ(from_wire(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP))->treatment,
+  EXPECT_EQ(whole(wire_verdict(kHost, 32, channel::v1::TREATMENT_DROP)).treatment,
             verdict::Treatment::kDrop);
+}
+
+channel::v1::Verdict wire_block(channel::v1::Treatment treatment) {
+  channel::v1::Verdict v = wire_verdict(kHost, 32, treatment);
+  v.set_of(channel::v1::SWITCH_SMORF_BLOCK);
+  v.set_case_reference(77);
+  return v;
+}
+
+TEST(Wire, ReadsBlocksOnPartsOfASender) {
+  channel::v1::Verdict user = wire_block(channel::v1::TREATMENT_REFUSE);
+  user.set_auth_user("Bob");
+  EXPECT_EQ(std::get<verdict::NarrowVerdict>(*from_wire(user)),
+            (verdict::NarrowVerdict{*IpPrefix::parse("192.0.2.7"), *SenderPart::user("bob"),
+                                    verdict::Treatment::kRefuse, CaseReference{77}, 0}));
+  channel::v1::Verdict from = wire_block(channel::v1::TREATMENT_HOLD);
+  from.set_injecting_address(kV6);
+  from.set_injecting_length(32);
+  from.set_expires_unix_s(99);
+  EXPECT_EQ(std::get<verdict::NarrowVerdict>(*from_wire(from)),
+            (verdict::NarrowVerdict{*IpPrefix::parse("192.0.2.7"),
+                                    SenderPart::from(*IpPrefix::parse("2001:db8::/32")),
+                                    verdict::Treatment::kHold, CaseReference{77}, 99}));
+  channel::v1::Delta delta;
+  *delta.add_upserts() = user;
+  *delta.add_upserts() = wire_block(channel::v1::TREATMENT_REFUSE);
+  channel::v1::Removal* removal = delta.add_removals();
+  removal->set_address(kHost);
+  removal->set_prefix_length(32);
+  removal->set_of(channel::v1::SWITCH_SMORF_BLOCK);
+  *delta.add_removals() = *removal;
+  removal->set_injecting_address(kRange);
+  removal->set_injecting_length(24);
+  const VerdictDelta read = *from_wire(delta);
+  EXPECT_EQ(read.upserts.size(), 1u);
+  EXPECT_EQ(read.narrow_upserts.size(), 1u);
+  EXPECT_EQ(read.removals.size(), 1u);
+  ASSERT_EQ(read.narrow_removals.size(), 1u);
+  EXPECT_EQ(read.narrow_removals[0].part.to_string(), "from:192.0.2.0/24");
+}
+
+TEST(Wire, SaysWhatIsWrongWithABlockOnAPart) {
+  using namespace channel::v1;
+  channel::v1::Verdict v = wire_block(TREATMENT_PASS);
+  v.set_auth_user("bob");
+  EXPECT_THAT(from_wire(v).error(), HasSubstr("held or refused only"));
+  v.set_treatment(TREATMENT_REFUSE);
+  v.set_injecting_address(kHost);
+  v.set_injecting_length(32);
+  EXPECT_THAT(from_wire(v).error(), HasSubstr("at once"));
+  v.clear_auth_user();
+  v.set_injecting_length(24);
+  EXPECT_THAT(from_wire(v).error(), HasSubstr("bits are set"));
+  v.set_injecting_length(32);
+  EXPECT_TRUE(from_wire(v).has_value());
+  v.set_of(SWITCH_TREATMENT);
+  EXPECT_THAT(from_wire(v).error(), HasSubstr("only a SMORF block"));
+  v = wire_block(TREATMENT_REFUSE);
+  v.set_auth_user("a\nb");
+  EXPECT_THAT(from_wire(v).error(), HasSubstr("control characters"));
 }
 
 TEST(Wire, SaysWhatIsWrongWithAVerdict) {
@@ -108,6 +171,13 @@ TEST(Wire, WritesEvents) {
   event.link_domains_stored = 2;
   event.link_domains[0].assign("example.com");
   event.link_domains[1].assign("example.co.uk");
+  event.held_by.assign("user:bob");
+  worker::HeaderSample sample;
+  constexpr std::string_view kHeader = "Subject: caf\xe9\r\n";
+  sample.length = kHeader.size();
+  std::ranges::copy(kHeader, sample.octets.begin());
+  sample.cut = true;
+  event.header_sample = &sample;
   const SignatureNames names{3, "abcd", "set.psig", {"ZERO", "ONE"}};
   const channel::v1::Event out = to_wire(event, &names);
   EXPECT_EQ(out.kind(), "message");
@@ -150,6 +220,9 @@ TEST(Wire, WritesEvents) {
   EXPECT_EQ(out.origin().confidence(), "medium");
   EXPECT_EQ(out.origin().why(), "Received");
   EXPECT_THAT(out.link_domains(), ElementsAre("example.com", "example.co.uk"));
+  EXPECT_EQ(out.held_by(), "user:bob");
+  EXPECT_EQ(out.header_sample(), "Subject: caf\xe9\r\n");
+  EXPECT_TRUE(out.header_sample_cut());
   // What protobuf would not take back is not sent.
   channel::v1::Event back;
   EXPECT_TRUE(back.ParseFromString(out.SerializeAsString()));

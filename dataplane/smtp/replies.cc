@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/sender_part.h"
+
 namespace postern::smtp {
 namespace {
 
@@ -50,9 +52,13 @@ std::string character_error(std::string_view text) {
   return {};
 }
 
-std::string placeholder_error(std::string_view text) {
+// Whether the reply is about a part of a sender's mail.
+bool names_part(std::string_view key) { return key == "blocked_user" || key == "blocked_origin"; }
+
+std::string placeholder_error(std::string_view key, std::string_view text) {
   for (size_t at = text.find('{'); at != text.npos; at = text.find('{', at + 1)) {
     const std::string_view rest = text.substr(at);
+    if (rest.starts_with("{part}") && names_part(key)) continue;
     if (!rest.starts_with("{case}") && !rest.starts_with("{ip}") && !rest.starts_with("{url}") &&
         !rest.starts_with("{host}"))
       return fmt::format("holds \"{}\"; allowed are {{case}}, {{ip}}, {{url}} and {{host}}",
@@ -94,6 +100,8 @@ size_t longest(std::string_view text, size_t host) {
       length += kLongestAddress, at += 4;
     } else if (rest.starts_with("{host}")) {
       length += host, at += 6;
+    } else if (rest.starts_with("{part}")) {
+      length += SenderPart::kUserBytes, at += 6;
     } else {
       ++length, ++at;
     }
@@ -138,7 +146,7 @@ std::expected<ReplyTexts, std::string> ReplyTexts::create(
     const ReplyDescription& row = kReplyTable[i];
     std::string error = character_error(chosen[i]);
     texts.templates_[i] = replaced(chosen[i], "{url}", url);
-    if (error.empty()) error = placeholder_error(texts.templates_[i]);
+    if (error.empty()) error = placeholder_error(row.key, texts.templates_[i]);
     if (error.empty()) error = code_error(row, chosen[i]);
     const size_t length = longest(texts.templates_[i], host.size());
     if (error.empty() && length > kReplyLineBytes)
@@ -150,7 +158,8 @@ std::expected<ReplyTexts, std::string> ReplyTexts::create(
 }
 
 std::string_view ReplyTexts::render(Reply reply, CaseReference case_reference,
-                                    const IpAddress& client, std::span<char> out) const {
+                                    const IpAddress& client, std::span<char> out,
+                                    std::string_view part) const {
   const size_t room = std::min(out.size(), kReplyLineBytes) - 2;
   size_t used = 0;
   const auto append = [&](std::string_view text) {
@@ -177,6 +186,11 @@ std::string_view ReplyTexts::render(Reply reply, CaseReference case_reference,
       rest.remove_prefix(4);
     } else if (rest.starts_with("{host}")) {
       append(host_);
+      rest.remove_prefix(6);
+    } else if (rest.starts_with("{part}")) {
+      for (const char c : part.substr(0, SenderPart::kUserBytes)) {
+        append(c >= ' ' && c <= '~' ? std::string_view(&c, 1) : "?");
+      }
       rest.remove_prefix(6);
     } else if (!rest.empty()) {
       append(rest.substr(0, 1));

@@ -22,12 +22,19 @@ namespace postern::smtp {
 
 // X(enumerator, key, what the code must begin with, default template, help)
 // In templates {case}, {ip}, {url} and {host} stand for the case reference, the sender's address,
-// the configured page about refusals and our host name.
+// the configured page about refusals and our host name; in the replies about a part of a sender's
+// mail {part} for the user's name or the address that handed the message in.
 #define POSTERN_REPLIES(X)                                                                     \
   X(kContent, "content", "5", "554 5.7.1 Message refused: outbound spam (case {case}) {url}",  \
     "at the end of a message whose score reached the threshold")                               \
   X(kBlocked, "blocked", "5", "550 5.7.1 Sending from {ip} is blocked (case {case}) {url}",    \
     "to MAIL from a sender whose verdict is refuse, and at the end of its messages")           \
+  X(kBlockedUser, "blocked_user", "5",                                                         \
+    "550 5.7.1 Sending as {part} through {ip} is blocked (case {case}) {url}",                 \
+    "to MAIL of a user who is blocked, and at the end of his messages")                        \
+  X(kBlockedOrigin, "blocked_origin", "5",                                                     \
+    "554 5.7.1 Message refused: mail from {part} through {ip} is blocked (case {case}) {url}", \
+    "at the end of a message that a blocked address handed in to its server")                  \
   X(kEnvelope, "envelope", "5",                                                                \
     "550 5.7.1 Sender or recipient refused: outbound spam (case {case}) {url}",                \
     "to MAIL or RCPT, when rules about the envelope alone reach the threshold")                \
@@ -92,9 +99,10 @@ class ReplyTexts {
       const std::vector<std::pair<std::string, std::string>>& overrides);
 
   // Writes the reply with its CRLF into `out` (kReplyLineBytes are always enough) and returns it.
-  // Allocates nothing. Without a case, {case} becomes "none".
+  // Allocates nothing. Without a case, {case} becomes "none". Of `part` what is not printable ASCII
+  // becomes "?".
   std::string_view render(Reply reply, CaseReference case_reference, const IpAddress& client,
-                          std::span<char> out) const;
+                          std::span<char> out, std::string_view part = {}) const;
 
  private:
   std::string host_;

@@ -10,7 +10,13 @@
 #include "base/case_reference.h"
 #include "base/ip.h"
 
+namespace postern {
+class SenderPart;
+}
+
 namespace postern::verdict {
+
+class NarrowBlocks;
 
 enum class Treatment : uint8_t {
   kPass,      // not inspected
@@ -65,6 +71,8 @@ struct Verdict {
   ThrottleBucket* bucket = nullptr;  // throttle only; valid until the worker's next quiescent state
   StartTls starttls = StartTls::kAsPolicy;
   Switch held_by = Switch::kTreatment;  // which of them is the strictest
+  // The part of the sender's mail that it is about; null: all of it. Valid as `bucket` is.
+  const SenderPart* part = nullptr;
 };
 
 // Of two verdicts on one sender that come from different switches. Of equals the first. What the
@@ -106,6 +114,9 @@ class VerdictSource {
   // The strictest of what the switches say of `address`, each by its most specific unexpired
   // verdict; of a switch that says nothing, the configured default.
   virtual Verdict lookup(const IpAddress& address, uint64_t wall_s) const = 0;
+  // What is said of parts of senders' mail; null: nothing of anybody's. Valid until the worker's
+  // next quiescent state.
+  virtual const NarrowBlocks* narrow() const { return nullptr; }
 };
 
 }  // namespace postern::verdict

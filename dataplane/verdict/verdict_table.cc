@@ -317,34 +317,47 @@ std::expected<void, std::string> VerdictTable::check_room(std::span<const Prefix
 }
 
 std::expected<void, std::string> VerdictTable::apply(std::span<const PrefixVerdict> upserts,
-                                                     std::span<const VerdictKey> removals) {
+                                                     std::span<const VerdictKey> removals,
+                                                     std::span<const NarrowVerdict> narrow_upserts,
+                                                     std::span<const NarrowKey> narrow_removals) {
   if (auto room = check_room(upserts, removals); !room) return room;
+  if (auto room = check_narrow_room(narrow_upserts, narrow_removals); !room) return room;
+  if (auto done = put_narrow(narrow_upserts); !done) return done;
   if (auto done = upsert_all(upserts); !done) return done;
-  if (!upserts.empty() && !removals.empty()) wait_for_readers();
+  const bool adds = !upserts.empty() || !narrow_upserts.empty();
+  const bool removes = !removals.empty() || !narrow_removals.empty();
+  if (adds && removes) wait_for_readers();
   for (const VerdictKey& key : removals) {
     Link* link = find_link(key_of(key));
     if (link->load(std::memory_order_relaxed) != 0) remove(link);
   }
+  auto done = drop_narrow(narrow_removals);
   seal_retired();
   reclaim();
-  return {};
+  return done;
 }
 
-std::expected<void, std::string> VerdictTable::replace_all(
-    std::span<const PrefixVerdict> verdicts) {
+std::expected<void, std::string> VerdictTable::replace_all(std::span<const PrefixVerdict> verdicts,
+                                                           std::span<const NarrowVerdict> narrow) {
   if (verdicts.size() > config_.capacity) {
     return std::unexpected(fmt::format("{} verdicts do not fit into a verdict table of capacity {}",
                                        verdicts.size(), config_.capacity));
   }
+  if (auto room = check_narrow_size(narrow.size()); !room) return room;
+  if (auto done = put_narrow(narrow); !done) return done;
   pass_ = (pass_ + 1) & 0x7fffffff;
   if (auto done = upsert_all(verdicts); !done) return done;
-  whole_ = true;
-  bool waited = verdicts.empty();
+  bool waited = verdicts.empty() && narrow.empty();
   for (uint32_t i = 1; i < untouched_; ++i) {
     if (!records_[i].linked || records_[i].pass == pass_) continue;
     if (!waited) waited = (wait_for_readers(), true);
     remove(find_link(records_[i].key()));
   }
+  if (narrow_held_->all().size() != narrow.size()) {
+    if (!waited) wait_for_readers();
+    if (auto done = swap_narrow({narrow.begin(), narrow.end()}); !done) return done;
+  }
+  whole_ = true;
   seal_retired();
   reclaim();
   return {};
@@ -414,6 +427,10 @@ void VerdictTable::reclaim() {
       i = next;
     }
     retired_.pop_front();
+  }
+  while (!retired_narrow_.empty() &&
+         rte_rcu_qsbr_check(qsbr_.get(), retired_narrow_.front().token, false) == 1) {
+    retired_narrow_.pop_front();
   }
 }
 

@@ -15,6 +15,10 @@
 // a grace period passes, and only then what is old is removed. A look-up that began before the
 // first step cannot reach the third.
 //
+// Blocks on parts of senders' mail are few and change seldom. They stand beside (narrow_blocks.h):
+// a change makes the whole set anew and puts it in the old one's place with one store; the old one
+// is freed after a grace period.
+//
 // The hash is keyed with a secret of the process, because the spammer may choose the address.
 #pragma once
 
@@ -28,6 +32,7 @@
 #include <span>
 #include <string>
 
+#include "dataplane/verdict/narrow_blocks.h"
 #include "dataplane/verdict/page_array.h"
 #include "dataplane/verdict/verdict.h"
 
@@ -37,6 +42,7 @@ namespace postern::verdict {
 
 struct VerdictTableConfig {
   uint32_t capacity = 1'000'000;                      // verdicts held at once
+  uint32_t narrow_capacity = 16'384;                  // blocks on parts of senders' mail
   uint32_t readers = 1;                               // reader ids 0 … readers-1
   Treatment default_treatment = Treatment::kInspect;  // of an address that no verdict covers
 };
@@ -54,6 +60,7 @@ class VerdictTable : public VerdictSource {
   // Readers, each on its own thread. The result's bucket is valid until the reader's next
   // quiescent(), offline() or unregister_reader().
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override;
+  const NarrowBlocks* narrow() const override { return narrow_.load(std::memory_order_acquire); }
   // And online. The error is an id out of range.
   std::expected<void, std::string> register_reader(unsigned id);
   void unregister_reader(unsigned id);
@@ -66,10 +73,13 @@ class VerdictTable : public VerdictSource {
   // other error is a worker that stands still for seconds: then a part is in force, whole() is
   // false, and a replace_all() is needed.
   std::expected<void, std::string> apply(std::span<const PrefixVerdict> upserts,
-                                         std::span<const VerdictKey> removals);
-  // Holds exactly `verdicts` afterwards. Applied as a difference: an entry that does not change
-  // keeps its token bucket.
-  std::expected<void, std::string> replace_all(std::span<const PrefixVerdict> verdicts);
+                                         std::span<const VerdictKey> removals,
+                                         std::span<const NarrowVerdict> narrow_upserts = {},
+                                         std::span<const NarrowKey> narrow_removals = {});
+  // Holds exactly `verdicts` and `narrow` afterwards. Applied as a difference: an entry that does
+  // not change keeps its token bucket.
+  std::expected<void, std::string> replace_all(std::span<const PrefixVerdict> verdicts,
+                                               std::span<const NarrowVerdict> narrow = {});
   void for_each(const std::function<void(const PrefixVerdict&)>& visit) const;
   // The same in steps of at most `most` places, from place 0 on. Returns the place to go on from, 0
   // at the end. A verdict that changes between two steps may be missed or met twice.
@@ -80,6 +90,10 @@ class VerdictTable : public VerdictSource {
 
   uint32_t size() const { return size_.load(std::memory_order_relaxed); }  // any thread
   uint32_t capacity() const { return config_.capacity; }
+  // The writer's thread.
+  std::span<const NarrowVerdict> narrow_held() const { return narrow_held_->all(); }
+  uint32_t narrow_size() const { return narrow_size_.load(std::memory_order_relaxed); }  // any
+  uint32_t narrow_capacity() const { return config_.narrow_capacity; }
   // Records unlinked whose grace period has not passed; tries to end it first. Writer's thread.
   size_t awaiting_grace();
 
@@ -108,6 +122,13 @@ class VerdictTable : public VerdictSource {
   Link* find_link(const Key& key);
   std::expected<void, std::string> check_room(std::span<const PrefixVerdict> upserts,
                                               std::span<const VerdictKey> removals);
+  // verdict_table_narrow.cc
+  std::expected<void, std::string> check_narrow_size(size_t blocks) const;
+  std::expected<void, std::string> check_narrow_room(std::span<const NarrowVerdict> upserts,
+                                                     std::span<const NarrowKey> removals) const;
+  std::expected<void, std::string> put_narrow(std::span<const NarrowVerdict> upserts);
+  std::expected<void, std::string> drop_narrow(std::span<const NarrowKey> removals);
+  std::expected<void, std::string> swap_narrow(std::vector<NarrowVerdict> verdicts);
   std::expected<void, std::string> upsert(const PrefixVerdict& verdict);
   std::expected<void, std::string> upsert_all(std::span<const PrefixVerdict> upserts);
   void remove(Link* link);
@@ -132,6 +153,8 @@ class VerdictTable : public VerdictSource {
   };
   std::array<Lengths, kSwitches> lengths_;
   std::atomic<uint32_t> size_{0};
+  std::atomic<const NarrowBlocks*> narrow_{nullptr};  // null: there are none
+  std::atomic<uint32_t> narrow_size_{0};
 
   // The writer's own.
   struct Counts {
@@ -145,6 +168,12 @@ class VerdictTable : public VerdictSource {
   uint32_t pass_ = 0;       // marks what the replace_all() under way has seen
   Retired open_{};          // unlinked, no token yet
   std::deque<Retired> retired_;
+  std::unique_ptr<const NarrowBlocks> narrow_held_ = std::make_unique<NarrowBlocks>();
+  struct RetiredNarrow {
+    uint64_t token;
+    std::unique_ptr<const NarrowBlocks> blocks;
+  };
+  std::deque<RetiredNarrow> retired_narrow_;
 };
 
 }  // namespace postern::verdict

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "dataplane/packet/edit.h"
+#include "dataplane/verdict/narrow_blocks.h"
 
 namespace postern::worker {
 
@@ -184,7 +185,10 @@ bool Admission::completes_handshake(const Arrival& arrival, const Now& now) {
   const Connection::Opening opening{handshake->client_initial, handshake->server_initial,
                                     handshake->client_side};
   const bool overloaded = overloaded_ && config_.on_overload == FailMode::kOpen;
-  const bool pass = verdict.treatment == Treatment::kPass;
+  // A block on a part of its mail is enforced by reading it.
+  const verdict::NarrowBlocks* const narrow = verdicts_->narrow();
+  const bool pass = verdict.treatment == Treatment::kPass &&
+                    (narrow == nullptr || !narrow->any_on(tcp.source, now.wall_s()));
   const auto flow =
       connections_->open(*arrival.frame, tcp, arrival.hash, opening,
                          pass || overloaded ? FlowState::kUninspected : FlowState::kInspected, now);
@@ -216,7 +220,7 @@ void Admission::open_blocked(const Arrival& arrival, const verdict::Verdict& ver
                                  syn_answers_.timestamp(arrival.hash, now), now);
   if (!flow) return discard(arrival.frame, flow.error());
   counters_->add(Counter::kConnectionsRefused);
-  desk_->report_blocked_connection(**flow, case_reference, now);
+  desk_->report_blocked_connection(**flow, verdict, case_reference, now);
   connections_->segment(arrival.frame, arrival.tcp, arrival.side, **flow, now);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/case_reference.h"
 #include "base/ip.h"
+#include "base/sender_part.h"
 #include "dataplane/smtp/auth_user.h"
 
 namespace postern::worker {
@@ -85,6 +86,19 @@ struct Origin {
   FixedText<240> why;  // a sentence: which header says so
 };
 
+// The beginning of a message's own header as it was scanned, never of its body: evidence.
+struct HeaderSample {
+  static constexpr size_t kBytes = 4096;
+
+  uint16_t length = 0;
+  bool cut = false;  // at the end of a line: there was more
+  std::array<char, kBytes> octets;
+
+  // One field more. `raw`: all behind the colon, folded as it came, less the final line end.
+  void add(std::string_view name, std::string_view raw);
+  std::string_view view() const { return {octets.data(), length}; }
+};
+
 // What a shadow set made of a message.
 enum class ShadowScan : uint8_t { kNone, kScored, kFailed };
 
@@ -97,6 +111,8 @@ struct Event {
   EventKind kind = EventKind::kMessage;
   Outcome outcome = Outcome::kForwarded;
   CaseReference case_reference;
+  // Of what a verdict refused or deferred: its switch, or the part of the sender that it is about.
+  FixedText<SenderPart::kTextBytes> held_by;
   uint64_t wall_us = 0;
   IpAddress client, server;
   uint16_t client_port = 0, server_port = 0;
@@ -129,6 +145,9 @@ struct Event {
   uint32_t rules_cut_count = 0;  // all that are known; the first kRulesCut are listed
   std::array<uint32_t, kRulesCut> rules_cut;
   std::array<FixedText<128>, kLinkDomains> link_domains;  // registrable, distinct, the first ones
+  // Of some of the messages that were refused or held; null: none was taken. Lives as long as the
+  // event stays in its queue.
+  const HeaderSample* header_sample = nullptr;
 };
 
 // Where a worker puts events.
@@ -139,6 +158,8 @@ class EventSink {
   virtual Event* reserve() = 0;
   // Hands over the record that reserve() gave last.
   virtual void publish(Event* event) = 0;
+  // Room for the sample of the record that reserve() gave last; null: there is none now.
+  virtual HeaderSample* reserve_sample() { return nullptr; }
 };
 
 }  // namespace postern::worker

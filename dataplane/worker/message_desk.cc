@@ -5,20 +5,15 @@
 #include <random>
 
 #include "dataplane/worker/hosts.h"
-#include "dataplane/worker/message_facts.h"
+#include "dataplane/worker/message_slot.h"
 #include "dataplane/worker/session_facts.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace postern::worker {
 namespace {
 
 using language::Target;
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return (x | 0x20) == (y | 0x20); });
-}
+constexpr uint32_t kSamplesPerSecond = 20;  // of headers, by one worker
 
 struct OutcomeRow {
   Counter counter;
@@ -48,37 +43,6 @@ OutcomeRow row_of(Outcome outcome) {
   return {Counter::kMessagesAbandoned, smtp::Reply::kFault};
 }
 
-// Makes a used event new, of that connection.
-void begin_event(Event* event, EventKind kind, const Flow& flow, const Now& now) {
-  new (event) Event;  // leaves the characters of its texts alone
-  event->kind = kind;
-  event->wall_us = now.wall_us;
-  event->client = flow.client;
-  event->server = flow.server;
-  event->client_port = flow.client_port;
-  event->server_port = flow.server_port;
-}
-
-void tell_envelope(Event* event, const smtp::Transaction& transaction) {
-  event->mail_from.assign(transaction.mail_from());
-  event->null_sender = transaction.has_mail_from && transaction.mail_from_length == 0;
-  event->recipients_count = transaction.recipients_count;
-  event->recipients_rejected = transaction.recipients_rejected;
-  for (uint32_t i = 0; i < std::min<size_t>(transaction.recipients_stored, Event::kRecipients);
-       ++i) {
-    event->recipients[event->recipients_stored++].assign(transaction.recipient(i));
-  }
-  event->message_bytes = transaction.message_bytes;
-  event->server_reply = transaction.final_reply_code;
-  event->smtp_anomalies = transaction.anomalies;
-}
-
-void tell_session(Event* event, const smtp::Session& session, const Flow& flow) {
-  event->helo.assign(session.helo());
-  event->auth_user.assign(session.auth_user());
-  event->session = session_facts(flow);
-}
-
 // Who speaks, and for whom, to a scan of either kind.
 void tell_who(auto& scan, const smtp::Session& session, const smtp::Transaction& transaction) {
   scan.envelope(Target::kHelo, session.helo());
@@ -95,47 +59,6 @@ void tell_envelope_to(scan::MessageScan& scan, const smtp::Session& session,
 }
 
 }  // namespace
-
-// A message under way. Listens to its own renderings for what its event tells.
-struct MessageDesk::Slot : mime::RenderSink {
-  explicit Slot(const mime::ReaderLimits& limits) : scan(limits) {}
-
-  void header(std::string_view name, std::string_view raw, std::string_view decoded) override {
-    if (subject.length == 0 && equals_ignoring_case(name, "subject")) subject.assign(decoded);
-    facts.header(name, raw);
-    if (chained != nullptr) chained->header(name, raw, decoded);
-  }
-  void body(std::string_view paragraph) override {
-    if (chained != nullptr) chained->body(paragraph);
-  }
-  void rawbody(std::string_view line) override {
-    if (chained != nullptr) chained->rawbody(line);
-  }
-  void uri(std::string_view uri) override {
-    if (chained != nullptr) chained->uri(uri);
-  }
-  void link(const mime::Link& link) override {
-    facts.link(link);
-    if (chained != nullptr) chained->link(link);
-  }
-  void part(const mime::Part& part) override {
-    if (chained != nullptr) chained->part(part);
-  }
-
-  XXH3_state_t digest;  // of the octets handed to `scan`
-  scan::MessageScan scan;
-  scan::ScanResult result;
-  scan::MessageScan* shadow = nullptr;  // null: no shadow set sees it
-  bool ended = false;                   // all of it was fed
-  mime::RenderSink* chained = nullptr;
-  FixedText<128> subject;
-  MessageFacts facts;
-  uint64_t generation = 0;
-  uint64_t adoption = 0;  // which use_signature_set() it began after
-  uint64_t begun_us = 0;
-  Outcome outcome = Outcome::kForwarded;
-  CaseReference case_reference;
-};
 
 MessageDesk::MessageDesk(const PipelineConfig& config, const smtp::ReplyTexts* texts,
                          const verdict::VerdictSource* verdicts, EventSink* events,
@@ -213,6 +136,9 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   slot->result = {};
   slot->subject.length = 0;
   slot->facts.begin(session.helo(), flow_->client);
+  slot->sample.length = 0;
+  slot->sample.cut = false;
+  slot->held_by.length = 0;
   slot->ended = false;
   slot->generation = generation_;
   slot->adoption = adoptions_;
@@ -255,7 +181,7 @@ bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transac
   counters_->add(Counter::kMessagesSeen);
   finish_scan(slot, session, transaction);
   if (slot.result.failed) counters_->add(Counter::kScanErrors);
-  const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
+  const verdict::Verdict verdict = verdict_on_message(session, slot);
   const verdict::Decision decision =
       verdict::decide(verdict,
                       {.has_signature_set = slot.scan.set() != nullptr,
@@ -270,12 +196,14 @@ bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transac
     counters_->add(Counter::kMessagesForwarded);
     return true;
   }
-  refuse(session, slot, decision.outcome, verdict.case_reference);
+  refuse(session, slot, decision.outcome, verdict);
   return false;
 }
 
 bool MessageDesk::dubious_message_end(smtp::Session& session, smtp::Transaction& transaction) {
   if (!config_.refuse_smuggling || config_.observe_only) return true;
+  // One that is trusted is read only for the sake of blocks on parts of its mail.
+  if (verdict_on_session(session).treatment == verdict::Treatment::kPass) return true;
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
   finish_scan(slot, session, transaction);
@@ -283,22 +211,58 @@ bool MessageDesk::dubious_message_end(smtp::Session& session, smtp::Transaction&
   return false;
 }
 
+verdict::Verdict MessageDesk::verdict_on_session(const smtp::Session& session) const {
+  const verdict::Verdict sender = verdicts_->lookup(flow_->client, now_.wall_s());
+  const verdict::NarrowBlocks* const narrow = verdicts_->narrow();
+  if (narrow == nullptr || session.auth_user().empty()) return sender;
+  const auto user = narrow->on_user(flow_->client, session.auth_user(), now_.wall_s());
+  return user ? strictest(sender, *user) : sender;
+}
+
+// The message's own header, as far as the sender wrote it, also names who handed it in.
+verdict::Verdict MessageDesk::verdict_on_message(const smtp::Session& session, Slot& slot) const {
+  verdict::Verdict found = verdict_on_session(session);
+  const verdict::NarrowBlocks* const narrow = verdicts_->narrow();
+  const mime::Origin* const origin = narrow != nullptr ? slot.facts.origin() : nullptr;
+  if (origin == nullptr) return found;
+  const auto user = narrow->on_user(flow_->client, origin->user.view(), now_.wall_s());
+  if (user) found = strictest(found, *user);
+  if (!origin->address) return found;
+  const auto from = narrow->on_origin(flow_->client, *origin->address, now_.wall_s());
+  return from ? strictest(found, *from) : found;
+}
+
+// `verdict`: that of outcomes that are by one.
 void MessageDesk::refuse(smtp::Session& session, Slot& slot, Outcome outcome,
-                         CaseReference from_verdict) {
-  const OutcomeRow row = row_of(outcome);
-  counters_->add(row.counter);
+                         const verdict::Verdict& verdict) {
+  counters_->add(row_of(outcome).counter);
   slot.outcome = outcome;
-  slot.case_reference = case_of(outcome, from_verdict);
+  slot.case_reference = case_of(outcome, verdict);
+  if (is_by_verdict(outcome)) tell_held_by(&slot.held_by, verdict);
   char line[smtp::kReplyLineBytes];
-  session.refuse_with(texts_->render(row.reply, slot.case_reference, flow_->client, line));
+  session.refuse_with(refusal(outcome, verdict, slot.case_reference, line));
+}
+
+std::string_view MessageDesk::refusal(Outcome outcome, const verdict::Verdict& verdict,
+                                      CaseReference case_reference, std::span<char> out) {
+  smtp::Reply reply = row_of(outcome).reply;
+  std::string_view part;
+  std::array<char, SenderPart::kTextBytes> room;
+  if (is_by_verdict(outcome) && verdict.part != nullptr) {
+    counters_->add(Counter::kHeldByPart);
+    part = verdict.part->text(room).substr(5);  // without "user:" or "from:"
+    if (outcome == Outcome::kRefusedVerdict) {
+      reply = verdict.part->kind() == SenderPart::Kind::kUser ? smtp::Reply::kBlockedUser
+                                                              : smtp::Reply::kBlockedOrigin;
+    }
+  }
+  return texts_->render(reply, case_reference, flow_->client, out, part);
 }
 
 // What the verdict caused bears the verdict's case; what this message caused is a new one.
-CaseReference MessageDesk::case_of(Outcome outcome, CaseReference from_verdict) {
-  const bool by_verdict = outcome == Outcome::kRefusedVerdict ||
-                          outcome == Outcome::kDeferredHold ||
-                          outcome == Outcome::kDeferredThrottle;
-  return by_verdict && from_verdict ? from_verdict : new_case_reference();
+CaseReference MessageDesk::case_of(Outcome outcome, const verdict::Verdict& verdict) {
+  return is_by_verdict(outcome) && verdict.case_reference ? verdict.case_reference
+                                                          : new_case_reference();
 }
 
 bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
@@ -308,17 +272,17 @@ bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
   return said == kMask || (said == kAsPolicy && config_.mask_starttls);
 }
 
-// A sender that was blocked while its connection was open need not send a whole message first, and
-// an envelope that is spam by itself need not be filled.
+// A user who is blocked, and a sender that was blocked while its connection was open, need not send
+// a whole message first, and an envelope that is spam by itself need not be filled.
 bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
                                    smtp::EnvelopeStep step, std::string_view address) {
   if (config_.observe_only) return true;
-  const verdict::Verdict verdict = verdicts_->lookup(flow_->client, now_.wall_s());
+  const verdict::Verdict verdict = verdict_on_session(session);
   using enum verdict::Treatment;
   if (verdict.treatment == kPass) return true;
   if (verdict.treatment == kRefuse || verdict.treatment == kDrop) {
     refuse_envelope(session, transaction,
-                    {.outcome = Outcome::kRefusedVerdict, .from_verdict = verdict.case_reference});
+                    {.outcome = Outcome::kRefusedVerdict, .verdict = verdict});
     return false;
   }
   if (set_ == nullptr || !set_->has_envelope_rules()) return true;
@@ -331,7 +295,7 @@ bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& tr
   if (found.failed || found.score < policy_.threshold) return true;
   refuse_envelope(session, transaction,
                   {.outcome = Outcome::kRefusedEnvelope,
-                   .from_verdict = {},
+                   .verdict = verdict,
                    .score = found.score,
                    .rules = found.rules});
   return false;
@@ -373,12 +337,13 @@ void MessageDesk::finish_shadow(Event* event, Slot& slot, const smtp::Session& s
 void MessageDesk::refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
                                   const EnvelopeFinding& finding) {
   counters_->add(Counter::kEnvelopesRefused);
-  const CaseReference reference = case_of(finding.outcome, finding.from_verdict);
+  const CaseReference reference = case_of(finding.outcome, finding.verdict);
   Event* event = reserve_event();
   if (event != nullptr) {
     begin_event(event, EventKind::kMessage, *flow_, now_);
     event->outcome = finding.outcome;
     event->case_reference = reference;
+    if (is_by_verdict(finding.outcome)) tell_held_by(&event->held_by, finding.verdict);
     tell_session(event, session, *flow_);
     tell_envelope(event, transaction);
     event->score = finding.score;
@@ -390,8 +355,7 @@ void MessageDesk::refuse_envelope(smtp::Session& session, const smtp::Transactio
     flow_->reported = true;
   }
   char line[smtp::kReplyLineBytes];
-  session.refuse_with(
-      texts_->render(row_of(finding.outcome).reply, reference, flow_->client, line));
+  session.refuse_with(refusal(finding.outcome, finding.verdict, reference, line));
 }
 
 void MessageDesk::message_abandoned(smtp::Session& session, smtp::Transaction& transaction) {
@@ -428,9 +392,28 @@ Event* MessageDesk::reserve_event() {
   return event;
 }
 
-void MessageDesk::tell_message(Event* event, Slot& slot) const {
+// A few a second are evidence enough, and their room in the queue is small.
+const HeaderSample* MessageDesk::sample_of(const Slot& slot) {
+  if (!is_refused_or_held(slot.outcome) || slot.sample.length == 0) return nullptr;
+  const uint64_t second = now_.monotonic_us / 1'000'000;
+  if (second != sampling_second_) sampled_ = 0;
+  sampling_second_ = second;
+  HeaderSample* const room = sampled_ < kSamplesPerSecond ? events_->reserve_sample() : nullptr;
+  if (room == nullptr) {
+    counters_->add(Counter::kHeaderSamplesSkipped);
+    return nullptr;
+  }
+  ++sampled_;
+  room->length = slot.sample.length;
+  room->cut = slot.sample.cut;
+  std::copy_n(slot.sample.octets.data(), slot.sample.length, room->octets.data());
+  return room;
+}
+
+void MessageDesk::tell_message(Event* event, Slot& slot) {
   event->outcome = slot.outcome;
   event->case_reference = slot.case_reference;
+  event->held_by = slot.held_by;
   event->content_hash = XXH3_64bits_digest(&slot.digest);
   event->subject.assign(slot.subject.view());
   slot.facts.fill(*event);
@@ -461,6 +444,7 @@ void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& 
   tell_envelope(event, transaction);
   if (slot != nullptr) {
     tell_message(event, *slot);
+    if (event != &scratch_event) event->header_sample = sample_of(*slot);
     finish_shadow(event, *slot, session, transaction);
   }
   counters_->add(Counter::kAnomalies, static_cast<uint64_t>(std::popcount(event->smtp_anomalies) +
@@ -484,13 +468,14 @@ void MessageDesk::connection_over(const Flow& flow, const Now& now) {
   counters_->add(Counter::kSessionsReported);
 }
 
-void MessageDesk::report_blocked_connection(const Flow& flow, CaseReference case_reference,
-                                            const Now& now) {
+void MessageDesk::report_blocked_connection(const Flow& flow, const verdict::Verdict& verdict,
+                                            CaseReference case_reference, const Now& now) {
   Event* event = reserve_event();
   if (event == nullptr) return;
   begin_event(event, EventKind::kConnectionRefused, flow, now);
   event->outcome = Outcome::kRefusedVerdict;
   event->case_reference = case_reference;
+  tell_held_by(&event->held_by, verdict);
   events_->publish(event);
 }
 

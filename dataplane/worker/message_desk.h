@@ -22,8 +22,10 @@
 #include "dataplane/smtp/session.h"
 #include "dataplane/time.h"
 #include "dataplane/verdict/decide.h"
+#include "dataplane/verdict/narrow_blocks.h"
 #include "dataplane/verdict/verdict.h"
 #include "dataplane/worker/event.h"
+#include "dataplane/worker/event_facts.h"
 #include "dataplane/worker/flow.h"
 #include "dataplane/worker/pipeline.h"
 
@@ -49,8 +51,9 @@ class MessageDesk : public smtp::SessionHandler {
   Counter shortage() const { return shortage_; }
   // Whether STARTTLS is to be hidden from the flow's client.
   bool masks_starttls(const Flow& flow, const Now& now) const;
-  // A connection was answered by us from the start.
-  void report_blocked_connection(const Flow& flow, CaseReference case_reference, const Now& now);
+  // A connection was answered by us from the start; `verdict` is the sender's.
+  void report_blocked_connection(const Flow& flow, const verdict::Verdict& verdict,
+                                 CaseReference case_reference, const Now& now);
   // The flow's session has been closed.
   void session_over(const Flow& flow, const Now& now) {
     if (observer_ != nullptr) observer_->session_over(flow, now);
@@ -80,21 +83,27 @@ class MessageDesk : public smtp::SessionHandler {
   // What was found wrong with an envelope; `rules` are of the set in use.
   struct EnvelopeFinding {
     Outcome outcome;
-    CaseReference from_verdict;
+    verdict::Verdict verdict;
     double score = 0;
     std::span<const uint32_t> rules = {};
   };
-  void refuse(smtp::Session& session, Slot& slot, Outcome outcome, CaseReference from_verdict);
+  // The strictest of the sender's verdict and the blocks on the part of its mail that this is.
+  verdict::Verdict verdict_on_session(const smtp::Session& session) const;
+  verdict::Verdict verdict_on_message(const smtp::Session& session, Slot& slot) const;
+  void refuse(smtp::Session& session, Slot& slot, Outcome outcome, const verdict::Verdict& verdict);
+  std::string_view refusal(Outcome outcome, const verdict::Verdict& verdict,
+                           CaseReference case_reference, std::span<char> out);
+  const HeaderSample* sample_of(const Slot& slot);
   void refuse_envelope(smtp::Session& session, const smtp::Transaction& transaction,
                        const EnvelopeFinding& finding);
   void finish_scan(Slot& slot, const smtp::Session& session, const smtp::Transaction& transaction);
   void begin_shadow(Slot& slot, std::string_view helo);
   void finish_shadow(Event* event, Slot& slot, const smtp::Session& session,
                      const smtp::Transaction& transaction);
-  CaseReference case_of(Outcome outcome, CaseReference from_verdict);
+  CaseReference case_of(Outcome outcome, const verdict::Verdict& verdict);
   void report(const smtp::Session& session, const smtp::Transaction& transaction, Slot* slot);
   // What the scan of the message found: subject, score, rules, and where it came from.
-  void tell_message(Event* event, Slot& slot) const;
+  void tell_message(Event* event, Slot& slot);
   Event* reserve_event();
   void release(smtp::Transaction& transaction);
 
@@ -119,6 +128,8 @@ class MessageDesk : public smtp::SessionHandler {
   uint64_t generation_ = 0;
   uint64_t case_seed_;
   uint64_t cases_ = 0;
+  uint64_t sampling_second_ = 0;
+  uint32_t sampled_ = 0;  // headers, in that second
   Flow* flow_ = nullptr;
   Now now_;
   Counter shortage_ = Counter::kDropWait;

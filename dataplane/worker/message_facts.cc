@@ -48,6 +48,7 @@ void assign_address(FixedText<46>& text, const IpAddress& address) {
 void MessageFacts::begin(std::string_view helo, const IpAddress& client) {
   origin_.begin(helo, client);
   any_header_ = false;
+  found_ = nullptr;
   domains_stored_ = 0;
 }
 
@@ -65,12 +66,18 @@ void MessageFacts::link(const mime::Link& link) {
   domains_[domains_stored_++].assign(link.domain);
 }
 
+const mime::Origin* MessageFacts::origin() {
+  if (found_ == nullptr && any_header_) found_ = &origin_.finish();
+  return found_;
+}
+
 void MessageFacts::fill(Event& event) {
   std::copy_n(domains_.begin(), domains_stored_, event.link_domains.begin());
   event.link_domains_stored = domains_stored_;
   event.origin = {};
-  if (!any_header_) return;
-  const mime::Origin& origin = origin_.finish();
+  const mime::Origin* const found = this->origin();
+  if (found == nullptr) return;
+  const mime::Origin& origin = *found;
   if (origin.address) assign_address(event.origin.ip, *origin.address);
   event.origin.auth = auth_of(origin.authenticated);
   event.origin.user.assign(origin.user.view());

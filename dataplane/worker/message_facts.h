@@ -20,12 +20,15 @@ class MessageFacts {
   void begin(std::string_view helo, const IpAddress& client);
   void header(std::string_view name, std::string_view raw);
   void link(const mime::Link& link);
+  // Where the message came from, once all of its header was told; null: no header was seen.
+  const mime::Origin* origin();
   // Fills the event's origin and link domains: all of what was told so far. Of a message whose
   // header was never seen no origin is told.
   void fill(Event& event);
 
  private:
   mime::OriginReader origin_;
+  const mime::Origin* found_ = nullptr;  // origin(), once asked
   bool any_header_ = false;
   uint32_t domains_stored_ = 0;
   std::array<FixedText<128>, Event::kLinkDomains> domains_;

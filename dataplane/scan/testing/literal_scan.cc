@@ -8,6 +8,7 @@ struct MessageScan::State {
   std::shared_ptr<const SignatureSet> set;
   std::string text;
   std::string envelope;
+  mime::RenderSink* observer = nullptr;
 };
 struct EnvelopeScan::State {
   std::string envelope;
@@ -17,6 +18,21 @@ namespace {
 thread_local std::string finished_message;
 constexpr uint32_t kRule[] = {0};
 constexpr std::string_view kLiteral = "SPAM-HERE";
+
+// The header's fields; not unfolded when "decoded".
+void tell_header(std::string_view text, mime::RenderSink& observer) {
+  while (!text.starts_with("\r\n")) {
+    size_t end = text.find("\r\n");
+    while (end != text.npos && (text[end + 2] == ' ' || text[end + 2] == '\t')) {
+      end = text.find("\r\n", end + 2);
+    }
+    if (end == text.npos || text.find(':') > end) return;
+    const std::string_view name = text.substr(0, text.find(':'));
+    const std::string_view raw = text.substr(name.size() + 1, end - name.size() - 1);
+    observer.header(name, raw, raw.substr(raw.starts_with(' ')));
+    text.remove_prefix(end + 2);
+  }
+}
 }  // namespace
 
 std::expected<std::shared_ptr<const SignatureSet>, std::string> SignatureSet::load(
@@ -43,7 +59,9 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch*, Asked
   state_->text.clear();
   state_->envelope.clear();
 }
-void MessageScan::observe(mime::RenderSink*, mime::Renderings) {}
+void MessageScan::observe(mime::RenderSink* observer, mime::Renderings) {
+  state_->observer = observer;
+}
 void MessageScan::connection(std::string_view, const IpAddress&) {}
 void MessageScan::envelope(language::Target, std::string_view text) { state_->envelope += text; }
 void MessageScan::feed(std::span<const uint8_t> bytes) {
@@ -51,6 +69,7 @@ void MessageScan::feed(std::span<const uint8_t> bytes) {
 }
 ScanResult MessageScan::finish() {
   finished_message = state_->text;
+  if (state_->observer != nullptr) tell_header(state_->text, *state_->observer);
   ScanResult result;
   if (!state_->set) return result;
   result.failed = state_->text.find("SCAN-FAILS") != std::string::npos;

@@ -1,6 +1,7 @@
 // A pipeline between two hosts that exist only in a test: packets in, packets out.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "dataplane/packet/testing/builder.h"
 #include "dataplane/scan/testing/literal_scan.h"
+#include "dataplane/verdict/narrow_blocks.h"
 #include "dataplane/worker/pipeline.h"
 
 namespace postern::worker::testing {
@@ -42,23 +44,40 @@ inline std::vector<Sent> as_sent(const Packet& packet, Side out) {
 inline constexpr char kHam[] = "Subject: hi\r\n\r\nordinary text\r\n.\r\n";
 inline constexpr char kSpam[] = "Subject: hi\r\n\r\nSPAM-HERE\r\n.\r\n";
 
-// Collects events; `capacity` of them may wait.
+// Collects events; `capacity` of them may wait, and of header samples `samples_left` more.
 class CollectedEvents : public EventSink {
  public:
+  HeaderSample* reserve_sample() override {
+    if (samples_left == 0) return nullptr;
+    --samples_left;
+    return &samples_.emplace_back();
+  }
   Event* reserve() override { return events.size() < capacity ? &pending_ : nullptr; }
   void publish(Event* event) override { events.push_back(*event); }
   std::vector<Event> events;
   size_t capacity = 1000;
+  size_t samples_left = 1000;
 
  private:
   Event pending_;
+  std::deque<HeaderSample> samples_;  // where events point to
 };
 
 // The verdict that the test says, on everybody.
 class OneVerdict : public verdict::VerdictSource {
  public:
   verdict::Verdict lookup(const IpAddress&, uint64_t) const override { return verdict; }
+  const verdict::NarrowBlocks* narrow() const override { return &blocks; }
+  // A block on a part of 192.0.2.7, who is the client of a Dialogue.
+  void block(std::string_view part, verdict::Treatment treatment = verdict::Treatment::kRefuse) {
+    const auto present = blocks.all();
+    std::vector<verdict::NarrowVerdict> all(present.begin(), present.end());
+    all.push_back({*IpPrefix::parse("192.0.2.7"), *SenderPart::parse(part), treatment,
+                   CaseReference{all.size() + 33}, 0});
+    blocks = verdict::NarrowBlocks::of(std::move(all));
+  }
   verdict::Verdict verdict;
+  verdict::NarrowBlocks blocks;
 };
 
 class Wire : public Transmitter {
