@@ -42,6 +42,19 @@ void find_problems(Database& database, const char* sql, std::string_view what,
   while (rows.step()) problems.push_back(fmt::format("{}{}", what, rows.text(0)));
 }
 
+// A page that nothing is on is read by no other check. While there is a write-ahead log, the end of
+// the file may be in that.
+void find_cut(Database& database, const fs::path& file, std::vector<std::string>& problems) {
+  if (database.text("PRAGMA journal_mode") == "wal") return;
+  const auto whole = static_cast<uintmax_t>(database.number("PRAGMA page_count") *
+                                            database.number("PRAGMA page_size"));
+  std::error_code code;
+  const uintmax_t there = fs::file_size(file, code);
+  if (!code && there < whole) {
+    problems.push_back(fmt::format("it is cut short: {} of {} octets are there", there, whole));
+  }
+}
+
 // Throws SqliteError.
 LedgerCheck check(Database& database) {
   check_schema(database);
@@ -124,7 +137,9 @@ Result<LedgerCheck> check_ledger(const fs::path& file) {
   if (auto there = must_be_there(file); !there) return std::unexpected(there.error());
   try {
     Database database(file);
-    return check(database);
+    LedgerCheck out = check(database);
+    find_cut(database, file, out.problems);
+    return out;
   } catch (const SqliteError& error) {
     return std::unexpected(error.what());
   }

@@ -29,6 +29,12 @@ class Bridge:
         pass
 
 
+def _part(user, origin):
+    if user is None and origin is None:
+        return []
+    return ["--switch", "smorf-block", *(["--user", user] if user else ["--from", origin])]
+
+
 class Appliance:
     """Both processes, each to be killed and started again on its own.
 
@@ -118,19 +124,23 @@ class Appliance:
 
     # Verdicts. Each call returns once the data plane has acknowledged.
 
-    def set_verdict(self, prefix, treatment, per_minute=None, in_force=True):
+    def set_verdict(self, prefix, treatment, per_minute=None, in_force=True, user=None, origin=None):
+        """`user` and `origin` make it a SMORF block on that part of the sender's mail."""
         rate = ["--rate", per_minute] if per_minute else []
         # It ends with 0 only when the data plane has acknowledged.
-        self.postern("verdict", "set", prefix, treatment, *rate, "--reason", "wire test",
-                     check=in_force)
+        self.postern("verdict", "set", prefix, treatment, *rate, *_part(user, origin),
+                     "--reason", "wire test", check=in_force)
 
-    def clear_verdict(self, prefix):
-        self.postern("verdict", "clear", prefix, "--reason", "wire test is over")
+    def clear_verdict(self, prefix, user=None, origin=None):
+        self.postern("verdict", "clear", prefix, *_part(user, origin),
+                     "--reason", "wire test is over")
 
     def clear_verdicts(self):
         # Ends with 1 when there are none.
         for verdict in json.loads(self.postern("verdict", "list", "--json", check=False))["verdicts"]:
-            self.clear_verdict(verdict["prefix"])
+            kind, _, value = (verdict["part"] or "").partition(":")
+            self.clear_verdict(verdict["prefix"], user=value if kind == "user" else None,
+                               origin=value if kind == "from" else None)
 
     def wait_in_force(self, timeout_s=10):
         def acknowledged():

@@ -46,6 +46,9 @@ class Laboratory:
         self.sender = Postfix(
             self.topology, self.customer, "sender", "customer.example", "127.0.0.1",
             relay=INTERNET, settings={
+                # Who submits may say as whom, and the header tells it.
+                "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
+                "smtpd_sasl_authenticated_header": "yes",
                 "transport_maps": f"inline:{{tls.internet.example=smtp:[{INTERNET}]:25}}",
                 "smtp_tls_policy_maps": f"inline:{{[{INTERNET}]:25=encrypt}}"})
 

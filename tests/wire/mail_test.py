@@ -76,6 +76,34 @@ class PostfixToPostfix(WireTest):
         self.assert_arrived(ham)
         self.assert_bounced(spam)
 
+    def submit_as(self, user, address, message):
+        """As if `user` had logged in from `address`: Postfix takes our word for it (XCLIENT)."""
+        with self.lab.customer.entered():
+            submission = smtplib.SMTP("127.0.0.1", 25, timeout=30)
+        with submission:
+            submission.ehlo()
+            code, text = submission.docmd("XCLIENT", f"ADDR={address} LOGIN={user}")
+            self.assertEqual(code, 220, text)
+            submission.ehlo("pc.example")
+            submission.sendmail(self.SENDER, [self.READER], message.octets)
+
+    def test_one_user_of_a_server_is_blocked_and_one_address(self):
+        self.needs_refusals()
+        self.lab.gate.set_verdict(CUSTOMER, "refuse", user="bob")
+        self.lab.gate.set_verdict(CUSTOMER, "refuse", origin="198.18.9.66")
+        bobs, alices, infected = (generated(n, spam=False) for n in range(20, 23))
+        self.submit_as("bob", "198.18.9.9", bobs)
+        self.submit_as("alice", "198.18.9.9", alices)
+        self.submit_as("carol", "198.18.9.66", infected)
+        self.settle()
+        self.assert_arrived([alices])
+        bounces = [re.sub(rb"\s+", b" ", b).decode(errors="replace")
+                   for b in self.lab.sender.delivered()]
+        self.assertEqual(len(bounces), 2)
+        self.assertTrue(any("said: 550 5.7.1 Sending as bob through" in b for b in bounces))
+        self.assertTrue(any("said: 554 5.7.1 Message refused: mail from 198.18.9.66" in b
+                            for b in bounces))
+
     def test_large_message(self):
         message = generated(1, spam=False)
         line = b"A longer message of many lines, none of which matters to anyone at all.\r\n"

@@ -1,7 +1,8 @@
 """A small SMTP server that takes every message and remembers its octets: asyncio, its own thread.
 
 It stands in for a receiving MTA where a thousand messages are wanted quickly, and where a test needs
-to see exactly what a server's stack was given. RFC 5321 with PIPELINING, 8BITMIME and CHUNKING.
+to see exactly what a server's stack was given. RFC 5321 with PIPELINING, 8BITMIME, CHUNKING, and AUTH by
+which anybody is let in.
 """
 
 import asyncio
@@ -84,8 +85,11 @@ class Sink:
                 verb = verb.upper()
                 if verb in ("EHLO", "HELO"):
                     forget()
-                    say("250-sink.internet.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING"
+                    say("250-sink.internet.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
+                        "250-AUTH PLAIN\r\n250 CHUNKING"
                         if verb == "EHLO" else "250 sink.internet.example")
+                elif verb == "AUTH":
+                    say("235 2.7.0 Authentication successful")
                 elif verb == "MAIL":
                     forget()
                     state["sender"] = _path(argument)

@@ -4,6 +4,7 @@ It knows nothing of the appliance: what a server's stack does with the bytes, an
 all that it sees.
 """
 
+import base64
 import contextlib
 import socket
 import struct
@@ -95,6 +96,11 @@ class Client:
         if greeting.code != 220:
             raise AssertionError(f"greeting was {greeting}")
         return self.command(f"EHLO {name}")
+
+    def log_in(self, user, password="secret"):
+        """AUTH PLAIN (RFC 4616); the reply."""
+        response = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        return self.command(f"AUTH PLAIN {response}")
 
     def envelope(self, sender, recipient):
         """MAIL, RCPT and DATA, each waited for; the first reply that is not as usual, or the 354."""

@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 import socket
+from dataclasses import replace
 
 from laboratory import WireTest
 from messages import generated
@@ -90,6 +91,60 @@ class Verdicts(WireTest):
             reply = client.reply()
             self.assertEqual(reply.code // 100, 5, reply)
         self.assert_sink_got(first)
+
+    def log_in(self, user):
+        client = Client(self.lab.customer, SINK, self.SOURCE)
+        self.addCleanup(client.close)
+        client.greet()
+        self.assertEqual(client.log_in(user).code, 235)
+        return client
+
+    def test_one_user_is_blocked_and_the_others_are_not(self):
+        open_since_before = self.log_in("bob")
+        self.lab.gate.set_verdict(self.SOURCE, "refuse", user="bob")
+        for bob in (open_since_before, self.log_in("Bob")):
+            reply = bob.command(f"MAIL FROM:<{self.SENDER}>")
+            self.assert_refused(reply, code=550)
+            self.assertIn("bob", reply.text)
+        message = generated(11, spam=False)
+        alice = self.log_in("alice")
+        self.assertEqual(alice.deliver(self.SENDER, self.READER, message.octets).code, 250)
+        self.assertEqual(self.send().code, 250)  # who has not logged in
+        self.assert_sink_got(message, message)
+        event = self.lab.gate.events(re.search(r"case ([0-9A-Z]{10})", reply.text)[1])[0]
+        self.assertEqual((event["outcome"], event["held_by"], event["auth_user"].lower()),
+                         ("refused_verdict", "user:bob", "bob"))
+
+    def test_one_injecting_address_is_blocked_and_the_others_are_not(self):
+        self.lab.gate.set_verdict(self.SOURCE, "refuse", origin="10.1.2.0/24")
+        self.lab.gate.set_verdict(self.SOURCE, "hold", origin="10.1.3.9")
+        message = generated(11, spam=False)
+
+        def relayed_from(address):
+            # As Postfix writes it.
+            received = (f"Received: from pc.example (unknown [{address}])\r\n"
+                        "\tby client.customer.example (Postfix) with ESMTP id 4XyZ1;\r\n"
+                        "\tMon, 23 Nov 2026 08:00:00 +0000 (UTC)\r\n").encode()
+            return replace(message, octets=received + message.octets)
+        with Client(self.lab.customer, SINK, self.SOURCE) as client:
+            client.greet()
+            passes = relayed_from("10.1.4.9")
+            self.assertEqual(
+                client.deliver(self.SENDER, self.READER, passes.octets).code, 250)
+            reply = client.deliver(self.SENDER, self.READER, relayed_from("10.1.2.9").octets)
+            self.assert_refused(reply, code=554)
+            self.assertIn("10.1.2.0/24", reply.text)
+        with Client(self.lab.customer, SINK, self.SOURCE) as client:
+            client.greet()
+            held = client.deliver(self.SENDER, self.READER, relayed_from("10.1.3.9").octets)
+            self.assert_refused(held, code=451, enhanced="4.7.1")
+        self.assert_sink_got(passes)
+        event = self.lab.gate.events(re.search(r"case ([0-9A-Z]{10})", reply.text)[1])[0]
+        self.assertEqual(event["held_by"], "from:10.1.2.0/24")
+        # The header, and not the body.
+        header = relayed_from("10.1.2.9").octets.partition(b"\r\n\r\n")[0] + b"\r\n"
+        self.assertEqual(event["header_sample"].encode(), header)
+        self.assertFalse(event["header_sample_cut"])
 
     def test_the_event_tells_what_the_reply_told(self):
         reply = self.send(spam=True)
