@@ -94,7 +94,8 @@ struct HeaderSample {
   bool cut = false;  // at the end of a line: there was more
   std::array<char, kBytes> octets;
 
-  // One field more. `raw`: all behind the colon, folded as it came, less the final line end.
+  // One field more. `raw`: all behind the colon, with its folding, less the final line end. Lines
+  // end in CRLF here.
   void add(std::string_view name, std::string_view raw);
   std::string_view view() const { return {octets.data(), length}; }
 };

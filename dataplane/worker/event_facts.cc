@@ -9,26 +9,25 @@ namespace postern::worker {
 
 void HeaderSample::add(std::string_view name, std::string_view raw) {
   if (cut) return;
-  const auto append = [this](std::string_view text) {
+  const auto put = [this](std::string_view text) {
+    if (length + text.size() > kBytes) return false;
     std::copy_n(text.data(), text.size(), octets.data() + length);
     length = static_cast<uint16_t>(length + text.size());
+    return true;
   };
-  const size_t room = kBytes - length;
-  if (name.size() + 1 + raw.size() + 2 <= room) {
-    append(name);
-    append(":");
-    append(raw);
-    append("\r\n");
-    return;
+  uint16_t whole_lines = length;
+  bool fits = put(name) && put(":");
+  while (fits) {
+    const size_t end = raw.find('\n');
+    std::string_view line = raw.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    fits = put(line) && put("\r\n");
+    if (fits) whole_lines = length;
+    if (end == raw.npos) break;
+    raw.remove_prefix(end + 1);
   }
-  cut = true;
-  if (name.size() + 1 >= room) return;
-  // As many of the field's lines as fit.
-  const size_t end = raw.substr(0, room - name.size() - 1).rfind('\n');
-  if (end == raw.npos) return;
-  append(name);
-  append(":");
-  append(raw.substr(0, end + 1));
+  length = whole_lines;
+  cut = !fits;
 }
 
 void begin_event(Event* event, EventKind kind, const Flow& flow, const Now& now) {

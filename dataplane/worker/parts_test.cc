@@ -289,7 +289,7 @@ TEST(HeaderSamples, AreCutAtTheEndOfALine) {
   EXPECT_EQ(sample.length, 39 * 104);
   EXPECT_FALSE(sample.cut);
   // 40 are left: the first line of this fits, its second does not.
-  sample.add("X-Long", " one\r\n\ttwo " + line);
+  sample.add("X-Long", " one\n\ttwo " + line);
   EXPECT_TRUE(sample.cut);
   EXPECT_EQ(sample.view().substr(39 * 104), "X-Long: one\r\n");
   // Nothing stands behind a cut.
