@@ -25,6 +25,26 @@ TEST(Replies, fill_in_what_is_known) {
   EXPECT_EQ(render(*texts, Reply::kGreeting), "220 gate.example ESMTP\r\n");
 }
 
+TEST(Replies, name_the_part_of_the_sender_that_is_blocked) {
+  const ReplyTexts texts("gate.example");
+  const auto about = [&](Reply reply, std::string_view part) {
+    char out[kReplyLineBytes];
+    return std::string(texts.render(reply, kCase, kClient, out, part));
+  };
+  EXPECT_EQ(about(Reply::kBlockedUser, "bob"),
+            "550 5.7.1 Sending as bob through 2001:db8::7 is blocked (case 7F3A00KX1M)\r\n");
+  EXPECT_EQ(about(Reply::kBlockedOrigin, "10.1.2.0/24"),
+            "554 5.7.1 Message refused: mail from 10.1.2.0/24 through 2001:db8::7 is blocked "
+            "(case 7F3A00KX1M)\r\n");
+  // A name is the client's own word.
+  EXPECT_EQ(about(Reply::kBlockedUser, "a\r\n250 {case}\xc3\xa4"),
+            "550 5.7.1 Sending as a??250 {case}?? through 2001:db8::7 is blocked "
+            "(case 7F3A00KX1M)\r\n");
+  EXPECT_EQ(about(Reply::kBlockedUser, std::string(100, 'x')),
+            "550 5.7.1 Sending as " + std::string(64, 'x') +
+                " through 2001:db8::7 is blocked (case 7F3A00KX1M)\r\n");
+}
+
 TEST(Replies, can_be_reworded) {
   const auto texts = ReplyTexts::create("gate.example", "",
                                         {{"content", "552 5.7.0 {host} says no to {ip} {case}"}});
@@ -68,6 +88,7 @@ TEST(Replies, a_bad_template_is_refused_with_the_reason) {
       {"content", "554 5.7.1 caf\xc3\xa9", "0xc3"},
       {"content", "554 5.7.1 {who}", "{who}"},
       {"content", "554 5.7.1 {", "{"},
+      {"content", "554 5.7.1 {part}", "{part}"},
   };
   for (const auto& c : cases) {
     const auto texts = ReplyTexts::create("gate.example", "", {{c.key, c.text}});
@@ -90,6 +111,10 @@ TEST(Replies, a_line_never_grows_beyond_what_SMTP_allows) {
   ASSERT_FALSE(over);
   EXPECT_NE(over.error().find("513 octets"), std::string::npos) << over.error();
   EXPECT_FALSE(ReplyTexts::create("h", std::string(480, 'u'), {}));
+  // 64 octets of a name, 45 of an address.
+  const std::string with_part = "550 5.7.1 {part}{ip}";
+  EXPECT_TRUE(ReplyTexts::create("h", "", {{"blocked_user", with_part + std::string(391, 'x')}}));
+  EXPECT_FALSE(ReplyTexts::create("h", "", {{"blocked_user", with_part + std::string(392, 'x')}}));
 }
 
 }  // namespace
