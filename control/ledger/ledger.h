@@ -26,6 +26,7 @@
 #include "control/ledger/audit.h"
 #include "control/ledger/cases.h"
 #include "control/ledger/customers.h"
+#include "control/ledger/feeds.h"
 #include "control/ledger/result.h"
 #include "control/ledger/senders.h"
 
@@ -104,6 +105,7 @@ class Ledger {
   virtual Customers& customers() = 0;
   virtual Cases& cases() = 0;
   virtual Senders& senders() = 0;
+  virtual Feeds& feeds() = 0;
   virtual Audit& audit() = 0;
 
   virtual std::string location() const = 0;

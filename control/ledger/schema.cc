@@ -247,6 +247,21 @@ CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit
 CREATE TRIGGER audit_stays BEFORE DELETE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 )",
+    // 9. Followed feeds.
+    R"(
+CREATE TABLE feeds (
+  name TEXT PRIMARY KEY,
+  format TEXT NOT NULL,
+  path TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  every_s INTEGER NOT NULL,
+  read_at INTEGER NOT NULL,
+  imported_at INTEGER NOT NULL,
+  published_at INTEGER NOT NULL,
+  entries INTEGER NOT NULL,
+  problem TEXT NOT NULL
+) WITHOUT ROWID;
+)",
 };
 
 constexpr int64_t kKnown = std::ssize(kMigrations);

@@ -14,6 +14,7 @@
 #include "control/ledger/sqlite_audit.h"
 #include "control/ledger/sqlite_cases.h"
 #include "control/ledger/sqlite_customers.h"
+#include "control/ledger/sqlite_feeds.h"
 #include "control/ledger/sqlite_senders.h"
 
 namespace postern::ledger {
@@ -133,6 +134,7 @@ class SqliteLedger : public Ledger {
         customers_(writer_, desk_),
         cases_(writer_, desk_),
         senders_(writer_, desk_),
+        feeds_(writer_, desk_),
         audit_(writer_, desk_) {
     writer_.database.execute(
         "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
@@ -151,6 +153,7 @@ class SqliteLedger : public Ledger {
   Customers& customers() override { return customers_; }
   Cases& cases() override { return cases_; }
   Senders& senders() override { return senders_; }
+  Feeds& feeds() override { return feeds_; }
   Audit& audit() override { return audit_; }
 
   std::string location() const override { return file_; }
@@ -380,6 +383,7 @@ class SqliteLedger : public Ledger {
   SqliteCustomers customers_;
   SqliteCases cases_;
   SqliteSenders senders_;
+  SqliteFeeds feeds_;
   SqliteAudit audit_;
   std::string epoch_;
   std::atomic<uint64_t> version_ = 0;
