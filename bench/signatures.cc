@@ -70,6 +70,9 @@ class Rendered : public mime::RenderSink {
   void skeleton(std::string_view paragraph) override { keep(Kind::kSkeleton, paragraph); }
   void rawbody(std::string_view line) override { keep(Kind::kRawBody, line); }
   void uri(std::string_view uri) override { keep(Kind::kUri, uri); }
+  void link(const mime::Link& link) override {
+    keep(Kind::kLink, link.uri, link.host, link.domain);
+  }
   void part(const mime::Part& part) override {
     keep(Kind::kPart, part.content_type, part.charset, part.file_name);
   }
@@ -86,6 +89,7 @@ class Rendered : public mime::RenderSink {
     kSkeleton,
     kRawBody,
     kUri,
+    kLink,
     kPart,
   };
   struct Said {
@@ -140,6 +144,9 @@ void Rendered::tell(mime::RenderSink& sink) const {
       case Kind::kUri:
         sink.uri(texts[0]);
         break;
+      case Kind::kLink:
+        sink.link({.uri = texts[0], .host = texts[1], .domain = texts[2]});
+        break;
       case Kind::kPart:
         sink.part({.content_type = texts[0], .charset = texts[1], .file_name = texts[2]});
         break;
@@ -193,10 +200,6 @@ Expected<std::unique_ptr<Matching>> Matching::prepare(const std::string& file) {
   if (!set) return std::unexpected(set.error());
   std::unique_ptr<Matching> matching(new Matching);
   matching->set_ = std::move(*set);
-  const scan::SignatureSet::Compiled& compiled = matching->set_->compiled();
-  if (!compiled.lists.empty() || compiled.renderings().links) {
-    return std::unexpected(file + ": lists and rules about links are not measured here");
-  }
   if (auto ready = matching->scratch_.prepare(*matching->set_); !ready) {
     return std::unexpected(ready.error());
   }

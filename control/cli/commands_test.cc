@@ -8,11 +8,13 @@
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/instance_lock.h"
 #include "control/channel/channel.grpc.pb.h"
+#include "control/channel/treatment.h"
 #include "control/cli/control_connection.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/server.h"
@@ -64,6 +66,7 @@ class CommandsTest : public testing::Test {
     add_status_command(app, &exit_code);
     add_events_command(app, &exit_code);
     add_signature_loading_commands(*app.add_subcommand("signatures", ""), &exit_code);
+    add_feed_command(app, &exit_code);
     add_ledger_command(app, &exit_code);
     std::vector<const char*> arguments{"postern"};
     for (const std::string& word : words) arguments.push_back(word.c_str());
@@ -246,6 +249,83 @@ TEST_F(CommandsTest, ALedgerIsBackedUpWhileItIsInUseAndRestoredWhenItIsNot) {
       run({"ledger", "restore", backup, "--ledger", directory_ / "new.sqlite"});
   EXPECT_EQ(restored.code, 0) << restored.err;
   EXPECT_EQ(run({"ledger", "check", "--ledger", directory_ / "new.sqlite"}).code, 0);
+}
+
+TEST_F(CommandsTest, AFeedIsPutInForceInPlaceOfWhatItWasBefore) {
+  const std::string file = directory_ / "list";
+  const auto import = [&](std::string_view text, std::vector<std::string> more = {}) {
+    std::ofstream(file) << text;
+    std::vector<std::string> words{"feed", "import", "ours", file, "--format", "ip4trie"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const auto of = [&](const char* prefix) {
+    const auto verdict =
+        ledger_->verdict_on({*IpPrefix::parse(prefix), channel::v1::SWITCH_RANGE_EXCLUSION});
+    return verdict->has_value() ? std::string(channel::treatment_name((*verdict)->treatment)) +
+                                      " " + (*verdict)->reason + " " + (*verdict)->author
+                                : "";
+  };
+  run({"verdict", "set", "203.0.113.0/24", "drop", "--switch", "range-exclusion", "--reason",
+       "mine"});
+  const char* const kFirst = "192.0.2.0/24 rented\n!192.0.2.7\n198.51.100.0/24\n203.0.113.0/24\n";
+  EXPECT_THAT(import(kFirst, {"--dry-run"}).out, HasSubstr("nothing was changed"));
+  EXPECT_EQ(of("192.0.2.0/24"), "");
+  const Outcome first = import(kFirst);
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.out, AllOf(HasSubstr("ours: 3 added, 0 changed, 0 removed, 0 as before"),
+                               HasSubstr("1 ranges are excluded by others")));
+  EXPECT_EQ(of("192.0.2.0/24"), "refuse ours: rented feed ours");
+  EXPECT_EQ(of("192.0.2.7"), "pass ours feed ours");
+  EXPECT_EQ(of("203.0.113.0/24"), "drop mine anna");
+  const uint64_t version = ledger_->version().number;
+  EXPECT_THAT(import(kFirst).out, HasSubstr("0 added, 0 changed, 0 removed, 3 as before"));
+  EXPECT_EQ(ledger_->version().number, version);
+  EXPECT_THAT(import("192.0.2.0/24 sold\n198.51.100.0/25\n").out,
+              HasSubstr("ours: 1 added, 1 changed, 2 removed, 0 as before"));
+  EXPECT_EQ(of("192.0.2.7"), "");
+  EXPECT_THAT(run({"feed", "list"}).out, AllOf(HasSubstr("ours"), HasSubstr("2")));
+  // A list that is no list, or has lost most of itself, changes nothing.
+  EXPECT_EQ(import("192.0.2.0/24\n198.51.100").code, 2);
+  import("10.1.0.0/16\n10.2.0.0/16\n10.3.0.0/16\n");
+  const Outcome shrunk = import("10.1.0.0/16\n");
+  EXPECT_EQ(shrunk.code, 2);
+  EXPECT_THAT(shrunk.err, HasSubstr("less than half"));
+  EXPECT_NE(of("10.3.0.0/16"), "");
+  EXPECT_EQ(import("10.1.0.0/16\n", {"--may-shrink"}).code, 0);
+  EXPECT_THAT(run({"feed", "remove", "ours"}).out, HasSubstr("1 removed"));
+  EXPECT_EQ(of("203.0.113.0/24"), "drop mine anna");
+  EXPECT_EQ(run({"feed", "list"}).code, 1);
+}
+
+TEST_F(CommandsTest, AFollowedFeedIsReadByTheControlProcess) {
+  const std::string file = directory_ / "list";
+  std::ofstream(file) << "192.0.2.0/24 rented\n";
+  const auto listed = [&] { return json::parse(run({"feed", "list", "--json"}).out)["feeds"][0]; };
+  const auto read_again = [&](uint64_t reading) {
+    while (ledger_->feeds().all()->at(0).read_unix_s <= reading) std::this_thread::yield();
+  };
+  EXPECT_EQ(run({"feed", "follow", "ours", file + ".gone", "--format", "ip4trie"}).code, 2);
+  EXPECT_EQ(run({"feed", "follow", "ours", file, "--format", "ip4trie", "--every", "1s"}).code, 2);
+  EXPECT_THAT(run({"feed", "follow", "ours", file, "--format", "ip4trie"}).out,
+              HasSubstr("is read now and every 1h"));
+  read_again(0);
+  const json state = listed();
+  EXPECT_EQ(state["ranges"], 1);
+  EXPECT_EQ(state["followed"]["entries"], 1);
+  EXPECT_EQ(state["followed"]["every_s"], 3600);
+  EXPECT_EQ(state["followed"]["problem"], "");
+  // A list that is broken meanwhile changes nothing, and is told of.
+  std::ofstream(file) << "no list\n";
+  run({"feed", "follow", "ours", file, "--format", "ip4trie", "--no-check"});
+  read_again(0);
+  EXPECT_THAT(listed()["followed"]["problem"].get<std::string>(), HasSubstr("line 1"));
+  EXPECT_EQ(listed()["ranges"], 1);
+  EXPECT_THAT(run({"feed", "list"}).out, HasSubstr("what it excluded before stays in force"));
+  EXPECT_EQ(run({"feed", "leave", "ours"}).code, 0);
+  EXPECT_EQ(run({"feed", "leave", "ours"}).code, 1);
+  EXPECT_FALSE(listed().contains("followed"));
+  EXPECT_THAT(*ledger_->audit().entries("anna", "ours", 10), testing::SizeIs(3));
 }
 
 TEST_F(CommandsTest, EventsAreSelectedByCase) {

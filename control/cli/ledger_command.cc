@@ -38,7 +38,7 @@ void print(const ledger::LedgerCheck& check, std::string_view what) {
 }
 
 ExitCode report(const ledger::LedgerCheck& check, std::string_view what, ordered_json more,
-           const LedgerOptions& options) {
+                const LedgerOptions& options) {
   if (options.json) {
     ordered_json out = to_json(check);
     out.update(more);

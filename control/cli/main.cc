@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   postern::cli::add_verdict_command(app, &exit_code);
   postern::cli::add_status_command(app, &exit_code);
   postern::cli::add_events_command(app, &exit_code);
+  postern::cli::add_feed_command(app, &exit_code);
   postern::cli::add_ledger_command(app, &exit_code);
   postern::cli::add_signatures_command(app, &exit_code);
   postern::cli::add_signature_loading_commands(*app.get_subcommand("signatures"), &exit_code);

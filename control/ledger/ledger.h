@@ -14,7 +14,6 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +24,12 @@
 #include "base/ip.h"
 #include "base/sender_part.h"
 #include "control/channel/channel.pb.h"
+#include "control/ledger/audit.h"
+#include "control/ledger/cases.h"
+#include "control/ledger/customers.h"
+#include "control/ledger/feeds.h"
+#include "control/ledger/result.h"
+#include "control/ledger/senders.h"
 
 namespace postern::ledger {
 
@@ -98,12 +103,16 @@ struct Totals {
   uint64_t events = 0;
 };
 
-template <typename T>
-using Result = std::expected<T, std::string>;
-
 class Ledger {
  public:
   virtual ~Ledger() = default;
+
+  // Parts of it, as long as it is there.
+  virtual Customers& customers() = 0;
+  virtual Cases& cases() = 0;
+  virtual Senders& senders() = 0;
+  virtual Feeds& feeds() = 0;
+  virtual Audit& audit() = 0;
 
   virtual std::string location() const = 0;
   // The version in force now; never waits.

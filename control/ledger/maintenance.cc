@@ -65,6 +65,12 @@ LedgerCheck check(Database& database) {
   out.verdicts = count("SELECT count(*) FROM verdicts");
   out.changes = count("SELECT count(*) FROM verdict_history");
   out.events = count("SELECT count(*) FROM events");
+  // What is missing of the last page SQLite takes for zeros.
+  if (fs::file_size(database.text("SELECT file FROM pragma_database_list WHERE name = 'main'")) %
+          count("PRAGMA page_size") !=
+      0) {
+    out.problems.emplace_back("it ends in the middle of a page: something was cut off");
+  }
   Statement pages(database, fmt::format("PRAGMA integrity_check({})", kMostProblems));
   while (pages.step()) {
     if (pages.text(0) != "ok") out.problems.push_back(pages.text(0));

@@ -156,7 +156,113 @@ ALTER TABLE verdicts_by_switch RENAME TO verdicts;
 CREATE INDEX verdicts_by_expiry ON verdicts (expires_at) WHERE expires_at != 0;
 ALTER TABLE verdict_history ADD COLUMN switch TEXT NOT NULL DEFAULT 'treatment';
 )",
-    // 8. The part of a sender's mail that a verdict is about ('': all of it), which of them held a
+    // 8. Customers, cases with their evidence, what senders did hour by hour, and the audit.
+    R"(
+CREATE TABLE customers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  language TEXT NOT NULL,
+  contacts TEXT NOT NULL,
+  channels TEXT NOT NULL,
+  limits TEXT NOT NULL,
+  notes TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+);
+CREATE TABLE customer_prefixes (
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  customer INTEGER NOT NULL,
+  PRIMARY KEY (address, length)
+) WITHOUT ROWID;
+CREATE INDEX customer_prefixes_by_customer ON customer_prefixes (customer);
+
+CREATE TABLE cases (
+  reference INTEGER PRIMARY KEY,
+  customer INTEGER NOT NULL,
+  address BLOB NOT NULL,
+  length INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  state TEXT NOT NULL,
+  step TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  diagnosis TEXT NOT NULL,
+  marks TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  closed_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX cases_by_subject ON cases (address, length, part) WHERE closed_at = 0;
+CREATE INDEX cases_by_change ON cases (changed_at);
+CREATE TABLE case_history (
+  id INTEGER PRIMARY KEY,
+  reference INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  action TEXT NOT NULL,
+  text TEXT NOT NULL
+);
+CREATE INDEX case_history_by_case ON case_history (reference, id);
+CREATE TRIGGER case_history_keeps BEFORE UPDATE ON case_history
+  BEGIN SELECT RAISE(ABORT, 'the history of cases is append-only'); END;
+CREATE TRIGGER case_history_stays BEFORE DELETE ON case_history
+  BEGIN SELECT RAISE(ABORT, 'the history of cases is append-only'); END;
+CREATE TABLE evidence (
+  id INTEGER PRIMARY KEY,
+  reference INTEGER NOT NULL,
+  wall_us INTEGER NOT NULL,
+  why TEXT NOT NULL,
+  event TEXT NOT NULL
+);
+CREATE INDEX evidence_by_case ON evidence (reference, wall_us);
+CREATE INDEX evidence_by_time ON evidence (wall_us);
+
+CREATE TABLE sender_hours (
+  address BLOB NOT NULL,
+  hour INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
+  forwarded INTEGER NOT NULL,
+  refused_spam INTEGER NOT NULL,
+  refused_blocked INTEGER NOT NULL,
+  deferred INTEGER NOT NULL,
+  recipients INTEGER NOT NULL,
+  rejected INTEGER NOT NULL,
+  null_senders INTEGER NOT NULL,
+  failed_logins INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (address, hour)
+) WITHOUT ROWID;
+CREATE INDEX sender_hours_by_hour ON sender_hours (hour);
+
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+);
+CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+)",
+    // 9. Followed feeds.
+    R"(
+CREATE TABLE feeds (
+  name TEXT PRIMARY KEY,
+  format TEXT NOT NULL,
+  path TEXT NOT NULL,
+  treatment TEXT NOT NULL,
+  every_s INTEGER NOT NULL,
+  read_at INTEGER NOT NULL,
+  imported_at INTEGER NOT NULL,
+  published_at INTEGER NOT NULL,
+  entries INTEGER NOT NULL,
+  problem TEXT NOT NULL
+) WITHOUT ROWID;
+)",
+    // 10. The part of a sender's mail that a verdict is about ('': all of it), which of them held a
     // message, and the beginning of its header.
     R"(
 CREATE TABLE verdicts_by_part (
@@ -222,15 +328,16 @@ void check_schema(Database& database) {
       found, kKnown));
 }
 
-void migrate(Database& database) {
+void migrate(Database& database, int64_t schema) {
+  const int64_t wanted = schema == 0 ? kKnown : schema;
   const int64_t found = schema_of(database);
-  if (found == kKnown) return;
+  if (found >= wanted) return;
   // Stays in the file; every later connection has it.
   database.execute("PRAGMA journal_mode = WAL");
   Transaction transaction(database);
-  for (int64_t i = found; i < kKnown; ++i) database.execute(kMigrations[i]);
+  for (int64_t i = found; i < wanted; ++i) database.execute(kMigrations[i]);
   database.execute(
-      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kKnown)
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, wanted)
           .c_str());
   transaction.commit();
 }

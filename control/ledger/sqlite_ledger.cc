@@ -7,9 +7,15 @@
 #include <mutex>
 
 #include "control/channel/treatment.h"
+#include "control/ledger/address_range.h"
+#include "control/ledger/connection.h"
 #include "control/ledger/event_rows.h"
 #include "control/ledger/schema.h"
-#include "control/ledger/sqlite.h"
+#include "control/ledger/sqlite_audit.h"
+#include "control/ledger/sqlite_cases.h"
+#include "control/ledger/sqlite_customers.h"
+#include "control/ledger/sqlite_feeds.h"
+#include "control/ledger/sqlite_senders.h"
 
 namespace postern::ledger {
 namespace {
@@ -110,29 +116,33 @@ struct Desk {
   Statement on, exactly, within, history, events, events_of_client, events_of_case, shadow_events;
 };
 
-// One connection with its prepared statements, used by one thread at a time.
+// A connection with its prepared statements.
 template <typename Statements>
-struct Connection {
-  explicit Connection(const std::filesystem::path& file) : database(file), statements(database) {}
+struct Prepared : Connection {
+  explicit Prepared(const std::filesystem::path& file) : Connection(file), statements(database) {}
 
-  std::mutex lock;
-  Database database;
   Statements statements;
 };
 
-// The last address of a prefix, in the 16-octet key space.
-std::array<uint8_t, 16> last_address(const IpPrefix& prefix) {
-  std::array<uint8_t, 16> last = prefix.address.bytes();
-  for (size_t bit = prefix.mapped_length(); bit < 128; ++bit)
-    last[bit / 8] |= static_cast<uint8_t>(0x80 >> bit % 8);
-  return last;
+// Runs `work` with the connection's statements, alone.
+template <typename Statements, typename Work>
+auto use(Prepared<Statements>& connection, Work work) {
+  return alone_on(connection, [&] { return work(connection.statements); });
 }
 
 class SqliteLedger : public Ledger {
  public:
   // Throws SqliteError.
   explicit SqliteLedger(const std::filesystem::path& file)
-      : file_(checked_and_migrated(file)), writer_(file), feed_(file), desk_(file) {
+      : file_(checked_and_migrated(file)),
+        writer_(file),
+        feed_(file),
+        desk_(file),
+        customers_(writer_, desk_),
+        cases_(writer_, desk_),
+        senders_(writer_, desk_),
+        feeds_(writer_, desk_),
+        audit_(writer_, desk_) {
     writer_.database.execute(
         "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
     // The tables that enforcement rests on are read through once; the events are too many for that.
@@ -146,6 +156,12 @@ class SqliteLedger : public Ledger {
     if (epoch_.empty())
       throw SqliteError("it has lost its identity (table meta): restore it from a backup");
   }
+
+  Customers& customers() override { return customers_; }
+  Cases& cases() override { return cases_; }
+  Senders& senders() override { return senders_; }
+  Feeds& feeds() override { return feeds_; }
+  Audit& audit() override { return audit_; }
 
   std::string location() const override { return file_; }
   Version version() const override { return {epoch_, version_.load()}; }
@@ -268,6 +284,7 @@ class SqliteLedger : public Ledger {
         return false;
       for (const channel::v1::Event& event : batch.events())
         insert_event(w.add_event, gate, now_unix_s, event);
+      senders_.count(batch, now_unix_s);
       transaction.commit();
       return true;
     });
@@ -348,18 +365,6 @@ class SqliteLedger : public Ledger {
     return file.string();
   }
 
-  // Runs `work` with the connection's statements, alone; an SqliteError becomes the call's error.
-  template <typename Statements, typename Work>
-  static auto use(Connection<Statements>& connection, Work work)
-      -> Result<decltype(work(connection.statements))> {
-    const std::lock_guard guard(connection.lock);
-    try {
-      return work(connection.statements);
-    } catch (const SqliteError& error) {
-      return std::unexpected(error.what());
-    }
-  }
-
   uint64_t apply_locked(Writer& w, std::span<const Change> changes) {
     if (changes.empty()) return version_;
     const uint64_t next = version_ + 1;
@@ -398,9 +403,14 @@ class SqliteLedger : public Ledger {
   }
 
   std::string file_;
-  Connection<Writer> writer_;
-  Connection<Feed> feed_;
-  Connection<Desk> desk_;
+  Prepared<Writer> writer_;
+  Prepared<Feed> feed_;
+  Prepared<Desk> desk_;
+  SqliteCustomers customers_;
+  SqliteCases cases_;
+  SqliteSenders senders_;
+  SqliteFeeds feeds_;
+  SqliteAudit audit_;
   std::string epoch_;
   std::atomic<uint64_t> version_ = 0;
 };

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "control/channel/treatment.h"
+#include "control/ledger/schema.h"
 
 namespace postern::ledger {
 namespace {
@@ -541,23 +542,16 @@ TEST_F(SqliteLedgerTest, RefusesANewerSchema) {
 
 // Before schema 2 an event had no content hash, before schema 4 nothing of its session and origin.
 TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
-  ASSERT_TRUE(open()->store_events("edge-1", batch(1, 1), 0));
-  ask("DROP TABLE verdicts");
-  ask("CREATE TABLE verdicts (address BLOB, length INTEGER, prefix TEXT, treatment TEXT, "
-      "messages_per_minute INTEGER, case_reference INTEGER, reason TEXT, author TEXT, "
-      "set_at INTEGER, expires_at INTEGER, PRIMARY KEY (address, length)) WITHOUT ROWID");
-  ask("INSERT INTO verdicts VALUES (x'00000000000000000000ffffc0000207', 32, '192.0.2.7', "
-      "'refuse', 0, 42, 'relays spam', 'anna', 1700000000, 0)");
-  ask("ALTER TABLE verdict_history DROP COLUMN starttls");
-  ask("ALTER TABLE verdict_history DROP COLUMN switch");
-  ask("ALTER TABLE verdict_history DROP COLUMN part");
-  ask("DROP INDEX events_with_shadow");
-  for (const char* column : {"content_hash", "session", "origin", "link_domains", "shadow_set",
-                             "shadow_score", "shadow_rules", "threshold", "shadow_failed",
-                             "rules_cut", "held_by", "header_sample", "header_sample_cut"}) {
-    ask(("ALTER TABLE events DROP COLUMN " + std::string(column)).c_str());
+  {
+    Database first(file_);
+    migrate(first, 1);
+    first.execute(
+        "INSERT INTO verdicts VALUES (x'00000000000000000000ffffc0000207', 32, '192.0.2.7', "
+        "'refuse', 0, 42, 'relays spam', 'anna', 1700000000, 0);"
+        "INSERT INTO events VALUES (1, 'edge-1', 0, 'message', 'forwarded', 0, 0, "
+        "x'00000000000000000000ffffc0000207', '192.0.2.7', 0, '', 0, '', '', '', 0, 0, 0, '[]', "
+        "'', 1000, 0, 0, '[]', '', '[]')");
   }
-  ask("PRAGMA user_version = 1");
   const auto ledger = open();
   const auto found = *ledger->events({});
   ASSERT_EQ(found.size(), 1u);
@@ -567,7 +561,7 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   EXPECT_FALSE(found[0].has_origin());
   EXPECT_EQ(found[0].link_domains_size(), 0);
   EXPECT_EQ(**ledger->verdict_on({prefix("192.0.2.7")}), refuse("192.0.2.7"));
-  EXPECT_EQ(ledger->store_events("edge-1", batch(2, 1), 0), true);
+  EXPECT_EQ(ledger->store_events("edge-1", batch(1, 1), 0), true);
 }
 
 TEST_F(SqliteLedgerTest, RefusesADamagedTableOfVerdicts) {

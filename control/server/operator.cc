@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <expected>
 
 #include "control/channel/treatment.h"
+#include "control/server/answers.h"
 #include "control/server/clock.h"
 #include "control/server/wire.h"
 
@@ -18,31 +17,11 @@ namespace {
 
 using grpc::StatusCode;
 
-// Long enough for every healthy data plane to answer, short enough for a person to wait.
-constexpr std::chrono::milliseconds kPatience{1000};
 constexpr uint32_t kMostMessagesPerMinute = 1'000'000;
 constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
 constexpr size_t kLongestText = 500;
 constexpr uint32_t kUsualEvents = 50;
 constexpr uint32_t kMostEvents = 10'000;
-
-grpc::Status invalid(std::string message) {
-  return {StatusCode::INVALID_ARGUMENT, std::move(message)};
-}
-grpc::Status broken(const std::string& message) {
-  spdlog::error("{}", message);
-  return {StatusCode::INTERNAL, message};
-}
-
-CaseReference new_case_reference() {
-  CaseReference reference;
-  while (!reference) {
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) continue;
-    reference.number = random & CaseReference::kMask;
-  }
-  return reference;
-}
 
 // Reasons and authors end up on terminals and in mail headers. Empty: the text will do.
 std::string objection_to(std::string_view what, std::string_view text) {
@@ -51,7 +30,6 @@ std::string objection_to(std::string_view what, std::string_view text) {
                        what);
   if (text.size() > kLongestText)
     return fmt::format("the {} is longer than {} bytes", what, kLongestText);
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   if (std::ranges::any_of(text, is_control)) {
     return fmt::format("the {} contains control characters: write it on one line of plain text",
                        what);

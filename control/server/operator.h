@@ -7,6 +7,7 @@
 
 #include "control/channel/operator.grpc.pb.h"
 #include "control/ledger/ledger.h"
+#include "control/server/feed_imports.h"
 #include "control/server/gates.h"
 #include "control/server/signature_store.h"
 
@@ -24,11 +25,12 @@ struct Identity {
 class Operator final : public channel::v1::Operator::Service {
  public:
   // `changed` is called after every change of verdicts, before data planes are waited for.
-  Operator(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures, Identity identity,
-           std::function<void()> changed)
+  Operator(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures, FeedImports& feeds,
+           Identity identity, std::function<void()> changed)
       : ledger_(ledger),
         gates_(gates),
         signatures_(signatures),
+        feeds_(feeds),
         identity_(std::move(identity)),
         changed_(std::move(changed)) {}
 
@@ -42,6 +44,14 @@ class Operator final : public channel::v1::Operator::Service {
                            channel::v1::ShowVerdictReply* reply) override;
   grpc::Status Explain(grpc::ServerContext*, const channel::v1::ExplainRequest* request,
                        channel::v1::ExplainReply* reply) override;
+  grpc::Status ImportFeed(grpc::ServerContext*, const channel::v1::ImportFeedRequest* request,
+                          channel::v1::ImportFeedReply* reply) override;
+  grpc::Status FollowFeed(grpc::ServerContext*, const channel::v1::FollowFeedRequest* request,
+                          channel::v1::FollowFeedReply*) override;
+  grpc::Status LeaveFeed(grpc::ServerContext*, const channel::v1::LeaveFeedRequest* request,
+                         channel::v1::LeaveFeedReply*) override;
+  grpc::Status ListFeeds(grpc::ServerContext*, const channel::v1::ListFeedsRequest*,
+                         channel::v1::ListFeedsReply* reply) override;
   grpc::Status ListEvents(grpc::ServerContext*, const channel::v1::ListEventsRequest* request,
                           channel::v1::ListEventsReply* reply) override;
   grpc::Status Status(grpc::ServerContext*, const channel::v1::StatusRequest* request,
@@ -64,6 +74,7 @@ class Operator final : public channel::v1::Operator::Service {
   ledger::Ledger& ledger_;
   Gates& gates_;
   SignatureStore& signatures_;
+  FeedImports& feeds_;
   std::mutex load_mutex_;  // one load at a time: it may be withdrawn
   const Identity identity_;
   const std::function<void()> changed_;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/ip.h"
+#include "control/server/answers.h"
 #include "control/server/operator.h"
 #include "control/server/shadow_comparison.h"
 
@@ -23,14 +24,6 @@ constexpr uint32_t kLongestWait_ms = 600'000;
 constexpr uint32_t kUsualExamples = 10;
 constexpr uint32_t kMostExamples = 1000;
 constexpr size_t kLongestName = 200;
-
-grpc::Status invalid(std::string message) {
-  return {StatusCode::INVALID_ARGUMENT, std::move(message)};
-}
-grpc::Status broken(const std::string& message) {
-  spdlog::error("{}", message);
-  return {StatusCode::INTERNAL, message};
-}
 
 // A file that is gone again unless it is taken.
 class Upload {

@@ -23,7 +23,8 @@ struct Server::Parts {
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.keep_events),
         verdict_channel(ledger, gates, *signatures, options.feed),
-        operator_desk(ledger, gates, *signatures, options.identity,
+        feeds(ledger, gates, [this] { upkeep.verdicts_changed(); }),
+        operator_desk(ledger, gates, *signatures, feeds, options.identity,
                       [this] { upkeep.verdicts_changed(); }) {}
 
   InstanceLock lock;
@@ -31,6 +32,7 @@ struct Server::Parts {
   Gates gates;
   Upkeep upkeep;
   VerdictChannel verdict_channel;
+  FeedImports feeds;
   Operator operator_desk;
   std::unique_ptr<grpc::Server> server;
 };

@@ -1,0 +1,23 @@
+// Whether an event is about a case's subject, and what it shows of it.
+#pragma once
+
+#include <string_view>
+
+#include "control/channel/channel.pb.h"
+#include "control/ledger/cases.h"
+
+namespace postern::cases {
+
+// The event is of the subject's server, and, where the subject is a part of its mail, of that part:
+// the AUTH user that the wire or the message's own headers show, or the address that injected it.
+bool concerns(const ledger::Subject& subject, const channel::v1::Event& event);
+
+// A message that was refused for what it is.
+bool is_spam(const channel::v1::Event& event);
+// Something that the sender tried and was blocked from, unread: whether it was spam nobody saw.
+bool is_blocked_attempt(const channel::v1::Event& event);
+
+// "192.0.2.7", "bob on 192.0.2.7", "what 203.0.113.9 hands in to 192.0.2.7": for people.
+std::string describe(const ledger::Subject& subject);
+
+}  // namespace postern::cases

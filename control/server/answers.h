@@ -1,0 +1,42 @@
+// What the operator's desk says when it cannot do as it was asked, and other things that its parts
+// share.
+#pragma once
+
+#include <grpcpp/support/status.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "base/case_reference.h"
+
+namespace postern::server {
+
+// For data planes to confirm a change: long enough for every healthy one, short enough for a
+// person.
+inline constexpr std::chrono::milliseconds kPatience{1000};
+
+inline grpc::Status invalid(std::string message) {
+  return {grpc::StatusCode::INVALID_ARGUMENT, std::move(message)};
+}
+// Also logged: it is this process's trouble.
+inline grpc::Status broken(const std::string& message) {
+  spdlog::error("{}", message);
+  return {grpc::StatusCode::INTERNAL, message};
+}
+
+inline CaseReference new_case_reference() {
+  CaseReference reference;
+  while (!reference) {
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) continue;
+    reference.number = random & CaseReference::kMask;
+  }
+  return reference;
+}
+
+inline bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+}  // namespace postern::server
