@@ -219,7 +219,7 @@ verdict::Verdict MessageDesk::verdict_on_session(const smtp::Session& session) c
   return user ? strictest(sender, *user) : sender;
 }
 
-// The message's own header, as far as the sender wrote it, also names who handed it in.
+// What the sender's own server wrote into the header also names who handed the message in.
 verdict::Verdict MessageDesk::verdict_on_message(const smtp::Session& session, Slot& slot) const {
   verdict::Verdict found = verdict_on_session(session);
   const verdict::NarrowBlocks* const narrow = verdicts_->narrow();
