@@ -10,10 +10,10 @@
 
 #include "base/allocator.h"
 #include "base/config.h"
+#include "base/instance_lock.h"
 #include "base/version.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/clock.h"
-#include "base/instance_lock.h"
 #include "control/server/server.h"
 
 namespace postern {
@@ -31,6 +31,15 @@ const std::vector<ConfigKey> kKeys{
      .type = ConfigType::kDuration,
      .default_value = "90d",
      .help = "How long events are kept; \"0\" keeps them for ever."},
+    {.name = "control.keep_evidence",
+     .type = ConfigType::kDuration,
+     .default_value = "90d",
+     .help = "How long the messages that a case rests on are kept: envelopes, rules, and some "
+             "headers, never bodies. Cases and their history stay. \"0\" keeps them for ever."},
+    {.name = "control.keep_sender_counts",
+     .type = ConfigType::kDuration,
+     .default_value = "400d",
+     .help = "How long it is kept what each sender did hour by hour; \"0\" keeps it for ever."},
     {.name = "control.log_level",
      .type = ConfigType::kChoice,
      .default_value = "info",
@@ -82,13 +91,17 @@ int run(const std::string& config_file) {
   if (!ledger_lock) return fail(ledger_lock.error(), kFailure);
   auto ledger = ledger::open_sqlite_ledger(ledger_file);
   if (!ledger) return fail(ledger.error(), kFailure);
-  const auto keep = config->duration("control.keep_events");
-  const auto server =
-      server::Server::start(**ledger, {.socket = config->text("control.socket"),
-                                       .keep_events = std::chrono::ceil<std::chrono::seconds>(keep),
-                                       .identity = {.software = std::string(kVersion),
-                                                    .allocator = allocator_name(),
-                                                    .started_unix_s = server::unix_s()}});
+  const auto keep = [&](std::string_view key) {
+    return std::chrono::ceil<std::chrono::seconds>(config->duration(key));
+  };
+  const auto server = server::Server::start(
+      **ledger, {.socket = config->text("control.socket"),
+                 .retention = {.events = keep("control.keep_events"),
+                               .evidence = keep("control.keep_evidence"),
+                               .sender_counts = keep("control.keep_sender_counts")},
+                 .identity = {.software = std::string(kVersion),
+                              .allocator = allocator_name(),
+                              .started_unix_s = server::unix_s()}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,

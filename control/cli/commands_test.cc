@@ -46,7 +46,7 @@ class CommandsTest : public testing::Test {
     server_ =
         std::move(*server::Server::start(*ledger_, {.socket = socket_,
                                                     // The events of these tests are years old.
-                                                    .keep_events = std::chrono::seconds(0),
+                                                    .retention = {.events = std::chrono::seconds(0)},
                                                     .identity = {.software = "0.1"}}));
     spdlog::set_level(spdlog::level::off);  // it would stand in what the commands print
     setenv("POSTERN_SOCKET", socket_.c_str(), 1);

@@ -218,7 +218,7 @@ void add_feed_command(CLI::App& app, int* exit_code) {
   CLI::App* feed = app.add_subcommand(
       "feed",
       "Lists of ranges that others publish, as range exclusions: import, follow, leave, remove, "
-      "list");
+      "list; and ours as a zone: export");
   feed->require_subcommand(1);
   const auto add = [&](const char* name, const char* help, int (*run)(const FeedOptions&)) {
     auto options = std::make_shared<FeedOptions>();
@@ -269,6 +269,7 @@ void add_feed_command(CLI::App& app, int* exit_code) {
       add("remove", "Take back all that a feed excluded", remove_feed);
   add_name(remove, remove_options);
   add("list", "Which feeds exclude how much, and how their last reading went", list_feeds);
+  add_feed_export_command(*feed, exit_code);
 }
 
 }  // namespace postern::cli

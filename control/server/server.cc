@@ -21,7 +21,7 @@ struct Server::Parts {
       : lock(std::move(taken)),
         signatures(std::move(sets)),
         gates(ledger.version().epoch),
-        upkeep(ledger, gates, options.keep_events),
+        upkeep(ledger, gates, options.retention),
         verdict_channel(ledger, gates, *signatures, options.feed),
         feeds(ledger, gates, [this] { upkeep.verdicts_changed(); }),
         operator_desk(ledger, gates, *signatures, feeds, options.identity,

@@ -10,13 +10,14 @@
 
 #include "control/ledger/ledger.h"
 #include "control/server/operator.h"
+#include "control/server/upkeep.h"
 #include "control/server/verdict_feed.h"
 
 namespace postern::server {
 
 struct ServerOptions {
   std::filesystem::path socket = {};
-  std::chrono::seconds keep_events = std::chrono::days(90);
+  Retention retention = {};
   Identity identity = {};
   FeedLimits feed = {};
 };

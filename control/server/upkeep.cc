@@ -13,13 +13,13 @@ using std::chrono::system_clock;
 
 // Also bounds how late an expiry is noticed after the clock was set.
 constexpr std::chrono::minutes kRound{1};
-// Events forgotten in one transaction: the ledger is not to be held up.
+// Rows forgotten in one transaction: the ledger is not to be held up.
 constexpr size_t kForgottenAtOnce = 5'000;
 
 }  // namespace
 
-Upkeep::Upkeep(ledger::Ledger& ledger, Gates& gates, std::chrono::seconds keep_events)
-    : ledger_(ledger), gates_(gates), keep_events_(keep_events), thread_([this] { run(); }) {}
+Upkeep::Upkeep(ledger::Ledger& ledger, Gates& gates, const Retention& retention)
+    : ledger_(ledger), gates_(gates), retention_(retention), thread_([this] { run(); }) {}
 
 Upkeep::~Upkeep() {
   {
@@ -52,7 +52,7 @@ void Upkeep::run() {
       gates_.announce();
       spdlog::info("{} expired verdict(s) removed", *expired);
     }
-    forget_old_events(unix_s(now));
+    forget_old(unix_s(now));
     auto until = now + kRound;
     if (const auto next = ledger_.next_expiry(); expired && next && *next) {
       until = std::min(until, system_clock::time_point(std::chrono::seconds(**next)));
@@ -63,14 +63,25 @@ void Upkeep::run() {
   }
 }
 
-void Upkeep::forget_old_events(uint64_t now_unix_s) {
-  const uint64_t kept = static_cast<uint64_t>(keep_events_.count());
-  if (kept == 0 || kept > now_unix_s) return;
-  while (true) {
-    const auto forgotten = ledger_.forget_events_before(now_unix_s - kept, kForgottenAtOnce);
-    if (!forgotten) spdlog::error("old events cannot be removed: {}", forgotten.error());
-    if (!forgotten || *forgotten < kForgottenAtOnce) return;
-  }
+void Upkeep::forget_old(uint64_t now_unix_s) {
+  const auto forget = [&](std::string_view what, std::chrono::seconds keep, auto some_before) {
+    const uint64_t kept = static_cast<uint64_t>(keep.count());
+    if (kept == 0 || kept > now_unix_s) return;
+    while (true) {
+      const auto forgotten = some_before(now_unix_s - kept, kForgottenAtOnce);
+      if (!forgotten) spdlog::error("old {} cannot be removed: {}", what, forgotten.error());
+      if (!forgotten || *forgotten < kForgottenAtOnce) return;
+    }
+  };
+  forget("events", retention_.events, [this](uint64_t before, size_t limit) {
+    return ledger_.forget_events_before(before, limit);
+  });
+  forget("evidence", retention_.evidence, [this](uint64_t before, size_t limit) {
+    return ledger_.cases().forget_evidence_before(before, limit);
+  });
+  forget("counts of senders", retention_.sender_counts, [this](uint64_t before, size_t limit) {
+    return ledger_.senders().forget_before(before, limit);
+  });
 }
 
 }  // namespace postern::server
