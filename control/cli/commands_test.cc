@@ -222,6 +222,8 @@ TEST_F(CommandsTest, OneUserOrAddressOfASenderIsBlockedByItself) {
   EXPECT_EQ(told["parts"][1]["part"], "user:bob");
   EXPECT_THAT(run({"verdict", "explain", "192.0.2.8"}).out, Not(HasSubstr("parts")));
 
+  // Nobody is listed for one of his users.
+  EXPECT_THAT(run({"feed", "export"}).out, Not(HasSubstr("192.0.2.7")));
   EXPECT_THAT(run({"verdict", "clear", "192.0.2.7", "--switch", "smorf-block"}).err,
               HasSubstr("smorf-block says nothing of 192.0.2.7"));
   EXPECT_THAT(

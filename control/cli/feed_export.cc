@@ -32,6 +32,8 @@ int export_zone(ExportOptions options) {
   for (const VerdictEntry& entry : reply.entries()) {
     const auto prefix = IpPrefix::parse(entry.prefix());
     if (!prefix || entry.of() != *channel::parse_switch(options.of)) continue;
+    // A zone can only list all of a sender's mail, and the rest of it is nobody's fault.
+    if (!entry.part().empty()) continue;
     const bool is_listed = entry.treatment() == TREATMENT_REFUSE ||
                            entry.treatment() == TREATMENT_DROP ||
                            entry.treatment() == TREATMENT_HOLD;
