@@ -91,6 +91,15 @@ def print_connections(rows):
     columns(table, '<>>>><')
 
 
+def print_verdicts(rows):
+    if not rows:
+        return
+    print('\nVerdicts from the ledger to the worker, and events back (wall clock; the disk is synced)')
+    columns([('row', 'value', 'spread', 'of')] +
+            [(row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["spread"]:.0%}', row['input']) for row in rows],
+            '<>><')
+
+
 def print_goodput(rows):
     if not rows:
         return
@@ -130,8 +139,9 @@ def print_table(out):
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    others = ('stage.', 'goodput.', 'flow.', 'syn.', 'match', 'set.')
+    others = ('stage.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
+    print_verdicts([row for row in out['rows'] if row['row'].startswith(('verdict.', 'ledger.'))])
     print_signatures(out, [row for row in out['rows'] if row['row'].startswith(('match', 'set.'))])
     print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])
