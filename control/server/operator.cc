@@ -106,7 +106,8 @@ std::expected<ledger::Verdict, std::string> verdict_asked_for(
 
 // "192.0.2.7", and of a part "192.0.2.7 user:bob".
 std::string sender_text(const ledger::VerdictKey& key) {
-  return key.prefix.to_string() + (key.part.is_whole() ? "" : " " + key.part.to_string());
+  if (key.part.is_whole()) return key.prefix.to_string();
+  return fmt::format("{} {}", key.prefix.to_string(), key.part.to_string());
 }
 
 // What holds of a chain that is ordered by switch and most specific first, as the data plane's
