@@ -38,9 +38,11 @@ Change clearing(Verdict verdict, const std::string& author, const std::string& w
 }
 
 std::string what_it_was(const Verdict& verdict) {
-  return fmt::format("{} {} on {}{}", channel::switch_name(verdict.of),
-                     channel::treatment_name(verdict.treatment), verdict.prefix.to_string(),
-                     verdict.part.is_whole() ? "" : " " + verdict.part.to_string());
+  std::string out =
+      fmt::format("{} {} on {}", channel::switch_name(verdict.of),
+                  channel::treatment_name(verdict.treatment), verdict.prefix.to_string());
+  if (!verdict.part.is_whole()) out += fmt::format(" {}", verdict.part.to_string());
+  return out;
 }
 
 std::string joined(const std::vector<std::string>& texts) {
