@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "bench/conversation.h"
+#include "bench/resident.h"
 #include "bench/row.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/worker/flow.h"
@@ -229,13 +230,6 @@ class Lookups {
   uint32_t flows_;
   std::mt19937 random_{1};
 };
-
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Row row(std::string name, std::string what, std::string unit, uint32_t open, double units,
         std::function<Outcome()> pass, std::string compared_with = "") {

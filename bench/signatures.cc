@@ -21,6 +21,7 @@
 
 #include "bench/mail.h"
 #include "bench/replay.h"
+#include "bench/resident.h"
 #include "bench/row.h"
 #include "bench/swap.h"
 #include "dataplane/mime/reader.h"
@@ -435,13 +436,6 @@ Expected<ordered_json> compile(const Arguments& arguments) {
                       {"confirmed", report.confirmed},
                       {"factored", report.factored},
                       {"pcre2", report.pcre2_alone}};
-}
-
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 // Loads the sets in turn and keeps them, as during a swap: a thread's memory for them included.

@@ -20,6 +20,7 @@
 #include <regex>
 #include <thread>
 
+#include "bench/resident.h"
 #include "control/channel/operator.grpc.pb.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/server.h"
@@ -40,13 +41,6 @@ constexpr uint32_t kMillion = 1'000'000;
 IpAddress address(uint32_t i) {
   const uint32_t n = __builtin_bswap32(i * 2'654'435'761u);
   return IpAddress::from_v4(reinterpret_cast<const uint8_t*>(&n));
-}
-
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 double seconds_since(Clock::time_point begin) {

@@ -27,7 +27,7 @@ Seen look(const ledger::Subject& subject, std::span<const Event> newest_first) {
   for (const Event& event : newest_first | std::views::reverse) {
     if (!concerns(subject, event)) continue;
     const uint64_t at = event.wall_us() / 1'000'000;
-    if (is_blocked_attempt(event)) {
+    if (is_blocked_attempt(subject, event)) {
       seen.last_new_s = std::max(seen.last_new_s, at);
       seen.last_was_blocked = true;
     } else if (is_spam(event)) {

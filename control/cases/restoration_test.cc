@@ -97,6 +97,13 @@ TEST(Marks, OfACaseAboutAUserOnlyItsEventsCount) {
   EXPECT_THAT(mark(at(now, said, {}), MarkKind::kPassword).text,
               AllOf(HasSubstr("anna"), HasSubstr("by telephone")));
 
+  // Whom his own block stops makes no unrest of his server.
+  Event stopped = event(now, "refused_verdict", "", "bob");
+  EXPECT_FALSE(mark(at(now, about(), {stopped}), MarkKind::kQuiet).green);
+  stopped.set_held_by("user:bob");
+  EXPECT_TRUE(mark(at(now, about(), {stopped}), MarkKind::kQuiet).green);
+  EXPECT_FALSE(mark(at(now, about("user:bob"), {stopped}), MarkKind::kQuiet).green);
+
   Event from = event(now, "refused_content", "ee");
   from.mutable_origin()->set_ip("203.0.113.9");
   EXPECT_FALSE(mark(at(now, about("from:203.0.113.0/24"), {from}), MarkKind::kQuiet).green);

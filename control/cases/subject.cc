@@ -39,8 +39,9 @@ bool is_spam(const channel::v1::Event& event) {
          outcome == "refused_smuggling";
 }
 
-bool is_blocked_attempt(const channel::v1::Event& event) {
-  return event.outcome() == "refused_verdict";
+bool is_blocked_attempt(const ledger::Subject& subject, const channel::v1::Event& event) {
+  const bool of_a_part = event.held_by().starts_with(kUser) || event.held_by().starts_with(kFrom);
+  return event.outcome() == "refused_verdict" && !(subject.part.empty() && of_a_part);
 }
 
 std::string describe(const ledger::Subject& subject) {

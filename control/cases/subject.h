@@ -14,8 +14,10 @@ bool concerns(const ledger::Subject& subject, const channel::v1::Event& event);
 
 // A message that was refused for what it is.
 bool is_spam(const channel::v1::Event& event);
-// Something that the sender tried and was blocked from, unread: whether it was spam nobody saw.
-bool is_blocked_attempt(const channel::v1::Event& event);
+// Something that the subject tried and was blocked from, unread: whether it was spam nobody saw.
+// What a block on a part of a server's mail stopped is that part's, which has a case of its own,
+// and says nothing of the server.
+bool is_blocked_attempt(const ledger::Subject& subject, const channel::v1::Event& event);
 
 // "192.0.2.7", "bob on 192.0.2.7", "what 203.0.113.9 hands in to 192.0.2.7": for people.
 std::string describe(const ledger::Subject& subject);

@@ -39,7 +39,7 @@ class Feeds {
                              uint64_t now_unix_s) = 0;
   // By name.
   virtual Result<std::vector<FeedSource>> all() = 0;
-  // Notes how a reading ended, unless the feed was left meanwhile.
+  // Notes how a reading ended, unless the feed was left, or follows another list, meanwhile.
   virtual Result<void> note_reading(const FeedSource& source) = 0;
 };
 

@@ -16,7 +16,7 @@ SqliteFeeds::SqliteFeeds(Connection& writer, Connection& reader)
       remove_(writer.database, "DELETE FROM feeds WHERE name = ?"),
       note_(writer.database,
             "UPDATE feeds SET read_at = ?, imported_at = ?, published_at = ?, entries = ?, "
-            "problem = ? WHERE name = ?"),
+            "problem = ? WHERE name = ? AND path = ? AND format = ?"),
       record_(writer.database, kInsertAudit),
       reader_(reader),
       all_(reader.database,
@@ -71,7 +71,7 @@ Result<void> SqliteFeeds::note_reading(const FeedSource& source) {
   return alone_on(writer_, [&] {
     note_
         .with(source.read_unix_s, source.imported_unix_s, source.published_unix_s, source.entries,
-              source.problem, source.name)
+              source.problem, source.name, source.path, source.format)
         .run();
   });
 }

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "control/channel/treatment.h"
+#include "control/ledger/all_verdicts.h"
 #include "control/server/answers.h"
 #include "control/server/clock.h"
 
@@ -21,7 +22,6 @@ using channel::v1::Switch;
 
 constexpr std::chrono::seconds kRound{30};
 constexpr uintmax_t kMostOctets = 256 << 20;
-constexpr size_t kPage = 10'000;
 
 // On one line, as reasons are kept.
 std::string plain_text(std::string text) {
@@ -99,40 +99,34 @@ std::expected<FeedImports::Plan, std::string> FeedImports::plan(const FeedImport
   auto want = wanted(feed, author);
   Plan out;
   CaseReference case_reference;
-  std::optional<ledger::VerdictKey> after;
-  while (true) {
-    const auto page = ledger_.verdicts_after(after, kPage);
-    if (!page) return std::unexpected(page.error());
-    for (const ledger::Verdict& verdict : *page) {
-      if (verdict.of != Switch::SWITCH_RANGE_EXCLUSION) continue;
-      const auto found = want.find(verdict.prefix);
-      if (verdict.author != author) {
-        if (found == want.end()) continue;
-        out.reply.set_set_by_others(out.reply.set_by_others() + 1);
-        want.erase(found);
-        continue;
-      }
-      ++out.held;
-      if (verdict.case_reference) case_reference = verdict.case_reference;
-      if (found == want.end()) {
-        out.changes.push_back({ledger::Action::kClear,
-                               {.prefix = verdict.prefix,
-                                .reason = "no longer in the list",
-                                .author = author,
-                                .set_unix_s = unix_s(),
-                                .of = verdict.of}});
-        out.reply.set_removed(out.reply.removed() + 1);
-      } else if (found->second.treatment == verdict.treatment &&
-                 found->second.reason == verdict.reason) {
-        out.reply.set_unchanged(out.reply.unchanged() + 1);
-        want.erase(found);
-      } else {
-        out.reply.set_changed(out.reply.changed() + 1);
-      }
+  const auto all = ledger::for_each_verdict(ledger_, [&](const ledger::Verdict& verdict) {
+    if (verdict.of != Switch::SWITCH_RANGE_EXCLUSION) return;
+    const auto found = want.find(verdict.prefix);
+    if (verdict.author != author) {
+      if (found == want.end()) return;
+      out.reply.set_set_by_others(out.reply.set_by_others() + 1);
+      want.erase(found);
+      return;
     }
-    if (page->size() < kPage) break;
-    after = page->back().key();
-  }
+    ++out.held;
+    if (verdict.case_reference) case_reference = verdict.case_reference;
+    if (found == want.end()) {
+      out.changes.push_back({ledger::Action::kClear,
+                             {.prefix = verdict.prefix,
+                              .reason = "no longer in the list",
+                              .author = author,
+                              .set_unix_s = unix_s(),
+                              .of = verdict.of}});
+      out.reply.set_removed(out.reply.removed() + 1);
+    } else if (found->second.treatment == verdict.treatment &&
+               found->second.reason == verdict.reason) {
+      out.reply.set_unchanged(out.reply.unchanged() + 1);
+      want.erase(found);
+    } else {
+      out.reply.set_changed(out.reply.changed() + 1);
+    }
+  });
+  if (!all) return std::unexpected(all.error());
   out.reply.set_added(want.size() - out.reply.changed());
   if (!case_reference) case_reference = new_case_reference();
   for (auto& [prefix, verdict] : want) {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "control/channel/treatment.h"
+#include "control/ledger/all_verdicts.h"
 #include "control/server/answers.h"
 #include "control/server/clock.h"
 #include "control/server/feed_imports.h"
@@ -99,21 +100,14 @@ grpc::Status Operator::LeaveFeed(grpc::ServerContext*, const LeaveFeedRequest* r
 
 grpc::Status Operator::ListFeeds(grpc::ServerContext*, const ListFeedsRequest*,
                                  ListFeedsReply* reply) {
-  constexpr size_t kPage = 10'000;
   std::map<std::string, FeedState> states;
-  std::optional<ledger::VerdictKey> after;
-  while (true) {
-    const auto page = ledger_.verdicts_after(after, kPage);
-    if (!page) return broken(page.error());
-    for (const ledger::Verdict& verdict : *page) {
-      if (!verdict.author.starts_with(kFeedAuthor)) continue;
-      FeedState& state = states[verdict.author.substr(kFeedAuthor.size())];
-      state.set_ranges(state.ranges() + 1);
-      state.set_changed_unix_s(std::max<uint64_t>(state.changed_unix_s(), verdict.set_unix_s));
-    }
-    if (page->size() < kPage) break;
-    after = page->back().key();
-  }
+  const auto all = ledger::for_each_verdict(ledger_, [&](const ledger::Verdict& verdict) {
+    if (!verdict.author.starts_with(kFeedAuthor)) return;
+    FeedState& state = states[verdict.author.substr(kFeedAuthor.size())];
+    state.set_ranges(state.ranges() + 1);
+    state.set_changed_unix_s(std::max<uint64_t>(state.changed_unix_s(), verdict.set_unix_s));
+  });
+  if (!all) return broken(all.error());
   const auto followed = ledger_.feeds().all();
   if (!followed) return broken(followed.error());
   for (const ledger::FeedSource& source : *followed)
