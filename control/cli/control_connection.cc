@@ -48,7 +48,7 @@ int complain(std::string_view what, ExitCode code) {
 }
 
 ExitCode ControlConnection::dial() {
-  if (stub_ != nullptr) return kOk;
+  if (channel_ != nullptr) return kOk;
   const int code = knock(socket_);
   if (code == EACCES || code == EPERM) {
     complain(fmt::format("may not use the control process's socket {}: run this as root or as a "
@@ -67,8 +67,8 @@ ExitCode ControlConnection::dial() {
   }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // a list may be long
-  stub_ = channel::v1::Operator::NewStub(
-      grpc::CreateCustomChannel("unix:" + socket_, grpc::InsecureChannelCredentials(), arguments));
+  channel_ =
+      grpc::CreateCustomChannel("unix:" + socket_, grpc::InsecureChannelCredentials(), arguments);
   return kOk;
 }
 
@@ -78,6 +78,7 @@ ExitCode ControlConnection::judge(const grpc::Status& status) const {
     case grpc::StatusCode::OK:
       return kOk;
     case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::FAILED_PRECONDITION:
       code = kNegative;
       break;
     case grpc::StatusCode::INVALID_ARGUMENT:

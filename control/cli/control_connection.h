@@ -34,26 +34,25 @@ class ControlConnection {
  public:
   explicit ControlConnection(std::string socket) : socket_(std::move(socket)) {}
 
-  template <typename Request, typename Reply>
-  using Method = grpc::Status (channel::v1::Operator::Stub::*)(grpc::ClientContext*, const Request&,
-                                                               Reply*);
-
-  template <typename Request, typename Reply>
-  ExitCode ask(Method<Request, Reply> method, const Request& request, Reply* reply,
+  // `method` is one of a service's Stub: &Operator::Stub::Status.
+  template <typename Stub, typename Request, typename Reply>
+  ExitCode ask(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
+               const Request& request, Reply* reply,
                std::chrono::milliseconds patience = std::chrono::seconds(30)) {
-    return converse(
-        [&](channel::v1::Operator::Stub& stub, grpc::ClientContext& context) {
+    return converse<Stub>(
+        [&](Stub& stub, grpc::ClientContext& context) {
           return (stub.*method)(&context, request, reply);
         },
         patience);
   }
   // The same of what is more than one question: `talk(stub, context)` returns how it ended.
-  template <typename Talk>
+  template <typename Stub = channel::v1::Operator::Stub, typename Talk>
   ExitCode converse(Talk talk, std::chrono::milliseconds patience) {
     if (const ExitCode code = dial(); code != kOk) return code;
+    Stub stub(channel_);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + patience);
-    return judge(talk(*stub_, context));
+    return judge(talk(stub, context));
   }
 
  private:
@@ -61,7 +60,7 @@ class ControlConnection {
   ExitCode judge(const grpc::Status& status) const;
 
   std::string socket_;
-  std::unique_ptr<channel::v1::Operator::Stub> stub_;
+  std::shared_ptr<grpc::Channel> channel_;
 };
 
 // Who runs this command: the user behind sudo, or the user itself.
