@@ -38,7 +38,7 @@ FUZZ_SECONDS = 12
 # The unit tests whose code is shared between threads; the rest runs on one and gains nothing there.
 # Not `loop`: DPDK's rings order their plain loads and stores by barriers, which the sanitizer cannot
 # see. Not `agent` and `control`: they run Debian's gRPC, which is built without it.
-THREADED = ("verdict", "signature_handover", "signature_intake", "agent_storage", "ledger")
+THREADED = ("verdict", "signature_handover", "signature_intake", "agent_storage", "ledger", "policy")
 
 
 @dataclass

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <optional>
+
 #include "base/instance_lock.h"
+#include "control/policy/engine.h"
 #include "control/server/clock.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
@@ -25,23 +28,45 @@ struct Server::Parts {
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.retention),
         changes(ledger, gates, [this] { upkeep.verdicts_changed(); }),
-        restoration(
-            ledger, [this](std::span<const ledger::Change> c) { return changes.apply(c); },
-            [](CaseReference, const std::string&) {}, options.restoration),
+        restoration(ledger, apply(), told(), options.restoration),
         feeds(ledger, gates, changes),
         operator_desk(ledger, gates, changes, *signatures, feeds, options.identity),
         case_desk(ledger, gates, restoration, links, options.case_page),
         verdict_channel(
             ledger, gates, *signatures,
-            [this](const channel::v1::EventBatch& batch) { restoration.observe(batch, unix_s()); },
+            [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
             options.feed) {
-    upkeep.start([this](uint64_t now_unix_s) {
-      if (const auto looked = restoration.look(now_unix_s); !looked)
-        spdlog::error("cases on probation: {}", looked.error());
-    });
+    if (options.policy.enabled) policy.emplace(ledger, apply(), told(), options.policy, unix_s());
+    upkeep.start([this](uint64_t now_unix_s) { look(now_unix_s); });
   }
-  // Nothing that its round looks at is gone before it.
-  ~Parts() { upkeep.stop(); }
+  ~Parts() {
+    // Nothing that its round looks at is gone before it; the policy's thread ends before what it
+    // uses.
+    upkeep.stop();
+    policy.reset();
+  }
+
+  policy::Apply apply() {
+    return [this](std::span<const ledger::Change> what) { return changes.apply(what); };
+  }
+  policy::Told told() {
+    return [this](CaseReference about, const std::string& what) { changed(about, what); };
+  }
+  // Events were stored. Any thread.
+  void observe(const channel::v1::EventBatch& batch, uint64_t now_unix_s) {
+    restoration.observe(batch, now_unix_s);
+    if (policy) policy->observe(batch, now_unix_s);
+  }
+  // Something became of a case. Any thread, which may hold the case: nothing here waits.
+  void changed(CaseReference about, const std::string& what) {
+    if (policy && (what == "restored" || what == "closed")) policy->forgive(about);
+  }
+  // Once a minute at least.
+  void look(uint64_t now_unix_s) {
+    if (const auto looked = restoration.look(now_unix_s); !looked)
+      spdlog::error("cases on probation: {}", looked.error());
+    if (policy) policy->look(now_unix_s);
+  }
 
   InstanceLock lock;
   std::unique_ptr<SignatureStore> signatures;
@@ -49,6 +74,7 @@ struct Server::Parts {
   Upkeep upkeep;
   VerdictChanges changes;
   cases::Restoration restoration;
+  std::optional<policy::Engine> policy;  // nothing: it is not enabled
   FeedImports feeds;
   Operator operator_desk;
   CaseDesk case_desk;

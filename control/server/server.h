@@ -10,6 +10,7 @@
 
 #include "control/cases/restoration.h"
 #include "control/ledger/ledger.h"
+#include "control/policy/settings.h"
 #include "control/server/case_desk.h"
 #include "control/server/operator.h"
 #include "control/server/upkeep.h"
@@ -23,6 +24,7 @@ struct ServerOptions {
   Identity identity = {};
   FeedLimits feed = {};
   cases::RestorationSettings restoration = {};
+  policy::Settings policy = {.enabled = false};
   CasePage case_page = {};
 };
 

@@ -12,6 +12,9 @@ from topology import SINK, SetupError, wait_until
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+NO_POLICY = "[policy]\nenabled = false\n"
+
+
 class Bridge:
     """A cable. With it, everything that is not refused must already work."""
 
@@ -38,12 +41,14 @@ def _part(user, origin):
 class Appliance:
     """Both processes, each to be killed and started again on its own.
 
-    `build` is the build directory; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
+    `build` is the build directory; `control`, lines of the control process's configuration: by default the
+    policy is off, for tests send spam that nobody is to be blocked for; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
     """
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None,
+                 control=NO_POLICY):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -55,6 +60,7 @@ class Appliance:
         self.signatures = self.compiled("rules", rules) if rules else self._compiled_set()
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
+        self._control_settings = control
         self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
         self._write_configuration()
@@ -295,6 +301,8 @@ huge_pages = {"true" if self._huge_pages.reserved else "false"}
 [control]
 socket = "{socket}"
 ledger = "{self.directory / "ledger.sqlite"}"
+
+{self._control_settings}
 """)
 
 
