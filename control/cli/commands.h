@@ -10,6 +10,7 @@ namespace postern::cli {
 void add_verdict_command(CLI::App& app, int* exit_code);
 void add_status_command(CLI::App& app, int* exit_code);
 void add_events_command(CLI::App& app, int* exit_code);
+void add_audit_command(CLI::App& app, int* exit_code);
 void add_policy_command(CLI::App& app, int* exit_code);
 void add_customer_command(CLI::App& app, int* exit_code);
 void add_sender_command(CLI::App& app, int* exit_code);
