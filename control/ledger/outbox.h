@@ -88,6 +88,8 @@ class Outbox {
   virtual Result<std::vector<OutboxMessage>> due(uint64_t now_unix_s, size_t limit) = 0;
   // When the next attempt is due; nothing when none is.
   virtual Result<std::optional<uint64_t>> next_attempt() = 0;
+  // An attempt is about to be made; should its outcome never be told, the next is due then.
+  virtual Result<void> begin(uint64_t id, uint64_t next_attempt_unix_s) = 0;
   // The outcome of an attempt. `entry` goes into the history of the message's case, if it has one.
   virtual Result<void> delivered(uint64_t id, const CaseEntry& entry) = 0;
   virtual Result<void> failed(uint64_t id, uint64_t next_attempt_unix_s,

@@ -95,6 +95,9 @@ TEST_F(OutboxTest, WhatFailedIsDueLaterAndWhatIsDeliveredNoMore) {
   open_case();
   std::string octets("a\0b\r\n", 5);
   ASSERT_TRUE(outbox().add(std::vector{message("a", octets)}, {}));
+  ASSERT_TRUE(outbox().begin(1, kNow + 60));
+  EXPECT_THAT(*outbox().due(kNow + 59, 10), IsEmpty());
+  EXPECT_THAT((*outbox().find(1))->last_error, HasSubstr("not known"));
   ASSERT_TRUE(outbox().failed(1, kNow + 60, "no room"));
   EXPECT_THAT(*outbox().due(kNow + 59, 10), IsEmpty());
   EXPECT_EQ(*outbox().next_attempt(), kNow + 60);
@@ -104,6 +107,7 @@ TEST_F(OutboxTest, WhatFailedIsDueLaterAndWhatIsDeliveredNoMore) {
   EXPECT_EQ(due[0].last_error, "no room");
   EXPECT_EQ(due[0].message, octets);
 
+  ASSERT_TRUE(outbox().begin(1, kNow + 180));
   ASSERT_TRUE(outbox().delivered(1, {kNow + 61, "postern-control", "notified", "by e-mail"}));
   // Saying so twice is said once.
   ASSERT_TRUE(outbox().delivered(1, {kNow + 62, "postern-control", "notified", "by e-mail"}));

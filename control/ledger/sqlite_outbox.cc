@@ -51,14 +51,17 @@ SqliteOutbox::SqliteOutbox(Connection& writer, Connection& reader)
               "INSERT INTO outbox (reference, audience, customer, channel, recipient, identity, "
               "what, entries_told, created_at, attempts, next_attempt_at, last_error, "
               "delivered_at, given_up_at, message) VALUES (?,?,?,?,?,?,?,?,?,0,?,'',0,0,?)"),
+      begin_(writer.database,
+             "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?, last_error = ? "
+             "WHERE id = ? AND next_attempt_at != 0"),
       deliver_(writer.database,
-               "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = 0, last_error = ?, "
+               "UPDATE outbox SET next_attempt_at = 0, last_error = ?, "
                "delivered_at = ?, given_up_at = 0 WHERE id = ? AND delivered_at = 0"),
       fail_(writer.database,
-            "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?, last_error = ? "
+            "UPDATE outbox SET next_attempt_at = ?, last_error = ? "
             "WHERE id = ? AND next_attempt_at != 0"),
       give_up_(writer.database,
-               "UPDATE outbox SET attempts = attempts + 1, next_attempt_at = 0, last_error = ?, "
+               "UPDATE outbox SET next_attempt_at = 0, last_error = ?, "
                "given_up_at = ? WHERE id = ? AND next_attempt_at != 0"),
       retry_(writer.database,
              "UPDATE outbox SET next_attempt_at = ?, given_up_at = 0 WHERE id = ? AND "
@@ -178,6 +181,12 @@ Result<void> SqliteOutbox::end(uint64_t id, const CaseEntry& entry, Statement& h
     if (reference != 0 && touch_case_.with(entry.at_unix_s, reference).run() != 0)
       insert_entry_.with(reference, entry.at_unix_s, entry.author, entry.action, entry.text).run();
     transaction.commit();
+  });
+}
+
+Result<void> SqliteOutbox::begin(uint64_t id, uint64_t next_attempt_unix_s) {
+  return alone_on(writer_, [&] {
+    begin_.with(next_attempt_unix_s, "how the last attempt ended is not known", id).run();
   });
 }
 

@@ -18,6 +18,7 @@ class SqliteOutbox final : public Outbox {
   Result<std::optional<LastTold>> last_told(CaseReference reference, Audience audience) override;
   Result<std::vector<OutboxMessage>> due(uint64_t now_unix_s, size_t limit) override;
   Result<std::optional<uint64_t>> next_attempt() override;
+  Result<void> begin(uint64_t id, uint64_t next_attempt_unix_s) override;
   Result<void> delivered(uint64_t id, const CaseEntry& entry) override;
   Result<void> failed(uint64_t id, uint64_t next_attempt_unix_s, const std::string& why) override;
   Result<void> give_up(uint64_t id, const std::string& why, const CaseEntry& entry) override;
@@ -30,8 +31,8 @@ class SqliteOutbox final : public Outbox {
   Result<void> end(uint64_t id, const CaseEntry& entry, Statement& how, const std::string& why);
 
   Connection& writer_;
-  Statement note_, tell_, insert_, deliver_, fail_, give_up_, retry_, retry_all_, forget_, case_of_,
-      touch_case_, insert_entry_;
+  Statement note_, tell_, insert_, begin_, deliver_, fail_, give_up_, retry_, retry_all_, forget_,
+      case_of_, touch_case_, insert_entry_;
   Connection& reader_;
   Statement happenings_, last_told_, due_, next_attempt_, list_, find_;
 };

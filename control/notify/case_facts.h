@@ -16,7 +16,7 @@ namespace postern::notify {
 // Of the messages of the case's subject since a day before it was opened, as far as the ledger has
 // them; of at most kMostEvents.
 struct MessageCounts {
-  static constexpr uint32_t kMostEvents = 20'000;
+  static constexpr uint32_t kMostEvents = 5'000;
   uint64_t spam = 0;         // messages refused for what they are, each attempt
   uint64_t unique_spam = 0;  // of them by what is in them
   uint64_t blocked = 0;      // attempts refused unread, because of a block

@@ -158,7 +158,11 @@ Result<void> Mailroom::make_one(const Pending& about, uint64_t now_unix_s) {
 }
 
 Delivery Mailroom::attempt(const OutboxMessage& message, uint64_t now_unix_s) {
-  if (message.channel == OutboxChannel::kEmail) return ways_.letter(message);
+  if (message.channel == OutboxChannel::kEmail) {
+    if (is_mail_address(message.to)) return ways_.letter(message);
+    return {.hopeless = true,
+            .text = "this is no e-mail address in ASCII: correct it in the customer's record"};
+  }
   const auto customer = ledger_.customers().find(message.customer);
   if (!customer) return {.text = customer.error()};
   if (!*customer) return {.hopeless = true, .text = "the customer is no more"};
@@ -175,6 +179,11 @@ Result<size_t> Mailroom::deliver(uint64_t now_unix_s) {
     if (due->empty()) break;
     for (const OutboxMessage& message : *due) {
       if (stop_) break;
+      // Written before it is tried: where a ledger that is full, or this process's end, keeps the
+      // outcome from being noted, the message is not sent again and again.
+      const uint64_t next = now_unix_s + pause_after(message.attempts);
+      if (auto begun = ledger_.outbox().begin(message.id, next); !begun)
+        return std::unexpected(begun.error());
       const std::string way = way_of(message);
       Delivery result;
       if (const auto found = down.find(way); found != down.end()) {
@@ -200,12 +209,10 @@ Result<size_t> Mailroom::deliver(uint64_t now_unix_s) {
             {now_unix_s, std::string(kAuthor), "not delivered",
              fmt::format("{} ({}): {}", where(message), message.what, text)});
       } else {
-        const uint64_t next = now_unix_s + pause_after(message.attempts);
         spdlog::warn("case {}: {} is tried again in {} s: {}", message.reference.to_string(),
                      where(message), next - now_unix_s, text);
         noted = ledger_.outbox().failed(message.id, next, text);
       }
-      // Else the same message would be due again at once.
       if (!noted) return std::unexpected(noted.error());
     }
   }

@@ -3,15 +3,14 @@
 // Theory of operation. tell() writes a happening into the ledger. make() turns what is due of them
 // into messages: of each case, for each audience, all that happened since the last message, as soon
 // as something of it is told at once or the digest's time is over since then. deliver() tries the
-// messages that are due. A failed attempt is repeated after a minute, then after twice as long, up
-// to an hour; after give_up_after_s it is given up. Both outcomes are entries of the case's
-// history. All state is in the ledger, so it does not matter between which of the steps the process
-// ends.
+// messages that are due; each attempt is noted before it is made, and its outcome afterwards. A
+// failed attempt is repeated after a minute, then after twice as long, up to an hour; after
+// give_up_after_s it is given up. Both outcomes are entries of the case's history. All state is in
+// the ledger, so it does not matter between which of the steps the process ends.
 #pragma once
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>

@@ -128,7 +128,17 @@ std::vector<OutboxMessage> NoticeWriter::write(const CaseFacts& facts, Audience 
   const ledger::NotificationChannels& channels = facts.customer->channels;
   if (channels.email) {
     for (const ledger::Contact& contact : facts.customer->contacts) {
-      if (is_mail_address(contact.email)) add_letter(contact.name, contact.email);
+      if (contact.email.empty()) continue;
+      if (is_mail_address(contact.email)) {
+        add_letter(contact.name, contact.email);
+        continue;
+      }
+      // Given up at once, and so told to those who look at the case.
+      OutboxMessage message = pattern;
+      message.to = one_line(contact.email);
+      message.identity =
+          fmt::format("{}.{}@{}", reference.to_string(), random_text(), settings_.host);
+      out.push_back(std::move(message));
     }
   }
   if (!channels.webhook_url.empty()) {
@@ -171,7 +181,8 @@ Letter NoticeWriter::letter(const Notice& notice, const std::string& name,
       {"organisation", one_line(settings_.organisation, 100)},
       {"reply_to", settings_.contact},
   };
-  FilledTemplate text = fill(settings_.templates.find(lead_of(notice.what), language), values);
+  const Template& words = settings_.templates.find(lead_of(notice.what), language);
+  FilledTemplate text = fill(words, values);
   if (!to_customer) {
     text.body += facts.customer ? fmt::format("\nThe address is {}'s.\n", values.at("customer"))
                                 : std::string("\nThe address is registered to nobody.\n");
@@ -185,7 +196,7 @@ Letter NoticeWriter::letter(const Notice& notice, const std::string& name,
              .date_unix_s = notice.now_unix_s,
              .message_id = fmt::format("{}.{}@{}", reference, random_text(), settings_.host),
              .thread_id = fmt::format("case.{}@{}", reference, settings_.host),
-             .language = language,
+             .language = words.language,
              .more_fields = {{"X-Postern-Case", reference}},
              .text = std::move(text.body)};
   const Reporter reporter{settings_.organisation,

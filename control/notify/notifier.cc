@@ -92,12 +92,13 @@ Delivery Notifier::test(const std::string& to) { return mailroom_.test(to, clock
 
 void Notifier::run() {
   std::unique_lock lock(mutex_);
+  bool went_well = true;
   while (!stop_) {
     if (look_at_unix_s_ == 0) {
       lock.unlock();
       const uint64_t now = clock_();
       const auto next = mailroom_.next(now);
-      const uint64_t at = next && *next ? **next : now + kRound_s;
+      const uint64_t at = went_well && next && *next ? **next : now + kRound_s;
       const uint64_t pause = std::clamp<uint64_t>(at > now ? at - now : 0, 1, kRound_s);
       lock.lock();
       changed_.wait_for(lock, std::chrono::seconds(pause),
@@ -106,7 +107,9 @@ void Notifier::run() {
     }
     const uint64_t now = std::max(std::exchange(look_at_unix_s_, 0), clock_());
     lock.unlock();
-    if (const auto done = drain(now); !done) spdlog::error("notices wait: {}", done.error());
+    const auto done = drain(now);
+    went_well = done.has_value();
+    if (!went_well) spdlog::error("notices wait: {}", done.error());
     lock.lock();
   }
 }

@@ -181,6 +181,28 @@ TEST_F(MailroomTest, WhatFailsForTooLongOrForGoodIsGivenUpAndTheCaseSaysSo) {
   EXPECT_THAT(history().back(), AllOf(HasSubstr("not delivered"), HasSubstr("550")));
 }
 
+TEST_F(MailroomTest, AContactWithoutAnAddressIsTold) {
+  customer_.contacts = {{"", "anna at customer"}, {"by telephone", ""}};
+  ASSERT_TRUE(ledger_->customers().put(customer_, "anna", kOpened));
+  tell("opened", kOpened);
+  work(kOpened);
+  EXPECT_EQ(attempts_, 0);
+  EXPECT_THAT(history().back(), AllOf(HasSubstr("not delivered: e-mail to anna at customer"),
+                                      HasSubstr("correct it")));
+}
+
+// It was sent, and the ledger could not be told.
+TEST_F(MailroomTest, WhatWasSentAndNotNotedIsNotSentAgainAndAgain) {
+  tell("opened", kOpened);
+  ASSERT_TRUE(mailroom_->make(kOpened));
+  ASSERT_TRUE(ledger_->outbox().begin(1, kOpened + kMinute));  // and here it ended
+  work(kOpened + kMinute - 1);
+  EXPECT_EQ(attempts_, 0);
+  work(kOpened + kMinute);
+  EXPECT_EQ(attempts_, 1);
+  EXPECT_EQ((*ledger_->outbox().find(1))->attempts, 2u);
+}
+
 TEST_F(MailroomTest, OneDownWayIsTriedOnceARound) {
   customer_.contacts = {{"", "a@customer.example"}, {"", "b@customer.example"}};
   customer_.channels.webhook_url = "https://hook.example/?token=geheim";

@@ -155,6 +155,7 @@ std::expected<Templates, std::string> Templates::open(const std::filesystem::pat
       continue;
     }
     if (auto read = read_template(text); read) {
+      read->language = stem.substr(dot + 1);
       out.by_name_.insert_or_assign(stem, std::move(*read));
     } else {
       mistake(path, read.error());

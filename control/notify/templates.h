@@ -47,6 +47,7 @@ inline constexpr std::array<Placeholder, 19> kPlaceholders{{
 using Values = std::map<std::string, std::string, std::less<>>;
 
 struct Template {
+  std::string language = "en";
   std::string subject = {};
   std::string body = {};
 };
