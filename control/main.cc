@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/instance_lock.h"
 #include "base/version.h"
+#include "control/cases/settings.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/server/clock.h"
 #include "control/server/server.h"
@@ -19,7 +20,7 @@
 namespace postern {
 namespace {
 
-const std::vector<ConfigKey> kKeys{
+const std::vector<ConfigKey> kOwnKeys{
     {.name = "control.socket",
      .default_value = "/run/postern/control.sock",
      .help =
@@ -46,6 +47,17 @@ const std::vector<ConfigKey> kKeys{
      .help = "Least important messages that are written to standard error.",
      .choices = {"debug", "info", "warning", "error"}},
 };
+
+// Its own and those of its rooms, section by section.
+const std::vector<ConfigKey>& keys() {
+  static const std::vector<ConfigKey> all = [] {
+    std::vector<ConfigKey> out = kOwnKeys;
+    for (const auto* more : {&cases::config_keys()})
+      out.insert(out.end(), more->begin(), more->end());
+    return out;
+  }();
+  return all;
+}
 
 constexpr int kUsageError = 2;
 constexpr int kFailure = 1;
@@ -78,8 +90,11 @@ void wait_for_the_end(const sigset_t& signals) {
 }
 
 int run(const std::string& config_file) {
-  const auto config = load_config(config_file, kKeys);
+  const auto config = load_config(config_file, keys());
   if (!config) return fail(config.error(), kUsageError);
+  const auto about_cases = cases::read_settings(*config);
+  if (!about_cases)
+    return fail(fmt::format("{}: {}", config_file, about_cases.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -95,13 +110,16 @@ int run(const std::string& config_file) {
     return std::chrono::ceil<std::chrono::seconds>(config->duration(key));
   };
   const auto server = server::Server::start(
-      **ledger, {.socket = config->text("control.socket"),
-                 .retention = {.events = keep("control.keep_events"),
-                               .evidence = keep("control.keep_evidence"),
-                               .sender_counts = keep("control.keep_sender_counts")},
-                 .identity = {.software = std::string(kVersion),
-                              .allocator = allocator_name(),
-                              .started_unix_s = server::unix_s()}});
+      **ledger,
+      {.socket = config->text("control.socket"),
+       .retention = {.events = keep("control.keep_events"),
+                     .evidence = keep("control.keep_evidence"),
+                     .sender_counts = keep("control.keep_sender_counts")},
+       .identity = {.software = std::string(kVersion),
+                    .allocator = allocator_name(),
+                    .started_unix_s = server::unix_s()},
+       .restoration = about_cases->restoration,
+       .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
@@ -129,7 +147,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : postern::kUsageError;
   }
   if (help_config) {
-    fmt::print("{}", postern::describe_config(postern::kKeys));
+    fmt::print("{}", postern::describe_config(postern::keys()));
     return 0;
   }
   if (config_file.empty()) {

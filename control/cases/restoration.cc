@@ -65,7 +65,6 @@ Result<Case> Restoration::find(CaseReference reference) {
   return **found;
 }
 
-// Those that carry the case's reference: on its server, inside it, or around it.
 Result<std::vector<Verdict>> Restoration::verdicts_of(const Case& about) {
   auto inside = ledger_.verdicts_within(about.subject.server);
   if (!inside) return std::unexpected(inside.error());

@@ -58,6 +58,8 @@ class Restoration {
   Restoration(ledger::Ledger& ledger, Apply apply, Told told, RestorationSettings settings);
 
   ledger::Result<std::vector<Mark>> marks(const ledger::Case& about, uint64_t now_unix_s);
+  // Those in force that carry the case's reference: on its server, inside it, or around it.
+  ledger::Result<std::vector<ledger::Verdict>> verdicts_of(const ledger::Case& about);
 
   // What only people know, and what a probe found.
   ledger::Result<void> say_password_changed(CaseReference reference, const std::string& author,
@@ -89,7 +91,6 @@ class Restoration {
   };
 
   ledger::Result<ledger::Case> find(CaseReference reference);
-  ledger::Result<std::vector<ledger::Verdict>> verdicts_of(const ledger::Case& about);
   ledger::Result<void> write(ledger::Case& about, const RestorationRecord& record,
                              const std::string& author, const std::string& action,
                              const std::string& text, uint64_t now_unix_s);

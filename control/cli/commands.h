@@ -10,6 +10,9 @@ namespace postern::cli {
 void add_verdict_command(CLI::App& app, int* exit_code);
 void add_status_command(CLI::App& app, int* exit_code);
 void add_events_command(CLI::App& app, int* exit_code);
+void add_customer_command(CLI::App& app, int* exit_code);
+void add_sender_command(CLI::App& app, int* exit_code);
+void add_case_command(CLI::App& app, int* exit_code);
 void add_feed_command(CLI::App& app, int* exit_code);
 // Under `postern feed`.
 void add_feed_export_command(CLI::App& feed, int* exit_code);

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/duration.h"
 #include "base/ip.h"
 
 namespace postern::cli {
@@ -122,6 +123,13 @@ const CLI::Validator kAddress(
     [](std::string& text) {
       const auto address = IpAddress::parse(text);
       return address ? std::string() : address.error();
+    },
+    "");
+
+const CLI::Validator kDuration(
+    [](std::string& text) {
+      const auto duration = parse_duration(text);
+      return duration ? std::string() : duration.error();
     },
     "");
 

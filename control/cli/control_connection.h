@@ -2,6 +2,8 @@
 // answers.
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -66,9 +68,10 @@ class ControlConnection {
 // Who runs this command: the user behind sudo, or the user itself.
 std::string user_name();
 
-// For CLI::Option::check(): an address or prefix; an address alone.
+// For CLI::Option::check(): an address or prefix; an address alone; a duration.
 extern const CLI::Validator kPrefix;
 extern const CLI::Validator kAddress;
+extern const CLI::Validator kDuration;
 
 // Parses and runs. Prints what CLI11 has to say and returns kUsage when the command line is wrong.
 int run_command_line(CLI::App& app, int argc, const char* const* argv, const int& exit_code);

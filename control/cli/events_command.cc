@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/case_reference.h"
-#include "control/channel/event_json.h"
+#include "control/channel/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/table.h"
@@ -23,62 +23,6 @@ struct EventsOptions : ControlOptions {
   std::string outcome;
   uint32_t limit = 50;
 };
-
-ordered_json list(const google::protobuf::RepeatedPtrField<std::string>& texts) {
-  ordered_json out = ordered_json::array();
-  for (const std::string& text : texts) out.push_back(text);
-  return out;
-}
-
-ordered_json shadow_json(const Event& e) {
-  if (e.shadow_set().empty()) return nullptr;
-  return {{"signature_set", e.shadow_set()},
-          {"score", e.shadow_score()},
-          {"rules", list(e.shadow_rules())},
-          {"failed", e.shadow_failed()}};
-}
-
-ordered_json to_json(const Event& e) {
-  const auto or_null = [](const std::string& text) {
-    return text.empty() ? ordered_json() : ordered_json(text);
-  };
-  // Microseconds would be lost in utc_time(): they stand behind the seconds.
-  const std::string seconds = utc_time(e.wall_us() / 1'000'000);
-  return {{"timestamp", fmt::format("{}.{:06}Z", seconds.substr(0, seconds.size() - 1),
-                                    e.wall_us() % 1'000'000)},
-          {"kind", e.kind()},
-          {"outcome", or_null(e.outcome())},
-          {"case", e.case_reference() == 0
-                       ? ordered_json()
-                       : ordered_json(CaseReference{e.case_reference()}.to_string())},
-          {"held_by", or_null(e.held_by())},
-          {"client", e.client()},
-          {"client_port", e.client_port()},
-          {"server", e.server()},
-          {"server_port", e.server_port()},
-          {"helo", or_null(e.helo())},
-          {"auth_user", or_null(e.auth_user())},
-          {"mail_from", e.mail_from()},
-          {"null_sender", e.null_sender()},
-          {"recipients_count", e.recipients_count()},
-          {"recipients_rejected", e.recipients_rejected()},
-          {"rcpt_to", list(e.recipients())},
-          {"subject", e.subject()},
-          {"message_bytes", e.message_bytes()},
-          {"content_hash", or_null(e.content_hash())},
-          {"server_reply", e.server_reply() == 0 ? ordered_json() : ordered_json(e.server_reply())},
-          {"score", e.score()},
-          {"rules", list(e.rules())},
-          {"signature_set", or_null(e.signature_set())},
-          {"anomalies", list(e.anomalies())},
-          {"session", e.has_session() ? channel::to_json(e.session()) : ordered_json()},
-          {"origin", e.has_origin() ? channel::to_json(e.origin()) : ordered_json()},
-          {"link_domains", list(e.link_domains())},
-          {"rules_cut", list(e.rules_cut())},
-          {"header_sample", or_null(e.header_sample())},
-          {"header_sample_cut", e.header_sample_cut()},
-          {"shadow", shadow_json(e)}};
-}
 
 // What the connection showed, on one line.
 std::string session_text(const channel::v1::SessionFacts& s) {
@@ -180,7 +124,7 @@ int show_events(const EventsOptions& options) {
   if (code != kOk) return code;
   if (options.json) {
     ordered_json events = ordered_json::array();
-    for (const Event& event : reply.events()) events.push_back(to_json(event));
+    for (const Event& event : reply.events()) events.push_back(channel::to_json(event));
     const ordered_json out{{"events", events}};
     fmt::print("{}\n", out.dump(2, ' ', false, ordered_json::error_handler_t::replace));
     return reply.events_size() > 0 ? kOk : kNegative;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
+#include "base/time_text.h"
 #include "control/channel/treatment.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"

@@ -20,6 +20,9 @@ int main(int argc, char** argv) {
   postern::cli::add_verdict_command(app, &exit_code);
   postern::cli::add_status_command(app, &exit_code);
   postern::cli::add_events_command(app, &exit_code);
+  postern::cli::add_sender_command(app, &exit_code);
+  postern::cli::add_case_command(app, &exit_code);
+  postern::cli::add_customer_command(app, &exit_code);
   postern::cli::add_feed_command(app, &exit_code);
   postern::cli::add_ledger_command(app, &exit_code);
   postern::cli::add_signatures_command(app, &exit_code);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/case_reference.h"
+#include "base/time_text.h"
 #include "control/cli/table.h"
 
 namespace postern::cli {

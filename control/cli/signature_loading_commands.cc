@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
+#include "base/time_text.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/shadow_text.h"

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "base/time_text.h"
 #include "control/channel/treatment.h"
 #include "control/cli/table.h"
 

@@ -63,10 +63,6 @@ std::string local_time(uint64_t unix_s) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<time_t>(unix_s)));
 }
 
-std::string utc_time(uint64_t unix_s) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<time_t>(unix_s)));
-}
-
 std::string age(uint64_t seconds) {
   if (seconds < 60) return fmt::format("{}s", seconds);
   if (seconds < 3600) return fmt::format("{}m", seconds / 60);

@@ -27,8 +27,6 @@ class Table {
 
 // "2026-11-22 12:27:20", local time; "never" for 0.
 std::string local_time(uint64_t unix_s);
-// "2026-11-22T11:27:20Z".
-std::string utc_time(uint64_t unix_s);
 // How long a person would say it is: "12s", "3m", "2h05m", "4d3h".
 std::string age(uint64_t seconds);
 

@@ -6,10 +6,13 @@
 #include "base/case_reference.h"
 #include "base/duration.h"
 #include "base/sender_part.h"
+#include "base/time_text.h"
+#include "control/channel/json.h"
 #include "control/channel/treatment.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/table.h"
+#include "control/cli/verdict_text.h"
 
 namespace postern::cli {
 namespace {
@@ -32,25 +35,6 @@ struct VerdictOptions : ControlOptions {
   uint32_t rate = 0;
 };
 
-std::string case_text(uint64_t number) {
-  return number == 0 ? "" : CaseReference{number}.to_string();
-}
-
-// "throttle 30/min, mask STARTTLS".
-std::string treatment_text(const VerdictEntry& entry) {
-  std::string text(channel::treatment_name(entry.treatment()));
-  if (entry.treatment() == TREATMENT_THROTTLE)
-    text += fmt::format(" {}/min", entry.messages_per_minute());
-  if (entry.starttls() != START_TLS_AS_POLICY)
-    text += fmt::format(", {} STARTTLS", channel::starttls_name(entry.starttls()));
-  return text;
-}
-
-// "192.0.2.7", and of a part of its mail "192.0.2.7 user:bob".
-std::string sender_text(const VerdictEntry& entry) {
-  return entry.prefix() + (entry.part().empty() ? "" : " " + printable(entry.part()));
-}
-
 // The part that the options name, as the desk wants it: empty, all of the sender's mail. The error
 // is complained of.
 std::expected<std::string, int> part_of(const VerdictOptions& options) {
@@ -67,48 +51,11 @@ std::expected<std::string, int> part_of(const VerdictOptions& options) {
   return part->to_string();
 }
 
-// "refuse", and of a switch "smorf-block: refuse".
-std::string switch_text(const VerdictEntry& entry) {
-  if (entry.of() == SWITCH_TREATMENT) return treatment_text(entry);
-  return fmt::format("{}: {}", channel::switch_name(entry.of()), treatment_text(entry));
-}
-
-std::string expiry_text(const VerdictEntry& entry) {
-  if (entry.expires_unix_s() == 0) return "never";
-  const auto now = static_cast<uint64_t>(std::time(nullptr));
-  if (entry.expires_unix_s() <= now) return "now";
-  return fmt::format("{} (in {})", local_time(entry.expires_unix_s()),
-                     age(entry.expires_unix_s() - now));
-}
-
-ordered_json to_json(const VerdictEntry& entry) {
-  ordered_json out;
-  out["prefix"] = entry.prefix();
-  out["part"] = entry.part().empty() ? ordered_json() : ordered_json(entry.part());
-  out["switch"] = channel::switch_name(entry.of());
-  out["treatment"] = channel::treatment_name(entry.treatment());
-  out["messages_per_minute"] =
-      entry.messages_per_minute() == 0 ? ordered_json() : ordered_json(entry.messages_per_minute());
-  out["case"] = entry.case_reference() == 0 ? ordered_json()
-                                            : ordered_json(case_text(entry.case_reference()));
-  out["starttls"] = channel::starttls_name(entry.starttls());
-  out["reason"] = entry.reason();
-  out["author"] = entry.author();
-  out["set"] = utc_time(entry.set_unix_s());
-  out["expires"] =
-      entry.expires_unix_s() == 0 ? ordered_json() : ordered_json(utc_time(entry.expires_unix_s()));
-  return out;
-}
-
 ordered_json to_json(const ChangeReply& reply) {
   return {{"version", reply.version()},
           {"attached", reply.attached()},
           {"in_force", reply.in_force()},
-          {"verdict", to_json(reply.entry())}};
-}
-
-void print(const ordered_json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+          {"verdict", channel::to_json(reply.entry())}};
 }
 
 // Says where a change is in force.
@@ -214,7 +161,7 @@ int show_verdict(const VerdictOptions& options) {
     ordered_json history = ordered_json::array();
     for (const HistoryEntry& row : reply.history()) {
       if (row.action() == "set") {
-        history.push_back({{"action", row.action()}, {"verdict", to_json(row.entry())}});
+        history.push_back({{"action", row.action()}, {"verdict", channel::to_json(row.entry())}});
       } else {
         history.push_back({{"action", row.action()},
                            {"switch", channel::switch_name(row.entry().of())},
@@ -226,7 +173,7 @@ int show_verdict(const VerdictOptions& options) {
       }
     }
     ordered_json verdicts = ordered_json::array();
-    for (const VerdictEntry& entry : reply.entries()) verdicts.push_back(to_json(entry));
+    for (const VerdictEntry& entry : reply.entries()) verdicts.push_back(channel::to_json(entry));
     print({{"verdicts", verdicts}, {"history", history}});
     return reply.entries_size() > 0 ? kOk : kNegative;
   }
@@ -257,14 +204,6 @@ int show_verdict(const VerdictOptions& options) {
                   kNegative);
 }
 
-void add_row(Table& table, const VerdictEntry& entry) {
-  table.add({sender_text(entry), std::string(channel::switch_name(entry.of())),
-             treatment_text(entry), case_text(entry.case_reference()), expiry_text(entry),
-             printable(entry.author(), 20), printable(entry.reason())});
-}
-const std::vector<std::string> kColumns{"PREFIX",  "SWITCH", "TREATMENT", "CASE",
-                                        "EXPIRES", "AUTHOR", "REASON"};
-
 int list_verdicts(const VerdictOptions& options) {
   ListVerdictsRequest request;
   request.set_within(options.prefix);
@@ -276,7 +215,7 @@ int list_verdicts(const VerdictOptions& options) {
   const bool found = reply.entries_size() > 0;
   if (options.json) {
     ordered_json entries = ordered_json::array();
-    for (const VerdictEntry& entry : reply.entries()) entries.push_back(to_json(entry));
+    for (const VerdictEntry& entry : reply.entries()) entries.push_back(channel::to_json(entry));
     print({{"version", reply.version()}, {"verdicts", entries}});
     return found ? kOk : kNegative;
   }
@@ -287,16 +226,16 @@ int list_verdicts(const VerdictOptions& options) {
             : fmt::format("there are no verdicts within {}", options.prefix),
         kNegative);
   }
-  Table table(kColumns);
-  for (const VerdictEntry& entry : reply.entries()) add_row(table, entry);
+  Table table(kVerdictColumns);
+  for (const VerdictEntry& entry : reply.entries()) add_verdict_row(table, entry);
   fmt::print("{}", table.to_string());
   return kOk;
 }
 
 void show_parts(const ExplainReply& reply) {
   if (reply.parts_size() == 0) return;
-  Table table(kColumns);
-  for (const VerdictEntry& entry : reply.parts()) add_row(table, entry);
+  Table table(kVerdictColumns);
+  for (const VerdictEntry& entry : reply.parts()) add_verdict_row(table, entry);
   fmt::print("\nof these parts of its mail less passes; of each part the first counts\n{}",
              table.to_string());
 }
@@ -312,14 +251,14 @@ int explain(const VerdictOptions& options) {
   const std::string fallback(channel::treatment_name(reply.default_treatment()));
   if (options.json) {
     ordered_json chain = ordered_json::array();
-    for (const VerdictEntry& entry : reply.chain()) chain.push_back(to_json(entry));
+    for (const VerdictEntry& entry : reply.chain()) chain.push_back(channel::to_json(entry));
     ordered_json parts = ordered_json::array();
-    for (const VerdictEntry& entry : reply.parts()) parts.push_back(to_json(entry));
+    for (const VerdictEntry& entry : reply.parts()) parts.push_back(channel::to_json(entry));
     print({{"address", options.prefix},
            {"treatment", reply.has_in_force()
                              ? ordered_json(channel::treatment_name(reply.in_force().treatment()))
                              : ordered_json(fallback)},
-           {"held_by", reply.has_in_force() ? to_json(reply.in_force()) : ordered_json()},
+           {"held_by", reply.has_in_force() ? channel::to_json(reply.in_force()) : ordered_json()},
            {"chain", chain},
            {"parts", parts},
            {"default", fallback}});
@@ -336,8 +275,8 @@ int explain(const VerdictOptions& options) {
   } else {
     fmt::print("{}: {}, the default; no switch is stricter\n", options.prefix, fallback);
   }
-  Table table(kColumns);
-  for (const VerdictEntry& entry : reply.chain()) add_row(table, entry);
+  Table table(kVerdictColumns);
+  for (const VerdictEntry& entry : reply.chain()) add_verdict_row(table, entry);
   fmt::print(
       "\nof each switch the most specific counts, which stands first, and of those the strictest; "
       "without a verdict the treatment would be {}\n{}",

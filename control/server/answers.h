@@ -2,6 +2,7 @@
 // share.
 #pragma once
 
+#include <fmt/format.h>
 #include <grpcpp/support/status.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "base/case_reference.h"
 
@@ -38,5 +40,18 @@ inline CaseReference new_case_reference() {
 }
 
 inline bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// Reasons, authors and names end up on terminals and in mail headers. Empty: the text will do.
+inline std::string objection_to(std::string_view what, std::string_view text) {
+  constexpr size_t kLongest = 500;
+  if (text.empty())
+    return fmt::format("a {} is needed: everyone who meets this later will ask for it", what);
+  if (text.size() > kLongest) return fmt::format("the {} is longer than {} bytes", what, kLongest);
+  if (std::ranges::any_of(text, is_control)) {
+    return fmt::format("the {} contains control characters: write it on one line of plain text",
+                       what);
+  }
+  return "";
+}
 
 }  // namespace postern::server

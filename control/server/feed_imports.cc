@@ -67,8 +67,8 @@ bool is_feed_name(std::string_view name) {
   });
 }
 
-FeedImports::FeedImports(ledger::Ledger& ledger, Gates& gates, std::function<void()> changed)
-    : ledger_(ledger), gates_(gates), changed_(std::move(changed)), thread_([this] { run(); }) {}
+FeedImports::FeedImports(ledger::Ledger& ledger, Gates& gates, VerdictChanges& changes)
+    : ledger_(ledger), gates_(gates), changes_(changes), thread_([this] { run(); }) {}
 
 FeedImports::~FeedImports() {
   {
@@ -151,12 +151,10 @@ std::expected<channel::v1::ImportFeedReply, ImportFailure> FeedImports::import(
   }
   reply.set_version(ledger_.version().number);
   if (feed.only_tell || planned->changes.empty()) return reply;
-  const auto version = ledger_.apply(planned->changes);
+  const auto version = changes_.apply(planned->changes);
   if (!version) return std::unexpected(ImportFailure{false, version.error()});
   spdlog::info("version {}: feed {}: {} added, {} changed, {} removed", *version, feed.name,
                reply.added(), reply.changed(), reply.removed());
-  gates_.announce();
-  changed_();
   const Gates::InForce known = gates_.wait_until_in_force(*version, kPatience);
   reply.set_version(*version);
   reply.set_attached(known.attached);

@@ -10,7 +10,6 @@
 
 #include <condition_variable>
 #include <expected>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "control/feeds/feed.h"
 #include "control/ledger/ledger.h"
 #include "control/server/gates.h"
+#include "control/server/verdict_changes.h"
 
 namespace postern::server {
 
@@ -44,8 +44,8 @@ bool is_feed_name(std::string_view name);
 // Any thread.
 class FeedImports {
  public:
-  // `changed` is called after every change of verdicts. Both objects must outlive it.
-  FeedImports(ledger::Ledger& ledger, Gates& gates, std::function<void()> changed);
+  // All three must outlive it.
+  FeedImports(ledger::Ledger& ledger, Gates& gates, VerdictChanges& changes);
   ~FeedImports();
 
   std::expected<channel::v1::ImportFeedReply, ImportFailure> import(const FeedImport& feed);
@@ -61,7 +61,7 @@ class FeedImports {
 
   ledger::Ledger& ledger_;
   Gates& gates_;
-  const std::function<void()> changed_;
+  VerdictChanges& changes_;
   std::mutex import_mutex_;  // one at a time: what is in force is read first
 
   std::mutex mutex_;

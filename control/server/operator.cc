@@ -10,6 +10,7 @@
 #include "control/channel/treatment.h"
 #include "control/server/answers.h"
 #include "control/server/clock.h"
+#include "control/server/in_force.h"
 #include "control/server/wire.h"
 
 namespace postern::server {
@@ -19,23 +20,8 @@ using grpc::StatusCode;
 
 constexpr uint32_t kMostMessagesPerMinute = 1'000'000;
 constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
-constexpr size_t kLongestText = 500;
 constexpr uint32_t kUsualEvents = 50;
 constexpr uint32_t kMostEvents = 10'000;
-
-// Reasons and authors end up on terminals and in mail headers. Empty: the text will do.
-std::string objection_to(std::string_view what, std::string_view text) {
-  if (text.empty())
-    return fmt::format("a {} is needed: everyone who meets this verdict later will ask for it",
-                       what);
-  if (text.size() > kLongestText)
-    return fmt::format("the {} is longer than {} bytes", what, kLongestText);
-  if (std::ranges::any_of(text, is_control)) {
-    return fmt::format("the {} contains control characters: write it on one line of plain text",
-                       what);
-  }
-  return "";
-}
 
 // The part that a request to change `of` is about.
 template <typename Request>
@@ -110,39 +96,16 @@ std::string sender_text(const ledger::VerdictKey& key) {
   return fmt::format("{} {}", key.prefix.to_string(), key.part.to_string());
 }
 
-// What holds of a chain that is ordered by switch and most specific first, as the data plane's
-// look-up has it (verdict::strictest); null: the default treatment.
-const ledger::Verdict* strictest(std::span<const ledger::Verdict> chain,
-                                 ledger::Treatment default_treatment) {
-  const auto strictness = [](const ledger::Verdict& verdict) {
-    const bool throttle = verdict.treatment == channel::v1::TREATMENT_THROTTLE;
-    return std::pair(verdict.treatment, throttle ? -int64_t{verdict.messages_per_minute} : 0);
-  };
-  const bool has_treatment = !chain.empty() && chain[0].of == channel::v1::SWITCH_TREATMENT;
-  const ledger::Verdict* found = has_treatment ? chain.data() : nullptr;
-  const ledger::Verdict by_default{.treatment = default_treatment};
-  for (size_t i = 1; i <= chain.size(); ++i) {
-    const ledger::Verdict& verdict = chain[i - 1];
-    const bool is_first = i == 1 || chain[i - 2].of != verdict.of;
-    if (is_first && strictness(verdict) > strictness(found != nullptr ? *found : by_default)) {
-      found = &verdict;
-    }
-  }
-  return found;
-}
-
 }  // namespace
 
 grpc::Status Operator::make(const ledger::Change& change, channel::v1::ChangeReply* reply) {
-  const auto version = ledger_.apply(std::span(&change, 1));
+  const auto version = changes_.apply({&change, 1});
   if (!version) return broken(version.error());
   const ledger::Verdict& verdict = change.verdict;
   spdlog::info("version {}: {} {} {} by {}: {}", *version, channel::switch_name(verdict.of),
                change.action == ledger::Action::kSet ? channel::treatment_name(verdict.treatment)
                                                      : "cleared",
                sender_text(verdict.key()), verdict.author, verdict.reason);
-  gates_.announce();
-  changed_();
   const Gates::InForce known = gates_.wait_until_in_force(*version, kPatience);
   reply->set_version(*version);
   reply->set_attached(known.attached);
@@ -249,29 +212,12 @@ grpc::Status Operator::Explain(grpc::ServerContext*, const channel::v1::ExplainR
                                channel::v1::ExplainReply* reply) {
   const auto address = IpAddress::parse(request->address());
   if (!address) return invalid(address.error());
-  auto chain = ledger_.verdicts_covering(*address);
-  if (!chain) return broken(chain.error());
-  reply->set_default_treatment(channel::v1::TREATMENT_INSPECT);
-  for (const auto& gate : gates_.list()) {
-    if (gate.attached() &&
-        gate.status().default_treatment() != channel::v1::TREATMENT_UNSPECIFIED) {
-      reply->set_default_treatment(gate.status().default_treatment());
-      break;
-    }
-  }
-  std::erase_if(*chain, [now = unix_s()](const ledger::Verdict& verdict) {
-    return verdict.expires_unix_s != 0 && verdict.expires_unix_s <= now;
-  });
-  const auto first_part = std::ranges::find_if(
-      *chain, [](const ledger::Verdict& verdict) { return !verdict.part.is_whole(); });
-  const std::span whole(chain->begin(), first_part);
-  for (const ledger::Verdict& verdict : whole) *reply->add_chain() = to_entry(verdict);
-  for (const ledger::Verdict& verdict : std::span(first_part, chain->end())) {
-    *reply->add_parts() = to_entry(verdict);
-  }
-  if (const auto* in_force = strictest(whole, reply->default_treatment())) {
-    *reply->mutable_in_force() = to_entry(*in_force);
-  }
+  const auto found = verdicts_in_force(ledger_, gates_, *address);
+  if (!found) return broken(found.error());
+  reply->set_default_treatment(found->default_treatment);
+  for (const ledger::Verdict& verdict : found->whole) *reply->add_chain() = to_entry(verdict);
+  for (const ledger::Verdict& verdict : found->parts) *reply->add_parts() = to_entry(verdict);
+  if (found->strictest) *reply->mutable_in_force() = to_entry(*found->strictest);
   return grpc::Status::OK;
 }
 

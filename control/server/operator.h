@@ -1,7 +1,6 @@
 // What operators ask of the control process (control/channel/operator.proto).
 #pragma once
 
-#include <functional>
 #include <mutex>
 #include <string>
 
@@ -10,6 +9,7 @@
 #include "control/server/feed_imports.h"
 #include "control/server/gates.h"
 #include "control/server/signature_store.h"
+#include "control/server/verdict_changes.h"
 
 namespace postern::server {
 
@@ -24,15 +24,15 @@ struct Identity {
 // what is not there is NOT_FOUND; a ledger that fails is INTERNAL with the ledger's text.
 class Operator final : public channel::v1::Operator::Service {
  public:
-  // `changed` is called after every change of verdicts, before data planes are waited for.
-  Operator(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures, FeedImports& feeds,
-           Identity identity, std::function<void()> changed)
+  // All but the identity must outlive it.
+  Operator(ledger::Ledger& ledger, Gates& gates, VerdictChanges& changes,
+           SignatureStore& signatures, FeedImports& feeds, Identity identity)
       : ledger_(ledger),
         gates_(gates),
+        changes_(changes),
         signatures_(signatures),
         feeds_(feeds),
-        identity_(std::move(identity)),
-        changed_(std::move(changed)) {}
+        identity_(std::move(identity)) {}
 
   grpc::Status SetVerdict(grpc::ServerContext*, const channel::v1::SetVerdictRequest* request,
                           channel::v1::ChangeReply* reply) override;
@@ -73,11 +73,11 @@ class Operator final : public channel::v1::Operator::Service {
 
   ledger::Ledger& ledger_;
   Gates& gates_;
+  VerdictChanges& changes_;
   SignatureStore& signatures_;
   FeedImports& feeds_;
   std::mutex load_mutex_;  // one load at a time: it may be withdrawn
   const Identity identity_;
-  const std::function<void()> changed_;
 };
 
 }  // namespace postern::server

@@ -7,7 +7,9 @@
 #include <sys/un.h>
 
 #include "base/instance_lock.h"
+#include "control/server/clock.h"
 #include "control/server/upkeep.h"
+#include "control/server/verdict_changes.h"
 #include "control/server/verdict_channel.h"
 
 namespace postern::server {
@@ -17,23 +19,40 @@ namespace fs = std::filesystem;
 // Made in this order, ended in the other.
 struct Server::Parts {
   Parts(InstanceLock taken, ledger::Ledger& ledger, std::unique_ptr<SignatureStore> sets,
-        const ServerOptions& options)
+        const cases::CaseLinks& links, const ServerOptions& options)
       : lock(std::move(taken)),
         signatures(std::move(sets)),
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.retention),
-        verdict_channel(ledger, gates, *signatures, options.feed),
-        feeds(ledger, gates, [this] { upkeep.verdicts_changed(); }),
-        operator_desk(ledger, gates, *signatures, feeds, options.identity,
-                      [this] { upkeep.verdicts_changed(); }) {}
+        changes(ledger, gates, [this] { upkeep.verdicts_changed(); }),
+        restoration(
+            ledger, [this](std::span<const ledger::Change> c) { return changes.apply(c); },
+            [](CaseReference, const std::string&) {}, options.restoration),
+        feeds(ledger, gates, changes),
+        operator_desk(ledger, gates, changes, *signatures, feeds, options.identity),
+        case_desk(ledger, gates, restoration, links, options.case_page),
+        verdict_channel(
+            ledger, gates, *signatures,
+            [this](const channel::v1::EventBatch& batch) { restoration.observe(batch, unix_s()); },
+            options.feed) {
+    upkeep.start([this](uint64_t now_unix_s) {
+      if (const auto looked = restoration.look(now_unix_s); !looked)
+        spdlog::error("cases on probation: {}", looked.error());
+    });
+  }
+  // Nothing that its round looks at is gone before it.
+  ~Parts() { upkeep.stop(); }
 
   InstanceLock lock;
   std::unique_ptr<SignatureStore> signatures;
   Gates gates;
   Upkeep upkeep;
-  VerdictChannel verdict_channel;
+  VerdictChanges changes;
+  cases::Restoration restoration;
   FeedImports feeds;
   Operator operator_desk;
+  CaseDesk case_desk;
+  VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -75,12 +94,17 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   auto signatures = SignatureStore::open(fs::path(ledger.location()).parent_path() / "signatures");
   if (!signatures) return std::unexpected(signatures.error());
 
-  auto parts = std::make_unique<Parts>(std::move(*lock), ledger, std::move(*signatures), options);
+  const auto links = cases::CaseLinks::open(ledger.location() + ".case-key");
+  if (!links) return std::unexpected(links.error());
+
+  auto parts =
+      std::make_unique<Parts>(std::move(*lock), ledger, std::move(*signatures), *links, options);
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials(), &bound);
   builder.RegisterService(&parts->verdict_channel);
   builder.RegisterService(&parts->operator_desk);
+  builder.RegisterService(&parts->case_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
   // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);

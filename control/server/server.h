@@ -1,5 +1,5 @@
-// The control process's server: verdict channel and operator's desk on one Unix socket, and the
-// upkeep of the ledger.
+// The control process's server: the verdict channel and the desks on one Unix socket, what watches
+// the events that come in, and the upkeep of the ledger.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "control/cases/restoration.h"
 #include "control/ledger/ledger.h"
+#include "control/server/case_desk.h"
 #include "control/server/operator.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_feed.h"
@@ -20,6 +22,8 @@ struct ServerOptions {
   Retention retention = {};
   Identity identity = {};
   FeedLimits feed = {};
+  cases::RestorationSettings restoration = {};
+  CasePage case_page = {};
 };
 
 class Server {

@@ -19,15 +19,22 @@ constexpr size_t kForgottenAtOnce = 5'000;
 }  // namespace
 
 Upkeep::Upkeep(ledger::Ledger& ledger, Gates& gates, const Retention& retention)
-    : ledger_(ledger), gates_(gates), retention_(retention), thread_([this] { run(); }) {}
+    : ledger_(ledger), gates_(gates), retention_(retention) {}
 
-Upkeep::~Upkeep() {
+Upkeep::~Upkeep() { stop(); }
+
+void Upkeep::start(Also also) {
+  also_ = std::move(also);
+  thread_ = std::thread([this] { run(); });
+}
+
+void Upkeep::stop() {
   {
     const std::lock_guard guard(mutex_);
     stopped_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Upkeep::verdicts_changed() {
@@ -53,6 +60,7 @@ void Upkeep::run() {
       spdlog::info("{} expired verdict(s) removed", *expired);
     }
     forget_old(unix_s(now));
+    also_(unix_s(now));
     auto until = now + kRound;
     if (const auto next = ledger_.next_expiry(); expired && next && *next) {
       until = std::min(until, system_clock::time_point(std::chrono::seconds(**next)));

@@ -1,9 +1,10 @@
 // Keeps the ledger in order: verdicts go when their time is over, events and what is made of them
-// when they are old.
+// when they are old. Others that have something to do now and then do it in the same round.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -21,8 +22,15 @@ struct Retention {
 
 class Upkeep {
  public:
+  // `also` is called in every round, once a minute at least, with the time (Unix, seconds).
+  using Also = std::function<void(uint64_t now_unix_s)>;
+
   Upkeep(ledger::Ledger& ledger, Gates& gates, const Retention& retention);
   ~Upkeep();
+  // Once, before anything else.
+  void start(Also also);
+  // Returns when the round under way is over; `also` is called no more.
+  void stop();
   // Verdicts have changed: another one may be the next to expire. Any thread.
   void verdicts_changed();
 
@@ -33,6 +41,7 @@ class Upkeep {
   ledger::Ledger& ledger_;
   Gates& gates_;
   const Retention retention_;
+  Also also_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;

@@ -222,6 +222,7 @@ grpc::Status VerdictChannel::Attach(grpc::ServerContext* context, Stream* stream
         spdlog::error("events of gate {} cannot be kept: {}", gate, stored.error());
         status = {grpc::StatusCode::RESOURCE_EXHAUSTED, stored.error()};
       } else {
+        if (*stored) observer_(message.events());
         ToDataPlane acknowledgement;
         acknowledgement.mutable_events_ack()->set_batch(message.events().batch());
         writer.pass(std::move(acknowledgement));

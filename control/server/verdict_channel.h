@@ -7,6 +7,8 @@
 // what is due.
 #pragma once
 
+#include <functional>
+
 #include "control/channel/channel.grpc.pb.h"
 #include "control/ledger/ledger.h"
 #include "control/server/gates.h"
@@ -15,11 +17,18 @@
 
 namespace postern::server {
 
+// Events as they were stored, each batch once.
+using Observer = std::function<void(const channel::v1::EventBatch&)>;
+
 class VerdictChannel final : public channel::v1::VerdictChannel::Service {
  public:
   VerdictChannel(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures,
-                 FeedLimits limits = {})
-      : ledger_(ledger), gates_(gates), signatures_(signatures), limits_(limits) {}
+                 Observer observer, FeedLimits limits = {})
+      : ledger_(ledger),
+        gates_(gates),
+        signatures_(signatures),
+        observer_(std::move(observer)),
+        limits_(limits) {}
 
   grpc::Status Attach(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<channel::v1::ToDataPlane,
@@ -29,6 +38,7 @@ class VerdictChannel final : public channel::v1::VerdictChannel::Service {
   ledger::Ledger& ledger_;
   Gates& gates_;
   SignatureStore& signatures_;
+  const Observer observer_;
   FeedLimits limits_;
 };
 
