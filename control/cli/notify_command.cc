@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/case_reference.h"
+#include "base/time_text.h"
 #include "control/channel/notify.grpc.pb.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"

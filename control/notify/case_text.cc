@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/time_text.h"
 #include "control/channel/treatment.h"
 #include "control/notify/happenings.h"
 #include "control/notify/mail_text.h"
@@ -55,7 +56,8 @@ std::string_view effect(Treatment treatment) {
 }  // namespace
 
 std::string time_text(uint64_t unix_s) {
-  const std::string time = utc_time(unix_s);  // 2023-11-14T22:13:20Z
+  constexpr uint64_t kLast = 253'402'300'799;  // of the year 9999
+  const std::string time = utc_time(std::min(unix_s, kLast));  // 2023-11-14T22:13:20Z
   return fmt::format("{} {} UTC", time.substr(0, 10), time.substr(11, 5));
 }
 

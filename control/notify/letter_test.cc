@@ -171,6 +171,40 @@ TEST_F(LetterTest, WhatSpammersWriteChangesNothingOfItsForm) {
   EXPECT_EQ(judged(), "8 letters, 0 complaints\n");
 }
 
+// Of the corpus's spam the headers, as the data plane samples them: in CRLF, cut at a line's end.
+TEST_F(LetterTest, HeadersOfRealMailGoThroughWhole) {
+  const char* named = std::getenv("POSTERN_CORPUS");
+  const std::filesystem::path corpus =
+      named != nullptr ? named : POSTERN_SOURCE_ROOT "/../shared/corpus.tar.xz";
+  if (!std::filesystem::exists(corpus)) GTEST_SKIP() << "needs ../shared/corpus.tar.xz";
+  const std::string unpack =
+      fmt::format("tar -xJf {} -C {} --wildcards 'spam/*'", corpus.string(), directory_.string());
+  ASSERT_EQ(std::system(unpack.c_str()), 0);
+  settings_.redact_recipients = false;
+  add_customer();
+  open_case();
+  auto facts = **read_facts(*ledger_, kReference);
+  const NoticeWriter writer(settings_, {});
+  const std::vector<std::string> what{"opened"};
+  constexpr size_t kCut = 4096;
+  constexpr int kLetters = 200;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ / "spam")) {
+    std::string sample;
+    std::ifstream file(entry.path(), std::ios::binary);
+    for (std::string line; std::getline(file, line);) {
+      if (line.ends_with('\r')) line.pop_back();
+      if (line.empty() || sample.size() + line.size() > kCut) break;
+      sample += line + "\r\n";
+    }
+    if (sample.empty()) continue;
+    if (kept_ == kLetters) break;
+    facts.sample->set_header_sample(sample);
+    keep(writer.write(facts, Audience::kCustomer, what, 0, kOpened)[0].message, {.sample = sample});
+  }
+  EXPECT_EQ(kept_, kLetters);
+  EXPECT_EQ(judged(), fmt::format("{} letters, 0 complaints\n", kept_));
+}
+
 TEST_F(LetterTest, ABoundaryIsNoneOfTheTexts) {
   Letter letter{.from = "a@b", .to = "c@d", .subject = "x", .message_id = "m@h", .text = "t"};
   letter.report = FeedbackReport{"Feedback-Type: abuse\r\n", "x: y\r\n"};

@@ -1,6 +1,5 @@
 #include "control/notify/mail_text.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sodium.h>
 
@@ -160,8 +159,6 @@ std::string mail_date(uint64_t unix_s) {
   return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} +0000", kDays[t.tm_wday], t.tm_mday,
                      kMonths[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
-
-std::string utc_time(uint64_t unix_s) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc(unix_s)); }
 
 std::string base64(std::string_view octets) {
   constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;

@@ -27,8 +27,6 @@ std::string mailbox(std::string_view name, std::string_view address);
 
 // RFC 5322 3.3, in UTC: "Tue, 14 Nov 2023 22:13:20 +0000".
 std::string mail_date(uint64_t unix_s);
-// RFC 3339: "2023-11-14T22:13:20Z".
-std::string utc_time(uint64_t unix_s);
 
 std::string base64(std::string_view octets);
 std::optional<std::string> from_base64(std::string_view text);

@@ -74,7 +74,6 @@ TEST(Unstructured, IsFoldedOrEncoded) {
 TEST(MailDate, IsRfc5322) {
   EXPECT_EQ(mail_date(1'700'000'000), "Tue, 14 Nov 2023 22:13:20 +0000");  // date -R -u -d @…
   EXPECT_EQ(mail_date(0), "Thu, 01 Jan 1970 00:00:00 +0000");
-  EXPECT_EQ(utc_time(1'700'000'000), "2023-11-14T22:13:20Z");
 }
 
 // By Python's quopri and by hand.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/time_text.h"
 #include "control/cases/subject.h"
 #include "control/channel/treatment.h"
 #include "control/notify/case_text.h"
@@ -60,8 +61,8 @@ struct NoticeWriter::Notice {
   std::span<const std::string> what;
   std::vector<ledger::CaseEntry> news;
   uint64_t now_unix_s;
-  bool is_report;     // machines are told, too
-  Reported reported;  // what
+  bool is_report;  // machines are told, too
+  Reported reported;
   std::string url;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/time_text.h"
 #include "base/version.h"
 #include "control/notify/mail_text.h"
 #include "control/notify/redaction.h"
