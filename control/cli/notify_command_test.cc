@@ -128,7 +128,7 @@ TEST_F(NotifyCommandTest, ATestSaysHowItEnded) {
   EXPECT_THAT(sent.out, HasSubstr((directory_ / "spool").string()));
   EXPECT_EQ(run({"test", "anna"}).code, kUsage);
   const Outcome failed = run({"test", "http://127.0.0.1:1/hook?token=geheim"});
-  EXPECT_EQ(failed.code, kUnreachable);
+  EXPECT_EQ(failed.code, kNegative);
   EXPECT_THAT(failed.err,
               AllOf(HasSubstr("http://127.0.0.1:1/hook: "), testing::Not(HasSubstr("geheim"))));
 }
