@@ -1,12 +1,15 @@
 // What is told when, and what becomes of it across failures and restarts.
 #include "control/notify/notifier.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "control/notify/testing/laboratory.h"
@@ -329,6 +332,54 @@ TEST_F(NotifierTest, ANewProcessDeliversWhatTheLastLeft) {
   ASSERT_TRUE(next.drain(kOpened + kMinute));
   EXPECT_THAT(spooled(), SizeIs(2));
   EXPECT_THAT(*ledger_->outbox().list({.only_waiting = true}), IsEmpty());
+}
+
+// The child opens cases and tells of them until it is killed; each that it said it had told has its
+// letter afterwards, and none has two.
+TEST_F(NotifierTest, AKilledProcessHasToldWhatItSaidItHad) {
+  ledger_.reset();
+  for (int round = 1; round <= 3; ++round) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      auto ledger = ledger::open_sqlite_ledger(directory_ / "ledger.sqlite");
+      if (!ledger) _exit(1);
+      Notifier notifier(**ledger, settings_, {}, [] { return kOpened; });
+      for (uint64_t i = 1;; ++i) {
+        const CaseReference reference{static_cast<uint64_t>(round) << 32 | i};
+        const IpPrefix server =
+            *IpPrefix::parse(fmt::format("10.{}.{}.{}", round, i / 256, i % 256));
+        if (!(*ledger)->cases().open({.reference = reference, .subject = {server, ""}},
+                                     {kOpened, "policy", "opened", ""}))
+          _exit(2);
+        notifier.tell(reference, "opened");
+        if (::write(pipe_ends[1], &reference.number, sizeof reference.number) < 0) _exit(3);
+      }
+    }
+    close(pipe_ends[1]);
+    std::vector<CaseReference> told;
+    for (CaseReference one; told.size() < 20u * static_cast<unsigned>(round) &&
+                            ::read(pipe_ends[0], &one.number, sizeof one.number) > 0;)
+      told.push_back(one);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    close(pipe_ends[0]);
+    ASSERT_THAT(told, SizeIs(20 * round));
+
+    reopen();
+    {
+      Notifier next(*ledger_, settings_, {}, [] { return kOpened + kHour; });
+      ASSERT_TRUE(next.drain(kOpened + kHour));
+    }
+    std::map<std::string, int> letters;
+    for (const auto& file : spooled()) ++letters[file.stem().string().substr(11, 10)];
+    for (const CaseReference reference : told)
+      EXPECT_EQ(letters[reference.to_string()], 1) << reference.to_string();
+    for (const auto& [reference, count] : letters) EXPECT_EQ(count, 1) << reference;
+    EXPECT_THAT(*ledger_->outbox().list({.only_waiting = true}), IsEmpty());
+    ledger_.reset();
+  }
 }
 
 TEST_F(NotifierTest, APreviewSendsNothing) {
