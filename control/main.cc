@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "control/cases/settings.h"
 #include "control/ledger/sqlite_ledger.h"
+#include "control/notify/settings.h"
 #include "control/policy/settings.h"
 #include "control/server/clock.h"
 #include "control/server/server.h"
@@ -60,6 +61,8 @@ int run(const std::string& config_file) {
     return fail(fmt::format("{}: {}", config_file, about_cases.error()), kUsageError);
   const auto ladder = policy::read_settings(*config);
   if (!ladder) return fail(fmt::format("{}: {}", config_file, ladder.error()), kUsageError);
+  auto notices = notify::read_settings(*config);
+  if (!notices) return fail(fmt::format("{}: {}", config_file, notices.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -85,6 +88,7 @@ int run(const std::string& config_file) {
                     .started_unix_s = server::unix_s()},
        .restoration = about_cases->restoration,
        .policy = *ladder,
+       .notices = std::move(*notices),
        .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,

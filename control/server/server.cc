@@ -9,8 +9,10 @@
 #include <optional>
 
 #include "base/instance_lock.h"
+#include "control/notify/notifier.h"
 #include "control/policy/engine.h"
 #include "control/server/clock.h"
+#include "control/server/notify_desk.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
 #include "control/server/verdict_channel.h"
@@ -36,14 +38,20 @@ struct Server::Parts {
             ledger, gates, *signatures,
             [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
             options.feed) {
+    if (options.notices) {
+      notifier.emplace(ledger, *options.notices,
+                       [this](CaseReference about) { return case_desk.link_to(about); });
+      notify_desk.emplace(*notifier);
+    }
     if (options.policy.enabled) policy.emplace(ledger, apply(), told(), options.policy, unix_s());
     upkeep.start([this](uint64_t now_unix_s) { look(now_unix_s); });
   }
   ~Parts() {
-    // Nothing that its round looks at is gone before it; the policy's thread ends before what it
-    // uses.
+    // Nothing that its round looks at is gone before it; the threads of the policy and of the
+    // notices end before what they use.
     upkeep.stop();
     policy.reset();
+    notifier.reset();
   }
 
   policy::Apply apply() {
@@ -60,12 +68,14 @@ struct Server::Parts {
   // Something became of a case. Any thread, which may hold the case: nothing here waits.
   void changed(CaseReference about, const std::string& what) {
     if (policy && (what == "restored" || what == "closed")) policy->forgive(about);
+    if (notifier) notifier->tell(about, what);
   }
   // Once a minute at least.
   void look(uint64_t now_unix_s) {
     if (const auto looked = restoration.look(now_unix_s); !looked)
       spdlog::error("cases on probation: {}", looked.error());
     if (policy) policy->look(now_unix_s);
+    if (notifier) notifier->look(now_unix_s);
   }
 
   InstanceLock lock;
@@ -74,10 +84,12 @@ struct Server::Parts {
   Upkeep upkeep;
   VerdictChanges changes;
   cases::Restoration restoration;
-  std::optional<policy::Engine> policy;  // nothing: it is not enabled
+  std::optional<notify::Notifier> notifier;  // nothing: nobody is told
+  std::optional<policy::Engine> policy;      // nothing: it is not enabled
   FeedImports feeds;
   Operator operator_desk;
   CaseDesk case_desk;
+  std::optional<NotifyDesk> notify_desk;
   VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
 };
@@ -131,6 +143,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->verdict_channel);
   builder.RegisterService(&parts->operator_desk);
   builder.RegisterService(&parts->case_desk);
+  if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
   // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);

@@ -6,10 +6,12 @@
 #include <expected>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/cases/restoration.h"
 #include "control/ledger/ledger.h"
+#include "control/notify/settings.h"
 #include "control/policy/settings.h"
 #include "control/server/case_desk.h"
 #include "control/server/operator.h"
@@ -25,6 +27,7 @@ struct ServerOptions {
   FeedLimits feed = {};
   cases::RestorationSettings restoration = {};
   policy::Settings policy = {.enabled = false};
+  std::optional<notify::Settings> notices = {};  // nothing: nobody is told
   CasePage case_page = {};
 };
 

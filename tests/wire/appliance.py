@@ -12,7 +12,7 @@ from topology import SINK, SetupError, wait_until
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-NO_POLICY = "[policy]\nenabled = false\n"
+NO_POLICY = "[policy]\nenabled = false\n"  # and nobody is told, then
 
 
 class Bridge:
@@ -54,6 +54,8 @@ class Appliance:
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
+        self.spool = self.directory / "outgoing"
+        self.spool.mkdir()
         # The data plane trusts this key and no other.
         self.postern("signatures", "keygen", "-o", self.directory / "operator")
         self.key, self.public_key = (self.directory / f"operator.{end}" for end in ("key", "pub"))
@@ -303,6 +305,8 @@ socket = "{socket}"
 ledger = "{self.directory / "ledger.sqlite"}"
 
 {self._control_settings}
+[notify]
+spool = "{self.spool}"
 """)
 
 
