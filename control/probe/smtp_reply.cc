@@ -31,8 +31,7 @@ void ReplyReader::add(std::string_view octets) {
 
 void ReplyReader::read_line(std::string_view line) {
   const bool has_code = line.size() >= 3 && line[0] >= '2' && line[0] <= '5' && is_digit(line[1]) &&
-                        is_digit(line[2]) &&
-                        (line.size() == 3 || line[3] == ' ' || line[3] == '-');
+                        is_digit(line[2]) && (line.size() == 3 || line[3] == ' ' || line[3] == '-');
   if (!has_code) {
     fault_ = "a line that is no SMTP reply";
     return;
