@@ -16,6 +16,7 @@
 #include "control/ledger/sqlite_ledger.h"
 #include "control/notify/settings.h"
 #include "control/policy/settings.h"
+#include "control/probe/settings.h"
 #include "control/server/clock.h"
 #include "control/server/server.h"
 #include "control/settings.h"
@@ -63,6 +64,8 @@ int run(const std::string& config_file) {
   if (!ladder) return fail(fmt::format("{}: {}", config_file, ladder.error()), kUsageError);
   auto notices = notify::read_settings(*config);
   if (!notices) return fail(fmt::format("{}: {}", config_file, notices.error()), kUsageError);
+  const auto probes = probe::read_settings(*config);
+  if (!probes) return fail(fmt::format("{}: {}", config_file, probes.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -89,6 +92,7 @@ int run(const std::string& config_file) {
        .restoration = about_cases->restoration,
        .policy = *ladder,
        .notices = std::move(*notices),
+       .probe = *probes,
        .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,

@@ -3,6 +3,7 @@
 #include "control/cases/settings.h"
 #include "control/notify/settings.h"
 #include "control/policy/settings.h"
+#include "control/probe/settings.h"
 
 namespace postern {
 namespace {
@@ -40,7 +41,8 @@ const std::vector<ConfigKey> kOwnKeys{
 const std::vector<ConfigKey>& control_config_keys() {
   static const std::vector<ConfigKey> all = [] {
     std::vector<ConfigKey> out = kOwnKeys;
-    for (const auto* more : {&policy::config_keys(), &cases::config_keys(), &notify::config_keys()})
+    for (const auto* more : {&policy::config_keys(), &cases::config_keys(), &notify::config_keys(),
+                             &probe::config_keys()})
       out.insert(out.end(), more->begin(), more->end());
     return out;
   }();

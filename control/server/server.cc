@@ -9,10 +9,12 @@
 #include <optional>
 
 #include "base/instance_lock.h"
+#include "control/diagnosis/diagnosis.h"
 #include "control/notify/notifier.h"
 #include "control/policy/engine.h"
 #include "control/server/clock.h"
 #include "control/server/notify_desk.h"
+#include "control/server/probe_desk.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
 #include "control/server/verdict_channel.h"
@@ -26,6 +28,7 @@ struct Server::Parts {
   Parts(InstanceLock taken, ledger::Ledger& ledger, std::unique_ptr<SignatureStore> sets,
         const cases::CaseLinks& links, const ServerOptions& options)
       : lock(std::move(taken)),
+        ledger(ledger),
         signatures(std::move(sets)),
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.retention),
@@ -34,6 +37,12 @@ struct Server::Parts {
         feeds(ledger, gates, changes),
         operator_desk(ledger, gates, changes, *signatures, feeds, options.identity),
         case_desk(ledger, gates, restoration, links, options.case_page),
+        prober(ledger, options.probe,
+               [this](CaseReference about, bool open, const std::string& text, uint64_t now) {
+                 auto noted = restoration.note_probe(about, open, text, now);
+                 if (noted) diagnose(about, now);
+                 return noted;
+               }),
         verdict_channel(
             ledger, gates, *signatures,
             [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
@@ -65,9 +74,21 @@ struct Server::Parts {
     restoration.observe(batch, now_unix_s);
     if (policy) policy->observe(batch, now_unix_s);
   }
-  // Something became of a case. Any thread, which may hold the case: nothing here waits.
+  // What its evidence says now goes into the case.
+  void diagnose(CaseReference reference, uint64_t now_unix_s) {
+    const auto about = ledger.cases().find(reference);
+    if (!about || !*about) return;
+    const auto found = diagnosis::diagnose(ledger, **about, now_unix_s);
+    const auto noted = !found ? std::unexpected(found.error())
+                              : restoration.note_diagnosis(reference, diagnosis::to_json(*found),
+                                                           diagnosis::summary(*found), now_unix_s);
+    if (!noted) spdlog::error("case {}: no diagnosis: {}", reference.to_string(), noted.error());
+  }
+  // Something became of a case. Any thread, which may hold the case: only what the policy did,
+  // which holds nothing, has its evidence looked through.
   void changed(CaseReference about, const std::string& what) {
     if (policy && (what == "restored" || what == "closed")) policy->forgive(about);
+    if (what == "opened" || what == "escalated" || what == "widened") diagnose(about, unix_s());
     if (notifier) notifier->tell(about, what);
   }
   // Once a minute at least.
@@ -79,6 +100,7 @@ struct Server::Parts {
   }
 
   InstanceLock lock;
+  ledger::Ledger& ledger;
   std::unique_ptr<SignatureStore> signatures;
   Gates gates;
   Upkeep upkeep;
@@ -90,6 +112,7 @@ struct Server::Parts {
   Operator operator_desk;
   CaseDesk case_desk;
   std::optional<NotifyDesk> notify_desk;
+  ProbeDesk prober;
   VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
 };
@@ -143,6 +166,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->verdict_channel);
   builder.RegisterService(&parts->operator_desk);
   builder.RegisterService(&parts->case_desk);
+  builder.RegisterService(&parts->prober);
   if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
   // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.

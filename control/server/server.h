@@ -13,6 +13,7 @@
 #include "control/ledger/ledger.h"
 #include "control/notify/settings.h"
 #include "control/policy/settings.h"
+#include "control/probe/settings.h"
 #include "control/server/case_desk.h"
 #include "control/server/operator.h"
 #include "control/server/upkeep.h"
@@ -28,6 +29,7 @@ struct ServerOptions {
   cases::RestorationSettings restoration = {};
   policy::Settings policy = {.enabled = false};
   std::optional<notify::Settings> notices = {};  // nothing: nobody is told
+  probe::Settings probe = {};
   CasePage case_page = {};
 };
 
