@@ -292,6 +292,20 @@ ALTER TABLE events ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN header_sample BLOB NOT NULL DEFAULT x'';
 ALTER TABLE events ADD COLUMN header_sample_cut INTEGER NOT NULL DEFAULT 0;
 )",
+    // 11. The outbox of notices stands here once it is merged.
+    "",
+    // 12. Tokens for the API and the console: of a token only its SHA-256.
+    R"(
+CREATE TABLE api_tokens (
+  name TEXT PRIMARY KEY,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'technician', 'admin')),
+  sha256 BLOB NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  revoked_at INTEGER NOT NULL
+) WITHOUT ROWID;
+)",
 };
 
 constexpr int64_t kKnown = std::ssize(kMigrations);
