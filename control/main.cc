@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/instance_lock.h"
 #include "base/version.h"
+#include "control/api/server.h"
 #include "control/cases/settings.h"
 #include "control/ledger/sqlite_ledger.h"
 #include "control/notify/settings.h"
@@ -66,6 +67,8 @@ int run(const std::string& config_file) {
   if (!notices) return fail(fmt::format("{}: {}", config_file, notices.error()), kUsageError);
   const auto probes = probe::read_settings(*config);
   if (!probes) return fail(fmt::format("{}: {}", config_file, probes.error()), kUsageError);
+  const auto about_api = api::read_settings(*config);
+  if (!about_api) return fail(fmt::format("{}: {}", config_file, about_api.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -98,6 +101,13 @@ int run(const std::string& config_file) {
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
                allocator_name());
+  std::unique_ptr<api::Server> api;
+  if (!about_api->address.empty()) {
+    auto started = api::Server::start(**ledger, (*server)->channel(), *about_api);
+    if (!started) return fail(started.error(), kFailure);
+    api = std::move(*started);
+    spdlog::info("API and console on {} port {}", about_api->address, api->port());
+  }
   wait_for_the_end(signals);
   return 0;
 }

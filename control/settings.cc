@@ -1,5 +1,6 @@
 #include "control/settings.h"
 
+#include "control/api/settings.h"
 #include "control/cases/settings.h"
 #include "control/notify/settings.h"
 #include "control/policy/settings.h"
@@ -42,7 +43,7 @@ const std::vector<ConfigKey>& control_config_keys() {
   static const std::vector<ConfigKey> all = [] {
     std::vector<ConfigKey> out = kOwnKeys;
     for (const auto* more : {&policy::config_keys(), &cases::config_keys(), &notify::config_keys(),
-                             &probe::config_keys()})
+                             &probe::config_keys(), &api::config_keys()})
       out.insert(out.end(), more->begin(), more->end());
     return out;
   }();

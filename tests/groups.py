@@ -11,6 +11,7 @@
     parity     500 messages of real mail, and each encoded anew, decoded by Python's email and by us; 200
                scanned rule by rule as SpamAssassin scans them, and asked the functions of its rules
     wire       real mail servers in network namespaces, the appliance between them (needs root)
+    console    the console in a headless Chromium, every page wide and narrow, light and dark
     sanitize   unit tests and fixtures under the address and undefined behaviour sanitizers
     threads    the structures that threads share, under the thread sanitizer
     fuzz       each parser of outside bytes under libFuzzer, for some seconds
@@ -298,6 +299,12 @@ def wire(options):
                          *(["--quick"] if options.quick else [])], "wire")
 
 
+def console(_):
+    test_tree().ninja("build.ninja")
+    test_tree().ninja("tests/console/console-fixture")
+    return closing_line([sys.executable, ROOT / "tests/console/run", "--build", test_tree().path], "console")
+
+
 def closing_line(words, name):
     """Runs a program that closes with `N passed, N failed`; its failures are lines with FAIL."""
     counts = Counts()
@@ -319,8 +326,8 @@ def closing_line(words, name):
 
 
 GROUPS = {"unit": unit, "fixtures": fixtures, "sets": sets, "tricks": tricks, "parity": parity,
-          "wire": wire, "sanitize": sanitize, "threads": threads, "fuzz": fuzz}
-QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "wire")
+          "wire": wire, "console": console, "sanitize": sanitize, "threads": threads, "fuzz": fuzz}
+QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "wire", "console")
 
 
 def main():

@@ -15,6 +15,7 @@ void add_policy_command(CLI::App& app, int* exit_code);
 void add_customer_command(CLI::App& app, int* exit_code);
 void add_sender_command(CLI::App& app, int* exit_code);
 void add_case_command(CLI::App& app, int* exit_code);
+void add_api_command(CLI::App& app, int* exit_code);
 void add_feed_command(CLI::App& app, int* exit_code);
 void add_probe_command(CLI::App& app, int* exit_code);
 // Under `postern feed`.

@@ -31,6 +31,7 @@
 #include "control/ledger/outbox.h"
 #include "control/ledger/result.h"
 #include "control/ledger/senders.h"
+#include "control/ledger/tokens.h"
 
 namespace postern::ledger {
 
@@ -115,6 +116,7 @@ class Ledger {
   virtual Feeds& feeds() = 0;
   virtual Audit& audit() = 0;
   virtual Outbox& outbox() = 0;
+  virtual Tokens& tokens() = 0;
 
   virtual std::string location() const = 0;
   // The version in force now; never waits.

@@ -322,6 +322,18 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_attempt ON outbox (next_attempt_at) WHERE next_attempt_at != 0;
 CREATE INDEX outbox_by_case ON outbox (reference, audience);
 )",
+    // 12. Tokens for the API and the console: of a token only its SHA-256.
+    R"(
+CREATE TABLE api_tokens (
+  name TEXT PRIMARY KEY,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'technician', 'admin')),
+  sha256 BLOB NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  revoked_at INTEGER NOT NULL
+) WITHOUT ROWID;
+)",
 };
 
 constexpr int64_t kKnown = std::ssize(kMigrations);

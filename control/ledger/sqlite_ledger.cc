@@ -17,6 +17,7 @@
 #include "control/ledger/sqlite_feeds.h"
 #include "control/ledger/sqlite_outbox.h"
 #include "control/ledger/sqlite_senders.h"
+#include "control/ledger/sqlite_tokens.h"
 
 namespace postern::ledger {
 namespace {
@@ -144,7 +145,8 @@ class SqliteLedger : public Ledger {
         senders_(writer_, desk_),
         feeds_(writer_, desk_),
         audit_(writer_, desk_),
-        outbox_(writer_, desk_) {
+        outbox_(writer_, desk_),
+        tokens_(writer_, desk_) {
     writer_.database.execute(
         "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
     // A list of a million addresses goes in as one change, in no order of theirs: 64 MiB of pages.
@@ -167,6 +169,7 @@ class SqliteLedger : public Ledger {
   Feeds& feeds() override { return feeds_; }
   Audit& audit() override { return audit_; }
   Outbox& outbox() override { return outbox_; }
+  Tokens& tokens() override { return tokens_; }
 
   std::string location() const override { return file_; }
   Version version() const override { return {epoch_, version_.load()}; }
@@ -417,6 +420,7 @@ class SqliteLedger : public Ledger {
   SqliteFeeds feeds_;
   SqliteAudit audit_;
   SqliteOutbox outbox_;
+  SqliteTokens tokens_;
   std::string epoch_;
   std::atomic<uint64_t> version_ = 0;
 };

@@ -15,6 +15,7 @@
 #include "control/server/clock.h"
 #include "control/server/notify_desk.h"
 #include "control/server/probe_desk.h"
+#include "control/server/token_desk.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
 #include "control/server/verdict_channel.h"
@@ -43,6 +44,7 @@ struct Server::Parts {
                  if (noted) diagnose(about, now);
                  return noted;
                }),
+        tokens(ledger),
         verdict_channel(
             ledger, gates, *signatures,
             [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
@@ -113,6 +115,7 @@ struct Server::Parts {
   CaseDesk case_desk;
   std::optional<NotifyDesk> notify_desk;
   ProbeDesk prober;
+  TokenDesk tokens;
   VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
 };
@@ -167,6 +170,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->operator_desk);
   builder.RegisterService(&parts->case_desk);
   builder.RegisterService(&parts->prober);
+  builder.RegisterService(&parts->tokens);
   if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
   // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
@@ -186,6 +190,12 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+std::shared_ptr<grpc::Channel> Server::channel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // a list may be long
+  return parts_->server->InProcessChannel(arguments);
+}
 
 Server::~Server() {
   parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));

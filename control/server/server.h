@@ -2,6 +2,8 @@
 // the events that come in, and the upkeep of the ledger.
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <chrono>
 #include <expected>
 #include <filesystem>
@@ -39,6 +41,8 @@ class Server {
   // one is an error. `ledger` must outlive the server.
   static std::expected<std::unique_ptr<Server>, std::string> start(ledger::Ledger& ledger,
                                                                    ServerOptions options);
+  // Leads to the desks without the socket.
+  std::shared_ptr<grpc::Channel> channel();
   // Ends all streams and removes the socket.
   ~Server();
   Server(const Server&) = delete;

@@ -318,6 +318,9 @@ socket = "{self.directory / "control.sock"}"
 ledger = "{self._ledger}"
 
 {self._control_settings}
+[api]
+listen = ""
+
 [notify]
 spool = "{self.spool}"
 """)
