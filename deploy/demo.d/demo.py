@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/wire"))
 
 from appliance import Appliance  # noqa: E402
-from breach import CONTROL, RELAYED_FROM, SENDER_SETTINGS, Breach  # noqa: E402
+from breach import CONTROL, EVERYBODY, OWN_NETWORKS, RELAYED_FROM, SENDER_SETTINGS, Breach  # noqa: E402
 from messages import crlf, difference, generated, identity, Message, shipped  # noqa: E402
 from paper import Paper  # noqa: E402
 from postfix import Postfix  # noqa: E402
@@ -31,7 +31,7 @@ class Demo:
         self.topology = topology
         self.gate = Appliance(topology, build)
         self.receiver = Postfix(topology, topology.internet, "receiver", "internet.example", INTERNET)
-        self.sender = Postfix(topology, topology.customer, "sender", "customer.example", "127.0.0.1",
+        self.sender = Postfix(topology, topology.customer, "sender", "customer.example", "0.0.0.0",
                               relay=INTERNET, settings=SENDER_SETTINGS)
         self.fresh = 0
 
@@ -229,7 +229,7 @@ class Demo:
         self.paper.say("From here on the policy judges senders, with small numbers and short times; the ledger is "
                        "an empty one. Alice writes to Bob; somebody else sends spam with Carol's password.")
         self.gate.begin_anew(CONTROL)
-        breach = Breach(self.topology.customer, self.gate)
+        breach = Breach(self.topology, self.sender, self.gate)
         breach.register()
         ordinary = [self.one_more(f"Meeting {n}") for n in range(3)]
         for number, message in enumerate(ordinary):
@@ -255,6 +255,7 @@ class Demo:
 
     def an_open_relay(self, breach, stolen):
         self.paper.step("The server relays for everybody, and is mended")
+        self.sender.set(mynetworks=EVERYBODY)
         for number, address in enumerate(RELAYED_FROM[:4]):
             breach.submit(generated(520 + number, spam=True), address=address)
         relaying = breach.wait_case(None, "hold")["case"]
@@ -264,9 +265,15 @@ class Demo:
         self.paper.expect(len(held) == 1 and identity(waiting.octets) not in self.arrived(),
                           "nothing separates the spam any more: all mail of the server is held, and waits in "
                           "its own queue", f"{len(held)} messages wait; see {self.sender.log}")
+        found = breach.diagnosis(relaying, "open relay")["findings"][0]
+        self.paper.quote(f"diagnosis: {found['text']} ({found['confidence']} confidence)")
+        self.paper.expect(breach.probe(relaying) == "open", "a probe confirms it: postern probe "
+                          f"{CUSTOMER} --relay --case {relaying}")
+        self.sender.set(mynetworks=OWN_NETWORKS)
+        wait_until(lambda: breach.probe(relaying) == "closed", 30, "the relay to be closed", poll_s=1.1)
         self.gate.postern("case", "password", stolen, "--by", "Anna", "--text", "changed")
         breach.wait_green(relaying)
-        self.paper.say(f"It is quiet, and Anna has changed the password. postern case show {relaying}")
+        self.paper.say(f"It is quiet, the relay is closed, and Anna has changed the password. postern case show {relaying}")
         shown = self.gate.postern("case", "show", relaying)
         self.paper.quote(shown[shown.index("before it gets"):].split("\n\n")[0])
         breach.restore(stolen, relaying)
@@ -275,6 +282,7 @@ class Demo:
         self.paper.expect(identity(waiting.octets) in self.arrived() and
                           {c["state"] for c in breach.cases().values()} == {"probation"},
                           "its switches are back, it is on probation, and the mail that waited arrived")
+        self.sender.set(mynetworks=EVERYBODY)
         for number, address in enumerate(RELAYED_FROM[:2]):
             breach.submit(generated(530 + number, spam=True), address=address)
         try:

@@ -25,21 +25,27 @@ page = "https://relay.example/c/"
 quiet = "4s"
 probation = ["600/min for 1h"]
 relapse_messages = 2
+[probe]
+domain = "probe.example"
+between = "1s"
 """
 SENDER, READER = "sender@customer.example", "reader@internet.example"
 BOB_AT = "198.18.9.9"       # from where Bob's password is used
-RELAYED_FROM = [f"198.18.9.{n}" for n in range(101, 106)]
+RELAYED_FROM = [f"203.0.113.{n}" for n in range(101, 106)]
 ANNA = "anna@customer.example"
+# Whom the customer's server relays for, and whom after somebody's mistake.
+OWN_NETWORKS, EVERYBODY = "127.0.0.0/8 198.18.0.0/15", "0.0.0.0/0"
 # How the customer's Postfix must be set up to believe who submits, and to say it in the header.
 SENDER_SETTINGS = {"smtpd_authorized_xclient_hosts": "127.0.0.0/8",
                    "smtpd_sasl_authenticated_header": "yes"}
 
 
 class Breach:
-    """`space` is where the customer's server listens on 127.0.0.1; `gate` the appliance."""
+    """`sender` is the customer's Postfix, which listens on all its addresses; `gate` the appliance."""
 
-    def __init__(self, space, gate):
-        self.space, self.gate = space, gate
+    def __init__(self, topology, sender, gate):
+        self.space, self.sender, self.gate = topology.customer, sender, gate
+        topology.manage()
 
     def register(self):
         """The customer, and that its server may relay."""
@@ -77,6 +83,18 @@ class Breach:
         found = wait_until(there, 30, f"a case about {part or 'the server'} at {step}", poll_s=0.2)
         self.gate.wait_in_force()
         return found
+
+    def diagnosis(self, reference, kind):
+        """The case's diagnosis, once its first finding is this one."""
+        def found():
+            said = self.case(reference)["diagnosis"]
+            return said if said and said["findings"][0]["kind"] == kind else None
+        return wait_until(found, 30, f"the diagnosis {kind} of case {reference}", poll_s=0.2)
+
+    def probe(self, reference):
+        """Whether the customer's server relays for strangers: "open", "closed"; noted in the case."""
+        text = self.gate.postern("probe", CUSTOMER, "--relay", "--case", reference, "--json", check=False)
+        return json.loads(text)["relay"]["state"]
 
     def wait_green(self, reference):
         def green():

@@ -2,7 +2,7 @@
 stopped as narrowly as can be, mended, given back, and a relapse is caught. Real Postfix on both sides, the
 policy with small numbers."""
 
-from breach import CONTROL, RELAYED_FROM, Breach
+from breach import CONTROL, EVERYBODY, OWN_NETWORKS, RELAYED_FROM, Breach
 from laboratory import Laboratory, Options, WireTest
 from messages import generated, identity
 from topology import CUSTOMER, wait_until
@@ -14,10 +14,10 @@ class Story(WireTest):
     def setUp(self):
         if Options.bridge:
             self.skipTest("needs the appliance in the gate")
-        self.lab = Laboratory(control=CONTROL)
+        self.lab = Laboratory(control=CONTROL, sender_listens="0.0.0.0")
         self.addCleanup(self.lab.close)
         self.gate, self.sender, self.receiver = self.lab.gate, self.lab.sender, self.lab.receiver
-        self.breach = Breach(self.lab.customer, self.gate)
+        self.breach = Breach(self.lab.topology, self.sender, self.gate)
         self.used = 0
 
     def message(self, spam):
@@ -59,6 +59,7 @@ class Story(WireTest):
         shown = breach.case(stolen["case"])
         self.assertEqual(shown["evidence_kept"], 6)
         self.assertTrue(all(row["event"]["origin"]["user"] == "bob" for row in shown["evidence"]))
+        self.assertIn("bob", breach.diagnosis(stolen["case"], "stolen password")["findings"][0]["text"])
         self.assert_report(stolen["case"])
 
         # Even ordinary mail in his name is refused now; hers is not.
@@ -69,6 +70,7 @@ class Story(WireTest):
         self.assertEqual(self.arrived(), {identity(m.octets) for m in [*ordinary, hers]})
 
         # The spammer finds that the server relays for everybody: nothing separates him any more.
+        self.sender.set(mynetworks=EVERYBODY)
         for address in RELAYED_FROM[:4]:
             submit(self.message(spam=True), address=address)
         relaying = breach.wait_case(None, "hold")
@@ -81,8 +83,12 @@ class Story(WireTest):
         self.assertEqual(len(self.sender.settle()), 1, "her mail does not wait")
 
         # Who asks before it is quiet is told what is red. Then it is mended.
+        breach.diagnosis(relaying["case"], "open relay")
+        self.assertEqual(breach.probe(relaying["case"]), "open")
         refused = self.gate.postern("case", "request", relaying["case"], check=False)
         self.assertEqual(refused, "")
+        self.sender.set(mynetworks=OWN_NETWORKS)
+        wait_until(lambda: breach.probe(relaying["case"]) == "closed", 30, "the relay to be closed", poll_s=1.1)
         self.gate.postern("case", "password", stolen["case"], "--by", "Anna", "--text", "changed")
         breach.restore(stolen["case"], relaying["case"])
         self.assertEqual({case["state"] for case in breach.cases().values()}, {"probation"})
@@ -91,7 +97,8 @@ class Story(WireTest):
         self.assertEqual(self.sender.settle(), [])
         self.assertIn(identity(waiting.octets), self.arrived())
 
-        # He comes back.
+        # It is opened once more, and he comes back.
+        self.sender.set(mynetworks=EVERYBODY)
         for address in RELAYED_FROM[:2]:
             submit(self.message(spam=True), address=address)
         wait_until(lambda: breach.cases()[None]["state"] == "open", 30, "the relapse", poll_s=0.2)
