@@ -378,8 +378,8 @@ def closing_line(words, name):
 
 
 GROUPS = {"unit": unit, "fixtures": fixtures, "sets": sets, "tricks": tricks, "parity": parity,
-          "wire": wire, "console": console, "sanitize": sanitize, "threads": threads, "fuzz": fuzz}
-QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "wire", "console")
+          "console": console, "wire": wire, "sanitize": sanitize, "threads": threads, "fuzz": fuzz}
+QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "console", "wire")
 
 
 def main():
