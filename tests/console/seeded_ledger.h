@@ -88,6 +88,7 @@ inline void seed(ledger::Ledger& ledger, uint64_t now_unix_s) {
       send("192.0.2.7", "refused_content", kHostileSubject, then + 60, 4 * kMail[hour]);
   }
   send("192.0.2.7", "deferred_hold", kHostileSubject, now_unix_s - 900, 12);
+  send("192.0.2.7", "refused_content", kHostileSubject, now_unix_s - 600, 3);  // not quiet yet
 
   const auto set = [&](const char* on, Switch of, Treatment treatment, CaseReference about,
                        const char* reason, const char* part = "") {
