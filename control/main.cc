@@ -12,9 +12,12 @@
 #include "base/config.h"
 #include "base/instance_lock.h"
 #include "base/version.h"
+#include "control/api/server.h"
 #include "control/cases/settings.h"
 #include "control/ledger/sqlite_ledger.h"
+#include "control/notify/settings.h"
 #include "control/policy/settings.h"
+#include "control/probe/settings.h"
 #include "control/server/clock.h"
 #include "control/server/server.h"
 #include "control/settings.h"
@@ -60,6 +63,12 @@ int run(const std::string& config_file) {
     return fail(fmt::format("{}: {}", config_file, about_cases.error()), kUsageError);
   const auto ladder = policy::read_settings(*config);
   if (!ladder) return fail(fmt::format("{}: {}", config_file, ladder.error()), kUsageError);
+  auto notices = notify::read_settings(*config);
+  if (!notices) return fail(fmt::format("{}: {}", config_file, notices.error()), kUsageError);
+  const auto probes = probe::read_settings(*config);
+  if (!probes) return fail(fmt::format("{}: {}", config_file, probes.error()), kUsageError);
+  const auto about_api = api::read_settings(*config);
+  if (!about_api) return fail(fmt::format("{}: {}", config_file, about_api.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -85,11 +94,20 @@ int run(const std::string& config_file) {
                     .started_unix_s = server::unix_s()},
        .restoration = about_cases->restoration,
        .policy = *ladder,
+       .notices = std::move(*notices),
+       .probe = *probes,
        .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
                allocator_name());
+  std::unique_ptr<api::Server> api;
+  if (!about_api->address.empty()) {
+    auto started = api::Server::start(**ledger, (*server)->channel(), *about_api);
+    if (!started) return fail(started.error(), kFailure);
+    api = std::move(*started);
+    spdlog::info("API and console on {} port {}", about_api->address, api->port());
+  }
   wait_for_the_end(signals);
   return 0;
 }

@@ -1,7 +1,10 @@
 #include "control/settings.h"
 
+#include "control/api/settings.h"
 #include "control/cases/settings.h"
+#include "control/notify/settings.h"
 #include "control/policy/settings.h"
+#include "control/probe/settings.h"
 
 namespace postern {
 namespace {
@@ -39,7 +42,8 @@ const std::vector<ConfigKey> kOwnKeys{
 const std::vector<ConfigKey>& control_config_keys() {
   static const std::vector<ConfigKey> all = [] {
     std::vector<ConfigKey> out = kOwnKeys;
-    for (const auto* more : {&policy::config_keys(), &cases::config_keys()})
+    for (const auto* more : {&policy::config_keys(), &cases::config_keys(), &notify::config_keys(),
+                             &probe::config_keys(), &api::config_keys()})
       out.insert(out.end(), more->begin(), more->end());
     return out;
   }();

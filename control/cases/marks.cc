@@ -61,14 +61,26 @@ Mark since_when(MarkKind kind, uint64_t last_s, std::string_view what, bool all_
   return mark;
 }
 
-std::string kind_in(const std::string& diagnosis) {
+// Which marks a diagnosis asks for: control/diagnosis/diagnosis.h says them; of another program's,
+// or a person's, its kind does.
+struct Asked {
+  bool relay = false, password = false;
+};
+
+Asked asked_by(const std::string& diagnosis) {
   const json object = json::parse(diagnosis, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return {};
+  if (const auto asks = object.find("asks_for"); asks != object.end() && asks->is_array()) {
+    const auto has = [&](MarkKind kind) {
+      return std::ranges::find(*asks, json(kMarkNames[static_cast<size_t>(kind)])) != asks->end();
+    };
+    return {has(MarkKind::kRelay), has(MarkKind::kPassword)};
+  }
   const auto kind = object.find("kind");
-  return kind != object.end() && kind->is_string() ? kind->get<std::string>() : "";
+  if (kind == object.end() || !kind->is_string()) return {};
+  const auto& text = kind->get_ref<const std::string&>();
+  return {text.find("relay") != text.npos, text.find("password") != text.npos};
 }
-
-bool mentions(std::string_view kind, std::string_view word) { return kind.find(word) != kind.npos; }
 
 json to_json(const Said& said) {
   return {{"at", said.at_unix_s}, {"by", said.by}, {"text", said.text}};
@@ -131,14 +143,14 @@ std::vector<Mark> marks_of(const ledger::Case& about, std::span<const Event> eve
                            bool all_of_them, const MarkSettings& settings, uint64_t now_unix_s) {
   const Seen seen = look(about.subject, events);
   const RestorationRecord record = read_record(about.marks);
-  const std::string kind = kind_in(about.diagnosis);
+  const Asked asked = asked_by(about.diagnosis);
   std::vector<Mark> out;
   out.push_back(since_when(MarkKind::kQuiet, seen.last_new_s,
                            seen.last_was_blocked ? "no attempt" : "no new spam", all_of_them,
                            about.opened_unix_s, settings, now_unix_s));
   out.push_back(since_when(MarkKind::kPurged, seen.last_again_s, "no spam sent again", all_of_them,
                            about.opened_unix_s, settings, now_unix_s));
-  if (mentions(kind, "relay") || (record.relay && record.relay->open)) {
+  if (asked.relay || (record.relay && record.relay->open)) {
     Mark mark{.kind = MarkKind::kRelay, .text = "not probed yet"};
     if (record.relay) {
       mark.green = !record.relay->open && record.relay->at_unix_s >= about.opened_unix_s;
@@ -147,7 +159,7 @@ std::vector<Mark> marks_of(const ledger::Case& about, std::span<const Event> eve
     }
     out.push_back(std::move(mark));
   }
-  if (about.subject.part.starts_with("user:") || mentions(kind, "password")) {
+  if (about.subject.part.starts_with("user:") || asked.password) {
     Mark mark{.kind = MarkKind::kPassword, .text = "nobody has said that it was changed"};
     if (record.password) {
       mark.green = true;

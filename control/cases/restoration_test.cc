@@ -123,6 +123,25 @@ TEST(Marks, ARelayIsClosedWhenAProbeOfThisCaseSaysSo) {
   EXPECT_TRUE(all_green(at(now, relay, {})));
 }
 
+TEST(Marks, ADiagnosisSaysWhichItAsksFor) {
+  const auto kinds = [](std::string diagnosis) {
+    Case one = about();
+    one.diagnosis = std::move(diagnosis);
+    std::string out;
+    for (const Mark& mark : at(kOpened, one, {}))
+      out += std::string(kMarkNames[static_cast<size_t>(mark.kind)]) + " ";
+    return out;
+  };
+  EXPECT_EQ(kinds(R"({"kind":"stolen password","asks_for":["relay","password"]})"),
+            "quiet purged relay password ");
+  EXPECT_EQ(kinds(R"({"kind":"open relay","asks_for":["password"]})"), "quiet purged password ");
+  EXPECT_EQ(kinds(R"({"kind":"open relay","asks_for":[]})"), "quiet purged ");
+  EXPECT_EQ(kinds(R"({"kind":"stolen password"})"), "quiet purged password ");
+  EXPECT_EQ(kinds(R"({"kind":5,"asks_for":"relay"})"), "quiet purged ");
+  EXPECT_EQ(kinds(R"({"asks_for":[1,null,{}]})"), "quiet purged ");
+  EXPECT_EQ(kinds("relay, password"), "quiet purged ");
+}
+
 TEST(Marks, ARecordIsWhatWasWritten) {
   const RestorationRecord record{.password = Said{1, "a\"b", "\xc3\xa9"},
                                  .relay = Probed{2, true, "x"},

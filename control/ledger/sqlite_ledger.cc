@@ -15,6 +15,7 @@
 #include "control/ledger/sqlite_cases.h"
 #include "control/ledger/sqlite_customers.h"
 #include "control/ledger/sqlite_feeds.h"
+#include "control/ledger/sqlite_outbox.h"
 #include "control/ledger/sqlite_senders.h"
 #include "control/ledger/sqlite_tokens.h"
 
@@ -144,6 +145,7 @@ class SqliteLedger : public Ledger {
         senders_(writer_, desk_),
         feeds_(writer_, desk_),
         audit_(writer_, desk_),
+        outbox_(writer_, desk_),
         tokens_(writer_, desk_) {
     writer_.database.execute(
         "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
@@ -166,6 +168,7 @@ class SqliteLedger : public Ledger {
   Senders& senders() override { return senders_; }
   Feeds& feeds() override { return feeds_; }
   Audit& audit() override { return audit_; }
+  Outbox& outbox() override { return outbox_; }
   Tokens& tokens() override { return tokens_; }
 
   std::string location() const override { return file_; }
@@ -416,6 +419,7 @@ class SqliteLedger : public Ledger {
   SqliteSenders senders_;
   SqliteFeeds feeds_;
   SqliteAudit audit_;
+  SqliteOutbox outbox_;
   SqliteTokens tokens_;
   std::string epoch_;
   std::atomic<uint64_t> version_ = 0;

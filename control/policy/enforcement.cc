@@ -287,7 +287,11 @@ Result<Enforcement::Outcome> Enforcement::act(const IpAddress& server, const Fin
     }
   }
   if (step <= about.step && !wanted) return Outcome::kDone;
-  const std::string action = step > about.step ? "escalated" : "set again";
+  // Somebody may have begun to restore it meanwhile.
+  found = ledger_.cases().about(subject);
+  if (!found) return std::unexpected(found.error());
+  if (!*found || (*found)->state != CaseState::kOpen) return Outcome::kDone;
+  const std::string action = step > (*found)->step ? "escalated" : "set again";
   about.step = std::max(about.step, step);
   if (auto done = ledger_.cases().change(about, {now_unix_s, std::string(kAuthor), action, text});
       !done)

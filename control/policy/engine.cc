@@ -29,7 +29,13 @@ Engine::Engine(ledger::Ledger& ledger, Apply apply, Told told, Settings settings
                uint64_t now_unix_s)
     : ledger_(ledger),
       settings_(std::move(settings)),
-      enforcement_(ledger, std::move(apply), std::move(told), settings_) {
+      told_(std::move(told)),
+      enforcement_(
+          ledger, std::move(apply),
+          [this](CaseReference about, const std::string& what) {
+            untold_.push_back({about, what});
+          },
+          settings_) {
   begin_with_the_ledger(now_unix_s);
   thread_ = std::thread([this] { run(); });
 }
@@ -106,6 +112,7 @@ void Engine::run() {
     busy_ = true;
     lock.unlock();
     std::visit([this](const auto& what) { work(what); }, task);
+    tell();
     lock.lock();
     busy_ = false;
     if (tasks_.empty()) idle_.notify_all();
@@ -130,6 +137,10 @@ Engine::Server& Engine::server_of(const IpAddress& address) {
 void Engine::remember(Server& server, const channel::v1::Event& spam) {
   server.recent.push_back(spam);
   if (server.recent.size() > kMostRecent) server.recent.pop_front();
+}
+
+void Engine::tell() {
+  for (const Change& change : std::exchange(untold_, {})) told_(change.about, change.what);
 }
 
 void Engine::work(const Batch& batch) {

@@ -78,9 +78,19 @@ class Engine {
   Server& server_of(const IpAddress& address);
   void judge_server(const IpAddress& address, uint64_t now_unix_s);
 
+  // What became of cases is told when all that follows from a batch is done: who is told may change
+  // them.
+  struct Change {
+    CaseReference about;
+    std::string what;
+  };
+  void tell();
+
   ledger::Ledger& ledger_;
   const Settings settings_;
-  Enforcement enforcement_;  // the thread's own, like these:
+  const Told told_;
+  std::vector<Change> untold_;  // the thread's own, like these:
+  Enforcement enforcement_;
   std::unordered_map<IpAddress, Server, Hash> servers_;
   std::set<IpAddress> due_;  // to be judged by the next look
 

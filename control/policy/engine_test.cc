@@ -53,7 +53,7 @@ class EngineTest : public testing::Test {
             return ledger_->apply(changes);
           },
           [this](CaseReference, const std::string& what) { told_.push_back(what); }, settings_,
-          kNow);
+          now_);
     }
     return *engine_;
   }

@@ -71,12 +71,13 @@ bool is_for_parts(Step step) {
 }
 
 // The parts that separate the guilty from the rest in this window: users before addresses; none:
-// nothing does.
+// nothing does. Of what is not of parts that are blocked by themselves.
 std::vector<SenderPart> separating(const ServerWindow& window, const Settings& settings,
-                                   uint64_t window_s, uint64_t now_s) {
-  const uint64_t all = window.whole(window_s, now_s).spam;
+                                   const std::vector<SenderPart>& blocked, uint64_t window_s,
+                                   uint64_t now_s) {
+  const uint64_t all = window.whole(window_s, now_s, blocked).spam;
   if (all == 0) return {};
-  const auto parts = window.parts(window_s, now_s);
+  const auto parts = window.parts(window_s, now_s, blocked);
   for (const auto kind : {SenderPart::Kind::kUser, SenderPart::Kind::kFrom}) {
     std::vector<SenderPart> chosen;
     uint64_t spam = 0;
@@ -110,7 +111,8 @@ std::vector<Finding> judge(const ServerWindow& window, const Volume& volume,
   };
   for (const Rung& rung : settings.ladder) {
     if (!rung.enabled) continue;
-    std::vector<SenderPart> apart = separating(window, settings, rung.window_s, now_s);
+    std::vector<SenderPart> apart = separating(window, settings, blocked, rung.window_s, now_s);
+    apart.insert(apart.end(), blocked.begin(), blocked.end());
     if (is_for_parts(rung.step)) {
       for (const SenderPart& part : apart) {
         // A part's volume is not known: it is asked for the plain counts.
@@ -119,8 +121,6 @@ std::vector<Finding> judge(const ServerWindow& window, const Volume& volume,
           add(part, rung, std::move(reason));
       }
     }
-    for (const SenderPart& part : blocked)
-      if (std::ranges::find(apart, part) == apart.end()) apart.push_back(part);
     std::string reason = why(rung, window.whole(rung.window_s, now_s, apart), allowance);
     if (reason.empty()) {
       reason = volume_reason(rung, window.whole(kHour_s, now_s, apart).messages, volume);

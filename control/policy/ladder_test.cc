@@ -119,8 +119,15 @@ TEST_F(LadderTest, WhatABlockedUserSentIsNotTheServers) {
   spam(3);  // half of it: nothing separates
   EXPECT_EQ(found()[0].step, Step::kHold);
   const auto left = found({}, {bob});
-  ASSERT_THAT(left, SizeIs(1));
-  EXPECT_EQ(left[0].step, Step::kObserve);
+  ASSERT_THAT(left, SizeIs(2));
+  for (const Finding& finding : left) EXPECT_EQ(finding.step, Step::kObserve);  // three each
+  spam(16, "dave");  // of the 19 that are not bob's he sent 84 %
+  const auto more = found({}, {bob});
+  ASSERT_THAT(more, SizeIs(3));
+  for (const Finding& finding : more) {
+    EXPECT_EQ(finding.step,
+              finding.part.to_string() == "user:dave" ? Step::kBlock : Step::kObserve);
+  }
 }
 
 TEST_F(LadderTest, LargeSendersAreAskedForMore) {

@@ -141,9 +141,7 @@ Counts ServerWindow::whole(uint64_t window_s, uint64_t now_s,
                            const std::vector<SenderPart>& without) const {
   const auto count = [&](const std::deque<Seen>& list) {
     return static_cast<uint64_t>(std::ranges::count_if(list, [&](const Seen& seen) {
-      return seen.at_s + window_s > now_s &&
-             std::ranges::none_of(without,
-                                  [&](const SenderPart& part) { return seen.is_of(part); });
+      return seen.at_s + window_s > now_s && !seen.is_of_any(without);
     }));
   };
   Counts out{.spam = count(spam_),
@@ -173,10 +171,11 @@ Counts ServerWindow::part(const SenderPart& part, uint64_t window_s, uint64_t no
   return out;
 }
 
-std::vector<ServerWindow::PartSpam> ServerWindow::parts(uint64_t window_s, uint64_t now_s) const {
+std::vector<ServerWindow::PartSpam> ServerWindow::parts(
+    uint64_t window_s, uint64_t now_s, const std::vector<SenderPart>& without) const {
   std::map<SenderPart, uint64_t> spam;
   for (const Seen& seen : spam_) {
-    if (seen.at_s + window_s <= now_s) continue;
+    if (seen.at_s + window_s <= now_s || seen.is_of_any(without)) continue;
     for (const SenderPart& part : {seen.user, seen.from})
       if (!part.is_whole()) ++spam[part];
   }

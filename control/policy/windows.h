@@ -11,6 +11,7 @@
 // that does is taken for the last one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -66,12 +67,14 @@ class ServerWindow {
                const std::vector<SenderPart>& without = {}) const;
   // Of one user, or of what one address hands in. Logins and attempts are the server's alone.
   Counts part(const SenderPart& part, uint64_t window_s, uint64_t now_s) const;
-  // Parts that sent spam in the window: users, then addresses, each the most spam first.
+  // Parts that sent spam in the window, of what is not of `without`: users, then addresses, each
+  // the most spam first.
   struct PartSpam {
     SenderPart part;
     uint64_t spam = 0;
   };
-  std::vector<PartSpam> parts(uint64_t window_s, uint64_t now_s) const;
+  std::vector<PartSpam> parts(uint64_t window_s, uint64_t now_s,
+                              const std::vector<SenderPart>& without = {}) const;
 
   // What a case about this part (or all of it) rested on counts no more.
   void forgive(const SenderPart& part);
@@ -86,6 +89,9 @@ class ServerWindow {
     uint64_t fingerprint = 0;
     SenderPart user, from;  // whole: not known
     bool is_of(const SenderPart& part) const { return user == part || from == part; }
+    bool is_of_any(const std::vector<SenderPart>& parts) const {
+      return std::ranges::any_of(parts, [this](const SenderPart& part) { return is_of(part); });
+    }
   };
   struct Mail {
     Tally forwarded;

@@ -23,7 +23,8 @@ class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
     def __init__(self, lossy=False, mail_servers=True, settings="", rules=None,
-                 control=NO_POLICY):
+                 control=NO_POLICY, sender_listens="127.0.0.1"):
+        self._sender_listens = sender_listens
         self.topology = Topology("pstw", lossy=lossy)
         _open.append(self)
         try:
@@ -45,7 +46,7 @@ class Laboratory:
                                 "smtpd_tls_chain_files": tls})
         # Mail to the second domain goes out by the same road, but only under TLS.
         self.sender = Postfix(
-            self.topology, self.customer, "sender", "customer.example", "127.0.0.1",
+            self.topology, self.customer, "sender", "customer.example", self._sender_listens,
             relay=INTERNET, settings={
                 # Who submits may say as whom, and the header tells it.
                 "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
