@@ -86,7 +86,8 @@ class ApiTest : public testing::Test {
   }
   std::vector<std::string> audit_of(const std::string& author) {
     std::vector<std::string> out;
-    for (const auto& row : *ledger_->audit().entries(author, "", 100)) out.push_back(row.action);
+    const auto rows = ledger_->audit().entries(author, "", 100);
+    for (const auto& row : *rows) out.push_back(row.action);
     return out;
   }
 

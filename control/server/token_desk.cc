@@ -63,7 +63,7 @@ grpc::Status TokenDesk::AddToken(grpc::ServerContext*, const channel::v1::AddTok
   const auto added = ledger_.tokens().add(token, request->author());
   if (!added) return broken(added.error());
   if (!*added) {
-    return {StatusCode::ALREADY_EXISTS,
+    return {StatusCode::FAILED_PRECONDITION,
             fmt::format("there is, or was, a token {}: the history names it; choose another name",
                         name)};
   }

@@ -88,6 +88,7 @@ inline void seed(ledger::Ledger& ledger, uint64_t now_unix_s) {
       send("192.0.2.7", "refused_content", kHostileSubject, then + 60, 4 * kMail[hour]);
   }
   send("192.0.2.7", "deferred_hold", kHostileSubject, now_unix_s - 900, 12);
+  send("192.0.2.7", "refused_content", kHostileSubject, now_unix_s - 600, 3);  // not quiet yet
 
   const auto set = [&](const char* on, Switch of, Treatment treatment, CaseReference about,
                        const char* reason, const char* part = "") {
@@ -120,9 +121,12 @@ inline void seed(ledger::Ledger& ledger, uint64_t now_unix_s) {
                .step = step,
                .cause = cause,
                .diagnosis =
-                   R"({"findings":[{"title":"Stolen password of user bob","confidence":"high",)"
-                   R"("advice":"Change it, and end the sessions of that user.",)"
-                   R"("lines":["<b>Authenticated sender: bob</b>","203.0.113.77, 4 countries"]}]})",
+                   R"({"kind":"stolen password","findings":[{"kind":"stolen password",)"
+                   R"("confidence":"high","text":"The password of user bob is stolen: spam is )"
+                   R"(sent in its name from 4 countries.","grounds":["4 countries in an hour"],)"
+                   R"("lines":["<b>Authenticated sender: bob</b>","203.0.113.77"]}],)"
+                   R"("advice":["Change the password of bob, and end its sessions."],)"
+                   R"("probe":null})",
                .opened_unix_s = now_unix_s - 5400,
                .changed_unix_s = now_unix_s - 1800},
               {now_unix_s - 5400, "policy", "opened", cause})

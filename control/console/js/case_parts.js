@@ -15,18 +15,18 @@ export const blocks = (verdicts) => verdicts.length ? el('ol', {class: 'plain ch
   el('div', {class: 'small muted'}, v.reason ? `${v.reason} — ` : '', v.author ? `${v.author}, ` : '', 'since ', when(v.set), v.expires ? `, until ${when(v.expires)}` : ''))))
   : el('p', {class: 'muted'}, 'Nothing of this case is in force.');
 
-// The diagnosis is ours, but the lines it quotes are mail's.
+// control/diagnosis writes it. The sentences are ours, but what they quote is mail's.
 export function diagnosis(found) {
-  if (!found) return el('p', {class: 'muted'}, 'There is none yet: more evidence is needed.');
-  const findings = found.findings || found.causes || [];
-  const one = (f) => el('li', {}, el('div', {}, el('strong', {}, f.title || f.text || f.summary || f.cause || f.kind || 'finding'), ' ',
-    f.confidence !== undefined && badge(typeof f.confidence === 'number' ? `${Math.round(f.confidence * 100)} %` : f.confidence)),
-  f.advice && el('p', {}, f.advice),
-  (f.evidence || f.lines || []).length > 0 && el('details', {}, el('summary', {}, 'What shows it'),
-    el('pre', {tabindex: '0'}, (f.evidence || f.lines).map((l) => typeof l === 'string' ? l : l.text || JSON.stringify(l)).join('\n'))));
-  if (findings.length) return el('ol', {class: 'plain chain'}, findings.map(one));
-  if (found.title || found.text || found.summary || found.cause) return el('ol', {class: 'plain chain'}, one(found));
-  return el('pre', {tabindex: '0'}, JSON.stringify(found, null, 2));
+  if (!found || !found.findings) return el('p', {class: 'muted'}, 'There is none yet: more evidence is needed.');
+  const shown = (f) => (f.grounds || []).concat(f.lines || []);
+  return [
+    el('ol', {class: 'plain chain'}, found.findings.map((f) => el('li', {},
+      el('div', {}, el('strong', {}, f.text), ' ', badge(`${f.confidence} confidence`)),
+      shown(f).length > 0 && el('details', {}, el('summary', {}, 'What shows it'),
+        el('pre', {tabindex: '0'}, shown(f).join('\n')))))),
+    found.probe && el('p', {class: 'small muted'}, `Probe: ${found.probe.text}`),
+    (found.advice || []).length > 0 && [el('h3', {}, 'What to do'), el('ul', {}, found.advice.map((a) => el('li', {}, a)))],
+  ];
 }
 
 export const history = (rows) => el('ol', {class: 'plain history'}, rows.toReversed().map((row) => el('li', {},
