@@ -87,6 +87,9 @@ void Upkeep::forget_old(uint64_t now_unix_s) {
   forget("evidence", retention_.evidence, [this](uint64_t before, size_t limit) {
     return ledger_.cases().forget_evidence_before(before, limit);
   });
+  forget("notices", retention_.evidence, [this](uint64_t before, size_t limit) {
+    return ledger_.outbox().forget_before(before, limit);
+  });
   forget("counts of senders", retention_.sender_counts, [this](uint64_t before, size_t limit) {
     return ledger_.senders().forget_before(before, limit);
   });
