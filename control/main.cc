@@ -12,52 +12,18 @@
 #include "base/config.h"
 #include "base/instance_lock.h"
 #include "base/version.h"
+#include "control/api/server.h"
 #include "control/cases/settings.h"
 #include "control/ledger/sqlite_ledger.h"
+#include "control/notify/settings.h"
+#include "control/policy/settings.h"
+#include "control/probe/settings.h"
 #include "control/server/clock.h"
 #include "control/server/server.h"
+#include "control/settings.h"
 
 namespace postern {
 namespace {
-
-const std::vector<ConfigKey> kOwnKeys{
-    {.name = "control.socket",
-     .default_value = "/run/postern/control.sock",
-     .help =
-         "Unix socket on which data planes and the postern command line are served (mode 0660)."},
-    {.name = "control.ledger",
-     .default_value = "/var/lib/postern/ledger.sqlite",
-     .help = "SQLite file with verdicts, their history, and events. Its directory must exist."},
-    {.name = "control.keep_events",
-     .type = ConfigType::kDuration,
-     .default_value = "90d",
-     .help = "How long events are kept; \"0\" keeps them for ever."},
-    {.name = "control.keep_evidence",
-     .type = ConfigType::kDuration,
-     .default_value = "90d",
-     .help = "How long the messages that a case rests on are kept: envelopes, rules, and some "
-             "headers, never bodies. Cases and their history stay. \"0\" keeps them for ever."},
-    {.name = "control.keep_sender_counts",
-     .type = ConfigType::kDuration,
-     .default_value = "400d",
-     .help = "How long it is kept what each sender did hour by hour; \"0\" keeps it for ever."},
-    {.name = "control.log_level",
-     .type = ConfigType::kChoice,
-     .default_value = "info",
-     .help = "Least important messages that are written to standard error.",
-     .choices = {"debug", "info", "warning", "error"}},
-};
-
-// Its own and those of its rooms, section by section.
-const std::vector<ConfigKey>& keys() {
-  static const std::vector<ConfigKey> all = [] {
-    std::vector<ConfigKey> out = kOwnKeys;
-    for (const auto* more : {&cases::config_keys()})
-      out.insert(out.end(), more->begin(), more->end());
-    return out;
-  }();
-  return all;
-}
 
 constexpr int kUsageError = 2;
 constexpr int kFailure = 1;
@@ -90,11 +56,19 @@ void wait_for_the_end(const sigset_t& signals) {
 }
 
 int run(const std::string& config_file) {
-  const auto config = load_config(config_file, keys());
+  const auto config = load_config(config_file, control_config_keys());
   if (!config) return fail(config.error(), kUsageError);
   const auto about_cases = cases::read_settings(*config);
   if (!about_cases)
     return fail(fmt::format("{}: {}", config_file, about_cases.error()), kUsageError);
+  const auto ladder = policy::read_settings(*config);
+  if (!ladder) return fail(fmt::format("{}: {}", config_file, ladder.error()), kUsageError);
+  auto notices = notify::read_settings(*config);
+  if (!notices) return fail(fmt::format("{}: {}", config_file, notices.error()), kUsageError);
+  const auto probes = probe::read_settings(*config);
+  if (!probes) return fail(fmt::format("{}: {}", config_file, probes.error()), kUsageError);
+  const auto about_api = api::read_settings(*config);
+  if (!about_api) return fail(fmt::format("{}: {}", config_file, about_api.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -119,11 +93,21 @@ int run(const std::string& config_file) {
                     .allocator = allocator_name(),
                     .started_unix_s = server::unix_s()},
        .restoration = about_cases->restoration,
+       .policy = *ladder,
+       .notices = std::move(*notices),
+       .probe = *probes,
        .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
                allocator_name());
+  std::unique_ptr<api::Server> api;
+  if (!about_api->address.empty()) {
+    auto started = api::Server::start(**ledger, (*server)->channel(), *about_api);
+    if (!started) return fail(started.error(), kFailure);
+    api = std::move(*started);
+    spdlog::info("API and console on {} port {}", about_api->address, api->port());
+  }
   wait_for_the_end(signals);
   return 0;
 }
@@ -147,7 +131,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : postern::kUsageError;
   }
   if (help_config) {
-    fmt::print("{}", postern::describe_config(postern::keys()));
+    fmt::print("{}", postern::describe_config(postern::control_config_keys()));
     return 0;
   }
   if (config_file.empty()) {

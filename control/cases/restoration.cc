@@ -131,6 +131,17 @@ Result<void> Restoration::note_probe(CaseReference reference, bool relay_is_open
   return write(*about, record, std::string(kRestoration), "probed", text, now_unix_s);
 }
 
+Result<void> Restoration::note_diagnosis(CaseReference reference, const std::string& json,
+                                         const std::string& text, uint64_t now_unix_s) {
+  const std::lock_guard guard(mutex_);
+  auto about = find(reference);
+  if (!about) return std::unexpected(about.error());
+  if (about->diagnosis == json) return {};
+  about->diagnosis = json;
+  return write(*about, read_record(about->marks), std::string(kRestoration), "diagnosed", text,
+               now_unix_s);
+}
+
 Result<void> Restoration::request(CaseReference reference, const std::string& author,
                                   const std::string& text, uint64_t now_unix_s) {
   const std::lock_guard guard(mutex_);

@@ -66,6 +66,9 @@ class Restoration {
                                             const std::string& text, uint64_t now_unix_s);
   ledger::Result<void> note_probe(CaseReference reference, bool relay_is_open,
                                   const std::string& text, uint64_t now_unix_s);
+  // What its evidence is taken to show: JSON for Case::diagnosis, and a sentence for its history.
+  ledger::Result<void> note_diagnosis(CaseReference reference, const std::string& json,
+                                      const std::string& text, uint64_t now_unix_s);
   // The error names the marks that are not green.
   ledger::Result<void> request(CaseReference reference, const std::string& author,
                                const std::string& text, uint64_t now_unix_s);

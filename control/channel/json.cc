@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/case_reference.h"
 #include "base/time_text.h"
 #include "control/channel/event_json.h"
@@ -202,6 +204,98 @@ ordered_json to_json(const v1::AuditRow& row) {
           {"action", row.action()},
           {"subject", row.subject()},
           {"detail", row.detail()}};
+}
+
+ordered_json to_json(const v1::HistoryEntry& row) {
+  const v1::VerdictEntry& entry = row.entry();
+  if (row.action() == "set") return {{"action", row.action()}, {"verdict", to_json(entry)}};
+  return {{"action", row.action()},        {"switch", switch_name(entry.of())},
+          {"part", or_null(entry.part())}, {"at", utc_time(entry.set_unix_s())},
+          {"author", entry.author()},      {"reason", entry.reason()}};
+}
+
+ordered_json to_json(const v1::ApiToken& token) {
+  return {{"name", token.name()},
+          {"role", token.role()},
+          {"created", time_json(token.created_unix_s())},
+          {"expires", time_json(token.expires_unix_s())},
+          {"used", time_json(token.used_unix_s())},
+          {"revoked", time_json(token.revoked_unix_s())}};
+}
+
+ordered_json to_json(const v1::FeedState& state) {
+  ordered_json out{{"feed", state.name()},
+                   {"ranges", state.ranges()},
+                   {"latest_change", time_json(state.changed_unix_s())}};
+  if (state.has_followed()) {
+    const v1::FollowedFeed& followed = state.followed();
+    out["followed"] = {{"file", followed.path()},
+                       {"format", followed.format()},
+                       {"treatment", treatment_name(followed.treatment())},
+                       {"every_s", followed.every_s()},
+                       {"read", time_json(followed.read_unix_s())},
+                       {"imported", time_json(followed.imported_unix_s())},
+                       {"published", time_json(followed.published_unix_s())},
+                       {"entries", followed.entries()},
+                       {"problem", followed.problem()}};
+  }
+  return out;
+}
+
+ordered_json to_json(const v1::ListSignaturesReply& reply) {
+  ordered_json out{{"sets", ordered_json::array()},
+                   {"assignments", ordered_json::array()},
+                   {"past", ordered_json::array()}};
+  for (const auto& set : reply.sets()) {
+    out["sets"].push_back({{"name", set.name()},
+                           {"digest", set.digest()},
+                           {"sha256", set.sha256()},
+                           {"bytes", set.bytes()},
+                           {"rules", set.rules()},
+                           {"signed_by", set.signed_by()},
+                           {"author", set.author()},
+                           {"stored", utc_time(set.stored_unix_s())}});
+  }
+  const auto digest = [&](const std::string& sha256) {
+    const auto set = std::ranges::find(reply.sets(), sha256, &v1::StoredSignatures::sha256);
+    return set == reply.sets().end() ? ordered_json() : ordered_json(set->digest());
+  };
+  for (const auto& row : reply.assignments())
+    out["assignments"].push_back(
+        {{"gate", row.gate().empty() ? ordered_json() : ordered_json(row.gate())},
+         {"set", digest(row.set())},
+         {"shadow", digest(row.shadow())}});
+  for (const std::string& sha256 : reply.past()) out["past"].push_back(digest(sha256));
+  return out;
+}
+
+ordered_json to_json(const v1::LoadSignaturesReply& reply) {
+  ordered_json out{
+      {"order", reply.number()},
+      {"set", reply.has_set() ? ordered_json(reply.set().name()) : ordered_json()},
+      {"digest", reply.has_set() ? ordered_json(reply.set().digest()) : ordered_json()},
+      {"withdrawn", reply.withdrawn()},
+      {"gates", ordered_json::array()}};
+  for (const auto& gate : reply.gates()) {
+    out["gates"].push_back(
+        {{"gate", gate.gate()},
+         {"in_force", gate.in_force()},
+         {"refused", gate.refused().empty() ? ordered_json() : ordered_json(gate.refused())},
+         {"load_ms", gate.load_ms()}});
+  }
+  return out;
+}
+
+ordered_json to_json(const v1::ExplainReply& reply, const std::string& address) {
+  const std::string fallback(treatment_name(reply.default_treatment()));
+  return {{"address", address},
+          {"treatment", reply.has_in_force()
+                            ? ordered_json(treatment_name(reply.in_force().treatment()))
+                            : ordered_json(fallback)},
+          {"held_by", reply.has_in_force() ? to_json(reply.in_force()) : ordered_json()},
+          {"chain", rows_json(reply.chain())},
+          {"parts", rows_json(reply.parts())},
+          {"default", fallback}};
 }
 
 }  // namespace postern::channel

@@ -9,6 +9,7 @@
 
 #include "control/channel/cases.pb.h"
 #include "control/channel/operator.pb.h"
+#include "control/channel/tokens.pb.h"
 
 namespace postern::channel {
 
@@ -21,5 +22,14 @@ nlohmann::ordered_json to_json(const v1::ShowSenderReply& reply);
 nlohmann::ordered_json to_json(const v1::CaseSummary& summary);
 nlohmann::ordered_json to_json(const v1::ShowCaseReply& reply);
 nlohmann::ordered_json to_json(const v1::AuditRow& row);
+nlohmann::ordered_json to_json(const v1::ApiToken& token);
+nlohmann::ordered_json to_json(const v1::HistoryEntry& entry);
+nlohmann::ordered_json to_json(const v1::FeedState& feed);
+nlohmann::ordered_json to_json(const v1::ListSignaturesReply& reply);
+nlohmann::ordered_json to_json(const v1::LoadSignaturesReply& reply);
+// The address is what was asked about.
+nlohmann::ordered_json to_json(const v1::ExplainReply& reply, const std::string& address);
+// status_json.cc
+nlohmann::ordered_json to_json(const v1::StatusReply& status, uint64_t now_unix_ms);
 
 }  // namespace postern::channel

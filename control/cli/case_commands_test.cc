@@ -108,6 +108,10 @@ TEST_F(CaseCommandsTest, ACustomerIsAddedChangedShownAndRemoved) {
   EXPECT_EQ(shown["channels"]["webhook_signed"], true);
   EXPECT_THAT(shown.dump(), Not(HasSubstr("hush")));
   EXPECT_THAT(run({"customer", "list"}).out, HasSubstr("Anna Example <anna@example.net> +1"));
+  const Outcome audit = run({"audit", "--about", "Example Ltd"});
+  EXPECT_EQ(audit.code, 0) << audit.err;
+  EXPECT_THAT(audit.out,
+              AllOf(HasSubstr("anna"), HasSubstr("customer set"), Not(HasSubstr("hush"))));
   const Outcome removed = run({"customer", "remove", "Example Ltd"});
   EXPECT_EQ(removed.code, 0) << removed.err;
   EXPECT_EQ(run({"customer", "list"}).code, 1);
@@ -150,6 +154,27 @@ TEST_F(CaseCommandsTest, SendersAreListedWithWhatTheyDid) {
   EXPECT_EQ(shown["in_force"]["treatment"], "refuse");
   EXPECT_EQ(run({"sender", "list", "--within", "198.51.100.0/24"}).code, 1);
   EXPECT_EQ(run({"sender", "list", "--since", "yesterday"}).code, 2);
+}
+
+TEST_F(CaseCommandsTest, ALadderIsTriedOnWhatHappened) {
+  EXPECT_EQ(run({"policy", "try"}).code, 1);
+  for (int i = 0; i < 5; ++i) {
+    channel::v1::Event event = spam(now());
+    event.set_content_hash("00000000000000a" + std::to_string(i));
+    store(event);
+  }
+  const Outcome usual = run({"policy", "try"});  // observed at 2, throttled at 5
+  EXPECT_EQ(usual.code, 0) << usual.err;
+  EXPECT_THAT(usual.out,
+              AllOf(HasSubstr("observe"), HasSubstr("throttle"), Not(HasSubstr("block"))));
+  const std::string file = directory_ / "strict.toml";
+  std::ofstream(file) << "[policy.block]\nspam = 4\n";
+  const json strict = json::parse(run({"policy", "try", "--config", file, "--json"}).out);
+  EXPECT_EQ(strict["steps"].back()["step"], "block");
+  EXPECT_EQ(strict["steps"].back()["server"], "192.0.2.7");
+  std::ofstream(file) << "[policy.block]\nspam = many\n";
+  EXPECT_EQ(run({"policy", "try", "--config", file}).code, 2);
+  EXPECT_EQ(run({"case", "list"}).code, 1);  // nothing was done
 }
 
 TEST_F(CaseCommandsTest, ACaseIsShownWithAllThatIsKnown) {

@@ -53,6 +53,8 @@ class CommandsTest : public testing::Test {
     add_events_command(app, &exit_code);
     add_signature_loading_commands(*app.add_subcommand("signatures", ""), &exit_code);
     add_feed_command(app, &exit_code);
+    add_audit_command(app, &exit_code);
+    add_policy_command(app, &exit_code);
     add_customer_command(app, &exit_code);
     add_sender_command(app, &exit_code);
     add_case_command(app, &exit_code);

@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/time_text.h"
+#include "control/channel/json.h"
 #include "control/channel/treatment.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
@@ -159,28 +160,6 @@ int leave_feed(const FeedOptions& options) {
   return kOk;
 }
 
-ordered_json to_json(const FeedState& state) {
-  const auto time = [](uint64_t at) {
-    return at == 0 ? ordered_json() : ordered_json(utc_time(at));
-  };
-  ordered_json out{{"feed", state.name()},
-                   {"ranges", state.ranges()},
-                   {"latest_change", time(state.changed_unix_s())}};
-  if (state.has_followed()) {
-    const FollowedFeed& followed = state.followed();
-    out["followed"] = {{"file", followed.path()},
-                       {"format", followed.format()},
-                       {"treatment", channel::treatment_name(followed.treatment())},
-                       {"every_s", followed.every_s()},
-                       {"read", time(followed.read_unix_s())},
-                       {"imported", time(followed.imported_unix_s())},
-                       {"published", time(followed.published_unix_s())},
-                       {"entries", followed.entries()},
-                       {"problem", followed.problem()}};
-  }
-  return out;
-}
-
 int list_feeds(const FeedOptions& options) {
   ListFeedsReply reply;
   if (const int code =
@@ -190,7 +169,7 @@ int list_feeds(const FeedOptions& options) {
   }
   if (options.json) {
     ordered_json out = ordered_json::array();
-    for (const FeedState& state : reply.feeds()) out.push_back(to_json(state));
+    for (const FeedState& state : reply.feeds()) out.push_back(channel::to_json(state));
     fmt::print("{}\n", ordered_json{{"feeds", out}}.dump(2));
     return reply.feeds().empty() ? kNegative : kOk;
   }

@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/time_text.h"
+#include "control/channel/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/shadow_text.h"
@@ -98,23 +99,6 @@ void print_answers(const LoadSignaturesReply& reply, SignatureAction action) {
   if (reply.withdrawn()) fmt::print("withdrawn: what was in force stays in force\n");
 }
 
-ordered_json answers_json(const LoadSignaturesReply& reply) {
-  ordered_json out{
-      {"order", reply.number()},
-      {"set", reply.has_set() ? ordered_json(reply.set().name()) : ordered_json()},
-      {"digest", reply.has_set() ? ordered_json(reply.set().digest()) : ordered_json()},
-      {"withdrawn", reply.withdrawn()},
-      {"gates", ordered_json::array()}};
-  for (const auto& gate : reply.gates()) {
-    out["gates"].push_back(
-        {{"gate", gate.gate()},
-         {"in_force", gate.in_force()},
-         {"refused", gate.refused().empty() ? ordered_json() : ordered_json(gate.refused())},
-         {"load_ms", gate.load_ms()}});
-  }
-  return out;
-}
-
 int run_load(const LoadOptions& options, SignatureAction action) {
   const auto wait = parse_duration(options.wait);
   if (!wait) return complain("--wait: " + wait.error(), kUsage);
@@ -134,7 +118,7 @@ int run_load(const LoadOptions& options, SignatureAction action) {
       control.ask(&Operator::Stub::LoadSignatures, request, &reply, *wait + kGrace);
   if (code != kOk) return code;
   if (options.json)
-    fmt::print("{}\n", answers_json(reply).dump());
+    fmt::print("{}\n", channel::to_json(reply).dump());
   else
     print_answers(reply, action);
   const bool everywhere =
@@ -155,33 +139,6 @@ std::string name_of(const ListSignaturesReply& reply, const std::string& sha256,
   return fmt::format("{} {}", printable(set->name()), set->digest().substr(0, 16));
 }
 
-ordered_json list_json(const ListSignaturesReply& reply) {
-  ordered_json out{{"sets", ordered_json::array()},
-                   {"assignments", ordered_json::array()},
-                   {"past", ordered_json::array()}};
-  for (const auto& set : reply.sets()) {
-    out["sets"].push_back({{"name", set.name()},
-                           {"digest", set.digest()},
-                           {"sha256", set.sha256()},
-                           {"bytes", set.bytes()},
-                           {"rules", set.rules()},
-                           {"signed_by", set.signed_by()},
-                           {"author", set.author()},
-                           {"stored", utc_time(set.stored_unix_s())}});
-  }
-  const auto digest = [&](const std::string& sha256) {
-    const StoredSignatures* set = find(reply, sha256);
-    return set == nullptr ? ordered_json() : ordered_json(set->digest());
-  };
-  for (const auto& row : reply.assignments())
-    out["assignments"].push_back(
-        {{"gate", row.gate().empty() ? ordered_json() : ordered_json(row.gate())},
-         {"set", digest(row.set())},
-         {"shadow", digest(row.shadow())}});
-  for (const std::string& sha256 : reply.past()) out["past"].push_back(digest(sha256));
-  return out;
-}
-
 int run_list(const ControlOptions& options) {
   ControlConnection control(options.socket);
   ListSignaturesReply reply;
@@ -189,7 +146,7 @@ int run_list(const ControlOptions& options) {
       control.ask(&Operator::Stub::ListSignatures, ListSignaturesRequest(), &reply);
   if (code != kOk) return code;
   if (options.json) {
-    fmt::print("{}\n", list_json(reply).dump());
+    fmt::print("{}\n", channel::to_json(reply).dump());
     return kOk;
   }
   Table sets({"set", "digest", "rules", "bytes", "signed by", "loaded", "by"});

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "control/channel/json.h"
 #include "control/cli/commands.h"
 #include "control/cli/control_connection.h"
 #include "control/cli/status_text.h"
@@ -19,7 +20,7 @@ int show_status(const ControlOptions& options) {
       std::chrono::system_clock::now().time_since_epoch());
   const auto now_ms = static_cast<uint64_t>(now.count());
   if (options.json) {
-    fmt::print("{}\n", status_json(reply, now_ms)
+    fmt::print("{}\n", channel::to_json(reply, now_ms)
                            .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
     fmt::print("{}", status_text(reply, now_ms));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "control/channel/json.h"
+
 namespace postern::cli {
 namespace {
 
@@ -83,7 +85,7 @@ TEST(StatusText, SaysThatNoDataPlaneIsThere) {
 }
 
 TEST(StatusJson, HasSumsAndEachWorkersCounters) {
-  const auto json = status_json(example(), kNow_ms);
+  const auto json = channel::to_json(example(), kNow_ms);
   EXPECT_EQ(json["control"]["allocator"], "mimalloc 2.0.9");
   const auto& gate = json["data_planes"][0];
   EXPECT_EQ(gate["counters"]["messages_forwarded"], 200);

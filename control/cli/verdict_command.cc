@@ -159,19 +159,7 @@ int show_verdict(const VerdictOptions& options) {
   }
   if (options.json) {
     ordered_json history = ordered_json::array();
-    for (const HistoryEntry& row : reply.history()) {
-      if (row.action() == "set") {
-        history.push_back({{"action", row.action()}, {"verdict", channel::to_json(row.entry())}});
-      } else {
-        history.push_back({{"action", row.action()},
-                           {"switch", channel::switch_name(row.entry().of())},
-                           {"part", row.entry().part().empty() ? ordered_json()
-                                                               : ordered_json(row.entry().part())},
-                           {"at", utc_time(row.entry().set_unix_s())},
-                           {"author", row.entry().author()},
-                           {"reason", row.entry().reason()}});
-      }
-    }
+    for (const HistoryEntry& row : reply.history()) history.push_back(channel::to_json(row));
     ordered_json verdicts = ordered_json::array();
     for (const VerdictEntry& entry : reply.entries()) verdicts.push_back(channel::to_json(entry));
     print({{"verdicts", verdicts}, {"history", history}});
@@ -250,18 +238,7 @@ int explain(const VerdictOptions& options) {
   }
   const std::string fallback(channel::treatment_name(reply.default_treatment()));
   if (options.json) {
-    ordered_json chain = ordered_json::array();
-    for (const VerdictEntry& entry : reply.chain()) chain.push_back(channel::to_json(entry));
-    ordered_json parts = ordered_json::array();
-    for (const VerdictEntry& entry : reply.parts()) parts.push_back(channel::to_json(entry));
-    print({{"address", options.prefix},
-           {"treatment", reply.has_in_force()
-                             ? ordered_json(channel::treatment_name(reply.in_force().treatment()))
-                             : ordered_json(fallback)},
-           {"held_by", reply.has_in_force() ? channel::to_json(reply.in_force()) : ordered_json()},
-           {"chain", chain},
-           {"parts", parts},
-           {"default", fallback}});
+    print(channel::to_json(reply, options.prefix));
     return kOk;
   }
   if (reply.chain_size() == 0) {

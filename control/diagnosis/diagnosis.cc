@@ -181,4 +181,11 @@ Result<Diagnosis> diagnose(ledger::Ledger& ledger, const ledger::Case& about, ui
   return out;
 }
 
+std::string summary(const Diagnosis& diagnosis) {
+  if (diagnosis.findings.empty()) return "nothing was found";
+  const Finding& first = diagnosis.findings.front();
+  return fmt::format("{} ({} confidence)", first.text,
+                     kConfidenceNames[static_cast<size_t>(first.confidence)]);
+}
+
 }  // namespace postern::diagnosis

@@ -95,6 +95,9 @@ struct Diagnosis {
 ledger::Result<Diagnosis> diagnose(ledger::Ledger& ledger, const ledger::Case& about,
                                    uint64_t now_unix_s);
 
+// The first finding as a sentence: "… (high confidence)".
+std::string summary(const Diagnosis& diagnosis);
+
 // The same with what a probe says of an open relay: open proves it (and it stands first), closed
 // rules it out (low confidence), undecided changes nothing but the advice.
 Diagnosis confirm(Diagnosis diagnosis, const RelayProbe& probe);

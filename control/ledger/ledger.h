@@ -28,8 +28,10 @@
 #include "control/ledger/cases.h"
 #include "control/ledger/customers.h"
 #include "control/ledger/feeds.h"
+#include "control/ledger/outbox.h"
 #include "control/ledger/result.h"
 #include "control/ledger/senders.h"
+#include "control/ledger/tokens.h"
 
 namespace postern::ledger {
 
@@ -113,6 +115,8 @@ class Ledger {
   virtual Senders& senders() = 0;
   virtual Feeds& feeds() = 0;
   virtual Audit& audit() = 0;
+  virtual Outbox& outbox() = 0;
+  virtual Tokens& tokens() = 0;
 
   virtual std::string location() const = 0;
   // The version in force now; never waits.

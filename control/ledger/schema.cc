@@ -292,6 +292,48 @@ ALTER TABLE events ADD COLUMN held_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN header_sample BLOB NOT NULL DEFAULT x'';
 ALTER TABLE events ADD COLUMN header_sample_cut INTEGER NOT NULL DEFAULT 0;
 )",
+    // 11. What is yet to be told of cases, and the messages that tell it.
+    R"(
+CREATE TABLE happenings (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  reference INTEGER NOT NULL,
+  audience TEXT NOT NULL,
+  what TEXT NOT NULL,
+  at INTEGER NOT NULL
+);
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  reference INTEGER NOT NULL,
+  audience TEXT NOT NULL,
+  customer INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  identity TEXT NOT NULL UNIQUE,
+  what TEXT NOT NULL,
+  entries_told INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_attempt_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  delivered_at INTEGER NOT NULL,
+  given_up_at INTEGER NOT NULL,
+  message BLOB NOT NULL
+);
+CREATE INDEX outbox_by_attempt ON outbox (next_attempt_at) WHERE next_attempt_at != 0;
+CREATE INDEX outbox_by_case ON outbox (reference, audience);
+)",
+    // 12. Tokens for the API and the console: of a token only its SHA-256.
+    R"(
+CREATE TABLE api_tokens (
+  name TEXT PRIMARY KEY,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'technician', 'admin')),
+  sha256 BLOB NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  revoked_at INTEGER NOT NULL
+) WITHOUT ROWID;
+)",
 };
 
 constexpr int64_t kKnown = std::ssize(kMigrations);

@@ -15,7 +15,9 @@
 #include "control/ledger/sqlite_cases.h"
 #include "control/ledger/sqlite_customers.h"
 #include "control/ledger/sqlite_feeds.h"
+#include "control/ledger/sqlite_outbox.h"
 #include "control/ledger/sqlite_senders.h"
+#include "control/ledger/sqlite_tokens.h"
 
 namespace postern::ledger {
 namespace {
@@ -142,7 +144,9 @@ class SqliteLedger : public Ledger {
         cases_(writer_, desk_),
         senders_(writer_, desk_),
         feeds_(writer_, desk_),
-        audit_(writer_, desk_) {
+        audit_(writer_, desk_),
+        outbox_(writer_, desk_),
+        tokens_(writer_, desk_) {
     writer_.database.execute(
         "PRAGMA synchronous = FULL");  // a commit returns when it is on the disk
     // A list of a million addresses goes in as one change, in no order of theirs: 64 MiB of pages.
@@ -164,6 +168,8 @@ class SqliteLedger : public Ledger {
   Senders& senders() override { return senders_; }
   Feeds& feeds() override { return feeds_; }
   Audit& audit() override { return audit_; }
+  Outbox& outbox() override { return outbox_; }
+  Tokens& tokens() override { return tokens_; }
 
   std::string location() const override { return file_; }
   Version version() const override { return {epoch_, version_.load()}; }
@@ -413,6 +419,8 @@ class SqliteLedger : public Ledger {
   SqliteSenders senders_;
   SqliteFeeds feeds_;
   SqliteAudit audit_;
+  SqliteOutbox outbox_;
+  SqliteTokens tokens_;
   std::string epoch_;
   std::atomic<uint64_t> version_ = 0;
 };

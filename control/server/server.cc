@@ -6,8 +6,16 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <optional>
+
 #include "base/instance_lock.h"
+#include "control/diagnosis/diagnosis.h"
+#include "control/notify/notifier.h"
+#include "control/policy/engine.h"
 #include "control/server/clock.h"
+#include "control/server/notify_desk.h"
+#include "control/server/probe_desk.h"
+#include "control/server/token_desk.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
 #include "control/server/verdict_channel.h"
@@ -21,37 +29,93 @@ struct Server::Parts {
   Parts(InstanceLock taken, ledger::Ledger& ledger, std::unique_ptr<SignatureStore> sets,
         const cases::CaseLinks& links, const ServerOptions& options)
       : lock(std::move(taken)),
+        ledger(ledger),
         signatures(std::move(sets)),
         gates(ledger.version().epoch),
         upkeep(ledger, gates, options.retention),
         changes(ledger, gates, [this] { upkeep.verdicts_changed(); }),
-        restoration(
-            ledger, [this](std::span<const ledger::Change> c) { return changes.apply(c); },
-            [](CaseReference, const std::string&) {}, options.restoration),
+        restoration(ledger, apply(), told(), options.restoration),
         feeds(ledger, gates, changes),
         operator_desk(ledger, gates, changes, *signatures, feeds, options.identity),
         case_desk(ledger, gates, restoration, links, options.case_page),
+        prober(ledger, options.probe,
+               [this](CaseReference about, bool open, const std::string& text, uint64_t now) {
+                 auto noted = restoration.note_probe(about, open, text, now);
+                 if (noted) diagnose(about, now);
+                 return noted;
+               }),
+        tokens(ledger),
         verdict_channel(
             ledger, gates, *signatures,
-            [this](const channel::v1::EventBatch& batch) { restoration.observe(batch, unix_s()); },
+            [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
             options.feed) {
-    upkeep.start([this](uint64_t now_unix_s) {
-      if (const auto looked = restoration.look(now_unix_s); !looked)
-        spdlog::error("cases on probation: {}", looked.error());
-    });
+    if (options.notices) {
+      notifier.emplace(ledger, *options.notices,
+                       [this](CaseReference about) { return case_desk.link_to(about); });
+      notify_desk.emplace(*notifier);
+    }
+    if (options.policy.enabled) policy.emplace(ledger, apply(), told(), options.policy, unix_s());
+    upkeep.start([this](uint64_t now_unix_s) { look(now_unix_s); });
   }
-  // Nothing that its round looks at is gone before it.
-  ~Parts() { upkeep.stop(); }
+  ~Parts() {
+    // Nothing that its round looks at is gone before it; the threads of the policy and of the
+    // notices end before what they use.
+    upkeep.stop();
+    policy.reset();
+    notifier.reset();
+  }
+
+  policy::Apply apply() {
+    return [this](std::span<const ledger::Change> what) { return changes.apply(what); };
+  }
+  policy::Told told() {
+    return [this](CaseReference about, const std::string& what) { changed(about, what); };
+  }
+  // Events were stored. Any thread.
+  void observe(const channel::v1::EventBatch& batch, uint64_t now_unix_s) {
+    restoration.observe(batch, now_unix_s);
+    if (policy) policy->observe(batch, now_unix_s);
+  }
+  // What its evidence says now goes into the case.
+  void diagnose(CaseReference reference, uint64_t now_unix_s) {
+    const auto about = ledger.cases().find(reference);
+    if (!about || !*about) return;
+    const auto found = diagnosis::diagnose(ledger, **about, now_unix_s);
+    const auto noted = !found ? std::unexpected(found.error())
+                              : restoration.note_diagnosis(reference, diagnosis::to_json(*found),
+                                                           diagnosis::summary(*found), now_unix_s);
+    if (!noted) spdlog::error("case {}: no diagnosis: {}", reference.to_string(), noted.error());
+  }
+  // Something became of a case. Any thread, which may hold the case: only what the policy did,
+  // which holds nothing, has its evidence looked through.
+  void changed(CaseReference about, const std::string& what) {
+    if (policy && (what == "restored" || what == "closed")) policy->forgive(about);
+    if (what == "opened" || what == "escalated" || what == "widened") diagnose(about, unix_s());
+    if (notifier) notifier->tell(about, what);
+  }
+  // Once a minute at least.
+  void look(uint64_t now_unix_s) {
+    if (const auto looked = restoration.look(now_unix_s); !looked)
+      spdlog::error("cases on probation: {}", looked.error());
+    if (policy) policy->look(now_unix_s);
+    if (notifier) notifier->look(now_unix_s);
+  }
 
   InstanceLock lock;
+  ledger::Ledger& ledger;
   std::unique_ptr<SignatureStore> signatures;
   Gates gates;
   Upkeep upkeep;
   VerdictChanges changes;
   cases::Restoration restoration;
+  std::optional<notify::Notifier> notifier;  // nothing: nobody is told
+  std::optional<policy::Engine> policy;      // nothing: it is not enabled
   FeedImports feeds;
   Operator operator_desk;
   CaseDesk case_desk;
+  std::optional<NotifyDesk> notify_desk;
+  ProbeDesk prober;
+  TokenDesk tokens;
   VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
 };
@@ -105,6 +169,9 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->verdict_channel);
   builder.RegisterService(&parts->operator_desk);
   builder.RegisterService(&parts->case_desk);
+  builder.RegisterService(&parts->prober);
+  builder.RegisterService(&parts->tokens);
+  if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
   // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
@@ -123,6 +190,12 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+std::shared_ptr<grpc::Channel> Server::channel() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // a list may be long
+  return parts_->server->InProcessChannel(arguments);
+}
 
 Server::~Server() {
   parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));

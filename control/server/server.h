@@ -2,14 +2,20 @@
 // the events that come in, and the upkeep of the ledger.
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <chrono>
 #include <expected>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/cases/restoration.h"
 #include "control/ledger/ledger.h"
+#include "control/notify/settings.h"
+#include "control/policy/settings.h"
+#include "control/probe/settings.h"
 #include "control/server/case_desk.h"
 #include "control/server/operator.h"
 #include "control/server/upkeep.h"
@@ -23,6 +29,9 @@ struct ServerOptions {
   Identity identity = {};
   FeedLimits feed = {};
   cases::RestorationSettings restoration = {};
+  policy::Settings policy = {.enabled = false};
+  std::optional<notify::Settings> notices = {};  // nothing: nobody is told
+  probe::Settings probe = {};
   CasePage case_page = {};
 };
 
@@ -32,6 +41,8 @@ class Server {
   // one is an error. `ledger` must outlive the server.
   static std::expected<std::unique_ptr<Server>, std::string> start(ledger::Ledger& ledger,
                                                                    ServerOptions options);
+  // Leads to the desks without the socket.
+  std::shared_ptr<grpc::Channel> channel();
   // Ends all streams and removes the socket.
   ~Server();
   Server(const Server&) = delete;

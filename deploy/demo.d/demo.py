@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/wire"))
 
 from appliance import Appliance  # noqa: E402
-from messages import crlf, difference, identity, Message, shipped  # noqa: E402
+from breach import CONTROL, EVERYBODY, OWN_NETWORKS, RELAYED_FROM, SENDER_SETTINGS, Breach  # noqa: E402
+from messages import crlf, difference, generated, identity, Message, shipped  # noqa: E402
 from paper import Paper  # noqa: E402
 from postfix import Postfix  # noqa: E402
 from smtp_client import Client, dot_stuff  # noqa: E402
@@ -30,8 +31,8 @@ class Demo:
         self.topology = topology
         self.gate = Appliance(topology, build)
         self.receiver = Postfix(topology, topology.internet, "receiver", "internet.example", INTERNET)
-        self.sender = Postfix(topology, topology.customer, "sender", "customer.example", "127.0.0.1",
-                              relay=INTERNET)
+        self.sender = Postfix(topology, topology.customer, "sender", "customer.example", "0.0.0.0",
+                              relay=INTERNET, settings=SENDER_SETTINGS)
         self.fresh = 0
 
     # Sending and looking.
@@ -223,6 +224,74 @@ class Demo:
             known = None
         self.paper.expect(known, "started again, it learns what happened meanwhile")
 
+    def a_stolen_password(self):
+        self.paper.step("A password is stolen")
+        self.paper.say("From here on the policy judges senders, with small numbers and short times; the ledger is "
+                       "an empty one. Alice writes to Bob; somebody else sends spam with Carol's password.")
+        self.gate.begin_anew(CONTROL)
+        breach = Breach(self.topology, self.sender, self.gate)
+        breach.register()
+        ordinary = [self.one_more(f"Meeting {n}") for n in range(3)]
+        for number, message in enumerate(ordinary):
+            breach.submit(message, "alice")
+            breach.submit(generated(500 + 2 * number, spam=True), "carol")
+            breach.submit(generated(501 + 2 * number, spam=True), "carol")
+        stolen = breach.wait_case("user:carol", "block")["case"]
+        self.settle()
+        self.paper.say(f"postern case show {stolen}")
+        self.paper.quote(self.gate.postern("case", "show", stolen))
+        arrived = self.arrived()
+        self.paper.expect(all(identity(m.octets) in arrived for m in ordinary) and
+                          breach.in_force() == ("inspect", {"user:carol": "refuse"}),
+                          "Carol's account is blocked and nobody else's: Alice's mail arrived")
+        letter = breach.letter(stolen)
+        text = next(letter.iter_parts()).get_content()
+        self.paper.say("The customer was told, with a report for machines (RFC 5965) attached:")
+        self.paper.quote(f"To: {letter['To']}\nSubject: {letter['Subject']}\n\n"
+                         + "\n".join(text.splitlines()[:7]))
+        self.paper.expect(letter.get_content_type() == "multipart/report" and "carol" in text,
+                          "the letter names the account")
+        return breach, stolen
+
+    def an_open_relay(self, breach, stolen):
+        self.paper.step("The server relays for everybody, and is mended")
+        self.sender.set(mynetworks=EVERYBODY)
+        for number, address in enumerate(RELAYED_FROM[:4]):
+            breach.submit(generated(520 + number, spam=True), address=address)
+        relaying = breach.wait_case(None, "hold")["case"]
+        waiting = self.one_more("Friday")
+        breach.submit(waiting, "alice")
+        held = self.sender.settle()
+        self.paper.expect(len(held) == 1 and identity(waiting.octets) not in self.arrived(),
+                          "nothing separates the spam any more: all mail of the server is held, and waits in "
+                          "its own queue", f"{len(held)} messages wait; see {self.sender.log}")
+        found = breach.diagnosis(relaying, "open relay")["findings"][0]
+        self.paper.quote(f"diagnosis: {found['text']} ({found['confidence']} confidence)")
+        self.paper.expect(breach.probe(relaying) == "open", "a probe confirms it: postern probe "
+                          f"{CUSTOMER} --relay --case {relaying}")
+        self.sender.set(mynetworks=OWN_NETWORKS)
+        wait_until(lambda: breach.probe(relaying) == "closed", 30, "the relay to be closed", poll_s=1.1)
+        self.gate.postern("case", "password", stolen, "--by", "Anna", "--text", "changed")
+        breach.wait_green(relaying)
+        self.paper.say(f"It is quiet, the relay is closed, and Anna has changed the password. postern case show {relaying}")
+        shown = self.gate.postern("case", "show", relaying)
+        self.paper.quote(shown[shown.index("before it gets"):].split("\n\n")[0])
+        breach.restore(stolen, relaying)
+        self.sender.flush()
+        self.settle()
+        self.paper.expect(identity(waiting.octets) in self.arrived() and
+                          {c["state"] for c in breach.cases().values()} == {"probation"},
+                          "its switches are back, it is on probation, and the mail that waited arrived")
+        self.sender.set(mynetworks=EVERYBODY)
+        for number, address in enumerate(RELAYED_FROM[:2]):
+            breach.submit(generated(530 + number, spam=True), address=address)
+        try:
+            wait_until(lambda: breach.cases()[None]["state"] == "open", 30, "the relapse", poll_s=0.2)
+            again = breach.in_force()[0]
+        except TimeoutError:
+            again = "nothing"
+        self.paper.expect(again == "hold", "new spam in probation: it is held again at once", again)
+
     def status(self):
         self.paper.step("Where it stands now")
         self.paper.quote(self.gate.postern("status"))
@@ -252,6 +321,7 @@ def main():
         demo.what_the_sender_made_of_it(spam)
         demo.a_blocked_sender()
         demo.without_control(spam[0])
+        demo.an_open_relay(*demo.a_stolen_password())
         demo.status()
     except (SetupError, TimeoutError, AssertionError) as error:
         paper.failures.append("the demo could not go on")

@@ -12,6 +12,9 @@ from topology import SINK, SetupError, wait_until
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+NO_POLICY = "[policy]\nenabled = false\n"  # and nobody is told, then
+
+
 class Bridge:
     """A cable. With it, everything that is not refused must already work."""
 
@@ -38,23 +41,28 @@ def _part(user, origin):
 class Appliance:
     """Both processes, each to be killed and started again on its own.
 
-    `build` is the build directory; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
+    `build` is the build directory; `control`, lines of the control process's configuration: by default the
+    policy is off, for tests send spam that nobody is to be blocked for; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
     """
 
     inspects = True
 
-    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None):
+    def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None,
+                 control=NO_POLICY):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
         self.directory = topology.directory / "gate"
         self.directory.mkdir()
+        self.spool = self.directory / "outgoing"
         # The data plane trusts this key and no other.
         self.postern("signatures", "keygen", "-o", self.directory / "operator")
         self.key, self.public_key = (self.directory / f"operator.{end}" for end in ("key", "pub"))
         self.signatures = self.compiled("rules", rules) if rules else self._compiled_set()
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
+        self._control_settings = control
+        self._ledger = self.directory / "ledger.sqlite"
         self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
         self._write_configuration()
@@ -74,6 +82,16 @@ class Appliance:
                 self._program("dataplane/postern-dataplane"),
                 "--config", self.directory / "dataplane.toml", "--", *self._eal_options()),
             "gate/dataplane.log")
+
+    def begin_anew(self, control):
+        """Another control process in its place: this configuration, an empty ledger."""
+        self.control.stop()
+        self._ledger = self.directory / "ledger-anew.sqlite"
+        self._control_settings = control
+        self._write_control_configuration()
+        self.start_control()
+        self.wait_attached()
+        self.wait_in_force()
 
     def kill_control(self):
         self.control.kill(signal.SIGKILL)
@@ -291,10 +309,20 @@ directory = "{state}"
 [eal]
 huge_pages = {"true" if self._huge_pages.reserved else "false"}
 """)
+        self._write_control_configuration()
+
+    def _write_control_configuration(self):
         (self.directory / "control.toml").write_text(f"""\
 [control]
-socket = "{socket}"
-ledger = "{self.directory / "ledger.sqlite"}"
+socket = "{self.directory / "control.sock"}"
+ledger = "{self._ledger}"
+
+{self._control_settings}
+[api]
+listen = ""
+
+[notify]
+spool = "{self.spool}"
 """)
 
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from appliance import ROOT, Appliance, Bridge
+from appliance import NO_POLICY, ROOT, Appliance, Bridge
 from messages import shipped
 from postfix import Postfix
 from sink import Sink
@@ -22,13 +22,15 @@ _open = []  # laboratories that stand
 class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
-    def __init__(self, lossy=False, mail_servers=True, settings="", rules=None):
+    def __init__(self, lossy=False, mail_servers=True, settings="", rules=None,
+                 control=NO_POLICY, sender_listens="127.0.0.1"):
+        self._sender_listens = sender_listens
         self.topology = Topology("pstw", lossy=lossy)
         _open.append(self)
         try:
             self.customer, self.internet = self.topology.customer, self.topology.internet
             self.sink = Sink(self.topology, self.internet, SINK)
-            self.gate = make_gate(self.topology, settings, rules)
+            self.gate = make_gate(self.topology, settings, rules, control)
             if mail_servers:
                 self._start_mail_servers()
         except BaseException:
@@ -44,7 +46,7 @@ class Laboratory:
                                 "smtpd_tls_chain_files": tls})
         # Mail to the second domain goes out by the same road, but only under TLS.
         self.sender = Postfix(
-            self.topology, self.customer, "sender", "customer.example", "127.0.0.1",
+            self.topology, self.customer, "sender", "customer.example", self._sender_listens,
             relay=INTERNET, settings={
                 # Who submits may say as whom, and the header tells it.
                 "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
@@ -64,10 +66,11 @@ class Laboratory:
             self.topology.close()
 
 
-def make_gate(topology, settings="", rules=None):
+def make_gate(topology, settings="", rules=None, control=NO_POLICY):
     if Options.bridge:
         return Bridge(topology)
-    return Appliance(topology, Options.build, Options.workers, settings=settings, rules=rules)
+    return Appliance(topology, Options.build, Options.workers, settings=settings, rules=rules,
+                     control=control)
 
 
 def make_certificate(topology):

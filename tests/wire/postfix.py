@@ -113,6 +113,12 @@ class Postfix:
     def stop(self):
         self.process.stop()
 
+    def set(self, **settings):
+        """Changes settings of the running server."""
+        for name, value in settings.items():
+            self.space.run("/usr/sbin/postconf", "-c", self.directory / "etc", "-e", f"{name}={value}")
+        self._run("postfix", "reload")
+
     def queue(self):
         """The messages not yet delivered, as postqueue tells."""
         text = self._run("postqueue", "-j")

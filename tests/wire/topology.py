@@ -33,6 +33,7 @@ SINK = "198.18.0.3"
 CUSTOMER_V6 = "fd00:18::1"
 INTERNET_V6 = "fd00:18::2"
 # Behind a router, which takes one from every TTL.
+_MANAGED, _MANAGER = "192.0.2.1", "192.0.2.2"
 FAR, _ROUTER = "198.18.1.2", "198.18.1.1"
 FAR_V6, _ROUTER_V6 = "fd00:19::2", "fd00:19::1"
 
@@ -202,6 +203,14 @@ class Topology:
         far.run("ip", "route", "add", "default", "via", _ROUTER)
         far.run("ip", "-6", "route", "add", "default", "via", _ROUTER_V6)
         return far
+
+    def manage(self):
+        """A cable beside the gate, by which the control process itself reaches the customer's server."""
+        self._cable(self.customer, "mgmt0", self.gate, "mgmt1")
+        self.customer.run("ip", "address", "add", f"{_MANAGED}/30", "dev", "mgmt0")
+        self.customer.run("sysctl", "-qw", "net.ipv4.conf.mgmt0.rp_filter=0")
+        self.gate.run("ip", "address", "add", f"{_MANAGER}/30", "dev", "mgmt1")
+        self.gate.run("ip", "route", "add", CUSTOMER, "via", _MANAGED)
 
     def defer(self, undo, *arguments):
         """Has `undo` called by close(), before all that was registered earlier."""
