@@ -8,7 +8,8 @@
 // too, without relaying: so a name that nobody has is tried first, and where it is taken those
 // forms decide nothing.
 // - 2xx to RCPT: the server is open. Some say so and refuse after DATA: a probe cannot know.
-// - 5xx: refused. 4xx: not decided (greylisting, a rate limit); so is what needs TLS first.
+// - 5xx: refused; so is Postfix's "454 4.7.1 … Relay access denied", which is its default.
+// - Another 4xx: not decided (greylisting, a rate limit); so is what needs TLS first.
 // Open is one taken; closed is all others refused; else nobody knows. After a connection that the
 // server ended, the rest is tried on a new one, three in all.
 #pragma once

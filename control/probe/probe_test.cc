@@ -1,5 +1,6 @@
 #include "control/probe/probe.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -96,7 +97,18 @@ TEST(Relay, GreylistingDecidesNothing) {
   EXPECT_THAT(found.text, HasSubstr("450 4.2.0 Greylisted"));
 }
 
-TEST(Relay, NeitherDoesAServerThatNeedsTlsFirst) {
+// As a Postfix 3.7 answers whose configuration says nothing of relaying (its
+// smtpd_relay_restrictions end with defer_unauth_destination).
+TEST(Relay, WhatPostfixDefersIsRefused) {
+  FakeServer postfix = server(answering("250 2.1.0 Ok\r\n", [](const std::string& line) {
+    return fmt::format("454 4.7.1 {}: Relay access denied\r\n", line.substr(8));
+  }));
+  EXPECT_EQ(try_relaying(postfix.peer(), kEnvelope, soon()).state, RelayState::kClosed);
+  FakeServer grey = server(answering("451 4.7.1 Relay access denied for now: greylisted\r\n"));
+  EXPECT_EQ(try_relaying(grey.peer(), kEnvelope, soon()).state, RelayState::kUndecided);
+}
+
+TEST(Relay, AServerThatNeedsTlsFirstIsNotDecided) {
   FakeServer tls = server(answering("530 5.7.0 Must issue a STARTTLS command first\r\n",
                                     [](const std::string&) { return std::string(kNoRelay); }));
   EXPECT_EQ(try_relaying(tls.peer(), kEnvelope, soon()).state, RelayState::kUndecided);

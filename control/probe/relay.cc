@@ -44,6 +44,13 @@ bool is_host_name(std::string_view name) {
   return name.size() <= 253 && name.find('.') != name.npos && std::ranges::all_of(name, allowed);
 }
 
+// Postfix, as it comes, defers what it would not relay: "454 4.7.1 <…>: Relay access denied". That
+// is a refusal, unlike greylisting.
+bool denies_relaying(const Reply& reply) {
+  const std::string& text = reply.lines.front();
+  return reply.code / 100 == 4 && text.starts_with("4.7.") && text.ends_with("Relay access denied");
+}
+
 std::string literal_of(const IpAddress& address) {
   return fmt::format("[{}{}]", address.is_v4() ? "" : "IPv6:", address.to_string());
 }
@@ -154,7 +161,8 @@ class RelayProbe {
     }
     const std::string& text = reply->lines.front();
     const bool wants_tls = reply->code == 530 && text.find("STARTTLS") != text.npos;
-    if (reply->code / 100 == 5 && !wants_tls) out.state = RelayState::kClosed;
+    if ((reply->code / 100 == 5 && !wants_tls) || denies_relaying(*reply))
+      out.state = RelayState::kClosed;
     out.code = reply->code;
     out.reply = plain_text(text, kTextCharacters);
     static_cast<void>(ask("RSET"));  // if that failed, the next command says so
