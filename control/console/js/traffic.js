@@ -174,11 +174,10 @@ export async function verdicts(page, _, again) {
     next = answer.next;
     replace(body, table(`In force, version ${answer.version}`, [
       {label: 'Prefix', lead: true, cell: (v) => prefixText(v.prefix)},
-      {label: 'Switch', cell: (v) => [switchName(v.switch), v.part && el('div', {class: 'small code'}, v.part)]},
+      {label: 'Switch', cell: (v) => [el('span', {class: 'nowrap'}, switchName(v.switch)), v.part && el('div', {class: 'small code'}, v.part)]},
       {label: 'Treatment', cell: (v) => [badge(v.treatment), v.messages_per_minute && ` ${v.messages_per_minute}/min`]},
-      {label: 'Reason', wide: true, cell: (v) => [v.reason, el('div', {class: 'small muted'}, v.author, ', ', time(v.set))]},
-      {label: 'Until', cell: (v) => v.expires ? when(v.expires) : 'for good'},
-      {label: 'Case', cell: (v) => caseLink(v.case)},
+      {label: 'Reason', wide: true, cell: (v) => [v.reason, el('div', {class: 'small muted'}, v.author, ', ', time(v.set),
+        v.expires ? `, until ${when(v.expires)}` : ', for good', v.case && [', case ', caseLink(v.case)])]},
       {label: 'Change', wide: true, cell: (v) => may('technician') && clearButton(v, again)},
     ], rows, 'No verdict is in force: everybody gets the default.'),
     next && el('div', {class: 'more'}, action('Show more', () => load(true))));
