@@ -33,6 +33,14 @@ bool concerns(const ledger::Subject& subject, const channel::v1::Event& event) {
   return true;
 }
 
+bool is_of_another_case(const ledger::Subject& subject, std::span<const ledger::Case> unclosed,
+                        const channel::v1::Event& event) {
+  return subject.part.empty() && std::ranges::any_of(unclosed, [&](const ledger::Case& other) {
+           return other.subject.server == subject.server && !other.subject.part.empty() &&
+                  concerns(other.subject, event);
+         });
+}
+
 bool is_spam(const channel::v1::Event& event) {
   const std::string& outcome = event.outcome();
   return outcome == "refused_content" || outcome == "refused_envelope" ||

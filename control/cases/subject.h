@@ -1,6 +1,8 @@
 // Whether an event is about a case's subject, and what it shows of it.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "control/channel/channel.pb.h"
@@ -11,6 +13,11 @@ namespace postern::cases {
 // The event is of the subject's server, and, where the subject is a part of its mail, of that part:
 // the AUTH user that the wire or the message's own headers show, or the address that injected it.
 bool concerns(const ledger::Subject& subject, const channel::v1::Event& event);
+
+// The event is the business of a case about a part of the server's mail, so not of one about all of
+// it. `unclosed`: cases about the subject's server.
+bool is_of_another_case(const ledger::Subject& subject, std::span<const ledger::Case> unclosed,
+                        const channel::v1::Event& event);
 
 // A message that was refused for what it is.
 bool is_spam(const channel::v1::Event& event);

@@ -21,6 +21,7 @@ using ledger::Result;
 
 constexpr uint64_t kDay_s = 86'400;
 constexpr uint32_t kMostEvents = 5'000;  // that are read of the sender, and of all others
+constexpr uint32_t kMostCases = 100;     // of one server
 constexpr uint32_t kProvenScore = 100, kRuledOutScore = 10;
 constexpr size_t kTextCharacters = 300;
 
@@ -63,6 +64,10 @@ Result<Material> gather(ledger::Ledger& ledger, const ledger::Case& about, uint6
     return unix_s(event) >= since && unix_s(event) <= now_unix_s;
   };
 
+  // What a part of the server's mail did that has a case of its own is diagnosed there.
+  const auto unclosed = ledger.cases().list(
+      {.only_unclosed = true, .within = about.subject.server, .limit = kMostCases});
+  if (!unclosed) return std::unexpected(unclosed.error());
   const auto evidence = ledger.cases().evidence(about.reference);
   if (!evidence) return std::unexpected(evidence.error());
   std::set<std::string> kept_as_spam;
@@ -79,6 +84,7 @@ Result<Material> gather(ledger::Ledger& ledger, const ledger::Case& about, uint6
   std::unordered_set<std::string> fingerprints;
   for (Event& event : in_order(std::move(all))) {
     const bool is_spam = cases::is_spam(event) || kept_as_spam.contains(identity(event));
+    if (cases::is_of_another_case(about.subject, *unclosed, event)) continue;
     if (is_spam && cases::concerns(about.subject, event)) {
       if (event.content_hash().empty() || fingerprints.insert(event.content_hash()).second)
         out.spam.push_back(std::move(event));

@@ -23,6 +23,7 @@ using ledger::Switch;
 using ledger::Verdict;
 
 constexpr uint64_t kDay_s = 86'400;
+constexpr uint32_t kMostCasesOfAServer = 100;
 constexpr size_t kMostRemembered = 100'000;
 
 std::string_view name_of(Step step) { return ledger::kStepNames[static_cast<size_t>(step)]; }
@@ -111,18 +112,26 @@ Result<Volume> Enforcement::volume_of(const IpAddress& server, uint64_t now_unix
 }
 
 Result<void> Enforcement::keep(const IpAddress& server, const channel::v1::Event& event) {
-  const auto cases =
-      ledger_.cases().list({.only_unclosed = true, .within = IpPrefix::host(server), .limit = 100});
+  const auto cases = ledger_.cases().list(
+      {.only_unclosed = true, .within = IpPrefix::host(server), .limit = kMostCasesOfAServer});
   if (!cases) return std::unexpected(cases.error());
   for (const Case& about : *cases) {
-    if (!cases::concerns(about.subject, event)) continue;
-    // Half of the room is kept for those of which there is a sample of the header.
-    const uint32_t most =
-        event.header_sample().empty() ? std::max(1U, settings_.evidence / 2) : settings_.evidence;
-    const auto kept = ledger_.cases().add_evidence(
-        {.reference = about.reference, .why = "spam", .event = event}, most);
-    if (!kept) return std::unexpected(kept.error());
+    if (auto kept = keep_for(about, *cases, event); !kept) return kept;
   }
+  return {};
+}
+
+Result<void> Enforcement::keep_for(const Case& about, std::span<const Case> unclosed,
+                                   const channel::v1::Event& event) {
+  if (!cases::concerns(about.subject, event) ||
+      cases::is_of_another_case(about.subject, unclosed, event))
+    return {};
+  // Half of the room is kept for those of which there is a sample of the header.
+  const uint32_t most =
+      event.header_sample().empty() ? std::max(1U, settings_.evidence / 2) : settings_.evidence;
+  const auto kept = ledger_.cases().add_evidence(
+      {.reference = about.reference, .why = "spam", .event = event}, most);
+  if (!kept) return std::unexpected(kept.error());
   return {};
 }
 
@@ -235,8 +244,12 @@ Result<Enforcement::Outcome> Enforcement::act(const IpAddress& server, const Fin
     auto opened = open(subject, *owner ? (*owner)->id : 0, finding, now_unix_s);
     if (!opened) return std::unexpected(opened.error());
     *found = std::move(*opened);
+    const auto unclosed = ledger_.cases().list(
+        {.only_unclosed = true, .within = subject.server, .limit = kMostCasesOfAServer});
+    if (!unclosed) return std::unexpected(unclosed.error());
     for (const channel::v1::Event& event : recent) {
-      if (auto kept = keep(server, event); !kept) return std::unexpected(kept.error());
+      if (auto kept = keep_for(**found, *unclosed, event); !kept)
+        return std::unexpected(kept.error());
     }
   }
   Case& about = **found;

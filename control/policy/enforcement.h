@@ -56,6 +56,8 @@ class Enforcement {
  private:
   enum class Past { kInForce, kExpired, kTakenAway };
   ledger::Result<Past> what_became_of(const ledger::Case& about, const SenderPart& part);
+  ledger::Result<void> keep_for(const ledger::Case& about, std::span<const ledger::Case> unclosed,
+                                const channel::v1::Event& event);
   ledger::Result<Outcome> in_shadow(const ledger::Subject& subject, const Finding& finding,
                                     uint64_t now_unix_s);
   ledger::Result<ledger::Case> open(const ledger::Subject& subject, uint64_t customer,

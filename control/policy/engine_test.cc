@@ -157,6 +157,9 @@ TEST_F(EngineTest, BlocksTheUserAndThenWhatIsLeftOfTheServer) {
   const auto history = *ledger_->cases().history(about()->reference);
   EXPECT_EQ(history.front().action, "widened");
   EXPECT_THAT(history.front().text, HasSubstr("beside what user:bob sent"));
+  // Each has the evidence that is its own.
+  EXPECT_THAT(*ledger_->cases().evidence(about("user:bob")->reference), SizeIs(8));
+  EXPECT_THAT(*ledger_->cases().evidence(about()->reference), SizeIs(8));
 }
 
 TEST_F(EngineTest, APersonsVerdictStays) {

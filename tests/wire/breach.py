@@ -89,7 +89,10 @@ class Breach:
         def found():
             said = self.case(reference)["diagnosis"]
             return said if said and said["findings"][0]["kind"] == kind else None
-        return wait_until(found, 30, f"the diagnosis {kind} of case {reference}", poll_s=0.2)
+        try:
+            return wait_until(found, 30, f"the diagnosis {kind} of case {reference}", poll_s=0.2)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}: {self.case(reference)['diagnosis']}") from None
 
     def probe(self, reference):
         """Whether the customer's server relays for strangers: "open", "closed"; noted in the case."""
