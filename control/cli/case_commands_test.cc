@@ -111,7 +111,7 @@ TEST_F(CaseCommandsTest, ACustomerIsAddedChangedShownAndRemoved) {
   const Outcome audit = run({"audit", "--about", "Example Ltd"});
   EXPECT_EQ(audit.code, 0) << audit.err;
   EXPECT_THAT(audit.out,
-              AllOf(HasSubstr("anna"), HasSubstr("customer set"), Not(HasSubstr("hush"))));
+              AllOf(HasSubstr("anna"), HasSubstr("customer changed"), Not(HasSubstr("hush"))));
   const Outcome removed = run({"customer", "remove", "Example Ltd"});
   EXPECT_EQ(removed.code, 0) << removed.err;
   EXPECT_EQ(run({"customer", "list"}).code, 1);

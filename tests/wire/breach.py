@@ -96,7 +96,9 @@ class Breach:
 
     def probe(self, reference):
         """Whether the customer's server relays for strangers: "open", "closed"; noted in the case."""
-        text = self.gate.postern("probe", CUSTOMER, "--relay", "--case", reference, "--json", check=False)
+        words = ["probe", CUSTOMER, "--relay", "--case", reference, "--json"]
+        # It ends with 1 when the relay is open; without an answer it says why not.
+        text = self.gate.postern(*words, check=False) or self.gate.postern(*words)
         return json.loads(text)["relay"]["state"]
 
     def wait_green(self, reference):
