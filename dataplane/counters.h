@@ -150,7 +150,11 @@
   X(kHeldByPart, "held_by_part",                                                                   \
     "envelopes and messages refused or deferred by a block on a user or an injecting address")     \
   X(kHeaderSamplesSkipped, "header_samples_skipped",                                               \
-    "refused or held messages of whose header no sample was kept: enough were in that second")
+    "refused or held messages of whose header no sample was kept: enough were in that second")     \
+  X(kInboundUnlisted, "inbound_unlisted",                                                          \
+    "connections from outside that the inbound guard is against (policy.observe_only lets them)")  \
+  X(kDropInboundGuard, "drop_inbound_guard",                                                       \
+    "SYNs from outside dropped: their destination is guarded and their source is not listed")
 
 namespace postern {
 

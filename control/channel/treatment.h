@@ -32,11 +32,14 @@ inline constexpr std::array<Named<v1::StartTls>, 3> kStartTls{{
     {v1::START_TLS_MASK, "mask", "the offer is overwritten, so that mail comes in the clear"},
 }};
 
-inline constexpr std::array<Named<v1::Switch>, 4> kSwitches{{
+inline constexpr std::array<Named<v1::Switch>, 6> kSwitches{{
     {v1::SWITCH_TREATMENT, "treatment", "what the policy makes of its mail"},
     {v1::SWITCH_TRUSTED_RELAY, "trusted-relay", "pass: it may send through the gate"},
     {v1::SWITCH_SMORF_BLOCK, "smorf-block", "it is blocked because spam came from it"},
     {v1::SWITCH_RANGE_EXCLUSION, "range-exclusion", "the range it lies in is excluded"},
+    {v1::SWITCH_INBOUND_GUARD, "inbound-guard", "who from outside connects to it must be listed"},
+    {v1::SWITCH_INBOUND_SOURCE, "inbound-source",
+     "pass: listed, it may connect to what is guarded"},
 }};
 
 // Empty for a value that the table does not have.
@@ -69,6 +72,17 @@ inline std::optional<v1::StartTls> parse_starttls(std::string_view name) {
 inline std::string_view switch_name(v1::Switch of) { return name_in(kSwitches, of); }
 inline std::optional<v1::Switch> parse_switch(std::string_view name) {
   return value_in(kSwitches, name);
+}
+
+// A verdict of this switch says something of what its prefix sends, not of who connects to whom.
+inline bool is_about_sender(v1::Switch of) {
+  return of != v1::SWITCH_INBOUND_GUARD && of != v1::SWITCH_INBOUND_SOURCE;
+}
+// What a verdict of this switch can say.
+inline bool can_say(v1::Switch of, v1::Treatment treatment) {
+  if (is_about_sender(of)) return true;
+  return treatment == v1::TREATMENT_PASS || treatment == v1::TREATMENT_REFUSE ||
+         (of == v1::SWITCH_INBOUND_GUARD && treatment == v1::TREATMENT_DROP);
 }
 
 // The sender is kept from sending freely, and is told a case by which to ask why.

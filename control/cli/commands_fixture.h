@@ -49,6 +49,7 @@ class CommandsTest : public testing::Test {
     app.require_subcommand(1);
     int exit_code = 0;
     add_verdict_command(app, &exit_code);
+    add_guard_command(app, &exit_code);
     add_status_command(app, &exit_code);
     add_events_command(app, &exit_code);
     add_signature_loading_commands(*app.add_subcommand("signatures", ""), &exit_code);

@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   postern::cli::add_events_command(app, &exit_code);
   postern::cli::add_sender_command(app, &exit_code);
   postern::cli::add_case_command(app, &exit_code);
+  postern::cli::add_probe_command(app, &exit_code);
+  postern::cli::add_guard_command(app, &exit_code);
   postern::cli::add_notify_command(app, &exit_code);
   postern::cli::add_audit_command(app, &exit_code);
   postern::cli::add_api_command(app, &exit_code);

@@ -51,32 +51,6 @@ std::expected<std::string, int> part_of(const VerdictOptions& options) {
   return part->to_string();
 }
 
-ordered_json to_json(const ChangeReply& reply) {
-  return {{"version", reply.version()},
-          {"attached", reply.attached()},
-          {"in_force", reply.in_force()},
-          {"verdict", channel::to_json(reply.entry())}};
-}
-
-// Says where a change is in force.
-int report_reach(const ChangeReply& reply, const ControlOptions& options) {
-  if (options.json) {
-    print(to_json(reply));
-  } else if (reply.attached() == 0) {
-    fmt::print(
-        "recorded as version {}; no data plane is attached: it will be in force when one comes\n",
-        reply.version());
-  } else {
-    fmt::print("in force in {} of {} data planes (version {})\n", reply.in_force(),
-               reply.attached(), reply.version());
-  }
-  if (reply.in_force() < reply.attached()) {
-    complain("not every data plane has confirmed the change yet: `postern status` shows which",
-             kNegative);
-  }
-  return reply.in_force() == 0 ? kNegative : kOk;
-}
-
 int set_verdict(const VerdictOptions& options) {
   SetVerdictRequest request;
   request.set_prefix(options.prefix);
@@ -287,6 +261,7 @@ void add_verdict_command(CLI::App& app, int* exit_code) {
   std::string switches = "What it is about:";
   std::vector<std::string> switch_names;
   for (const auto& row : channel::kSwitches) {
+    if (!channel::is_about_sender(row.value)) continue;  // `postern guard` is for those
     switches += fmt::format("\n  {}: {}", row.name, row.help);
     switch_names.emplace_back(row.name);
   }

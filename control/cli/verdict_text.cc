@@ -5,12 +5,24 @@
 #include <ctime>
 
 #include "base/case_reference.h"
+#include "control/channel/json.h"
 #include "control/channel/treatment.h"
 
 namespace postern::cli {
 
 using namespace channel::v1;
 using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json to_json(const ChangeReply& reply) {
+  return {{"version", reply.version()},
+          {"attached", reply.attached()},
+          {"in_force", reply.in_force()},
+          {"verdict", channel::to_json(reply.entry())}};
+}
+
+}  // namespace
 
 std::string case_text(uint64_t number) {
   return number == 0 ? "" : CaseReference{number}.to_string();
@@ -52,6 +64,24 @@ const std::vector<std::string> kVerdictColumns{"PREFIX",  "SWITCH", "TREATMENT",
 
 void print(const ordered_json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+int report_reach(const ChangeReply& reply, const ControlOptions& options) {
+  if (options.json) {
+    print(to_json(reply));
+  } else if (reply.attached() == 0) {
+    fmt::print(
+        "recorded as version {}; no data plane is attached: it will be in force when one comes\n",
+        reply.version());
+  } else {
+    fmt::print("in force in {} of {} data planes (version {})\n", reply.in_force(),
+               reply.attached(), reply.version());
+  }
+  if (reply.in_force() < reply.attached()) {
+    complain("not every data plane has confirmed the change yet: `postern status` shows which",
+             kNegative);
+  }
+  return reply.in_force() == 0 ? kNegative : kOk;
 }
 
 }  // namespace postern::cli

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/channel/operator.pb.h"
+#include "control/cli/control_connection.h"
 #include "control/cli/table.h"
 
 namespace postern::cli {
@@ -22,6 +23,9 @@ std::string expiry_text(const channel::v1::VerdictEntry& entry);
 
 extern const std::vector<std::string> kVerdictColumns;
 void add_verdict_row(Table& table, const channel::v1::VerdictEntry& entry);
+
+// Says where a change is in force; the exit code.
+int report_reach(const channel::v1::ChangeReply& reply, const ControlOptions& options);
 
 // To standard output, indented; what is not UTF-8 in it is replaced.
 void print(const nlohmann::ordered_json& json);

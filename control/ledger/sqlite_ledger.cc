@@ -40,7 +40,11 @@ Verdict read_verdict(const Statement& row, int column = 0) {
   verdict.expires_unix_s = static_cast<uint64_t>(row.number(column + 8));
   verdict.starttls =
       channel::parse_starttls(row.text(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
-  verdict.of = channel::parse_switch(row.text(column + 10)).value_or(Switch::SWITCH_TREATMENT);
+  const auto of = channel::parse_switch(row.text(column + 10));
+  // Taken for another it would refuse mail that nobody meant: a newer program wrote it.
+  if (!of)
+    throw SqliteError("a verdict in it is of a switch not known here: " + row.text(column + 10));
+  verdict.of = *of;
   const auto part = Part::parse(row.text(column + 11));
   // Taken for the whole sender it would block mail that nobody meant.
   if (!part) throw SqliteError("a verdict in it cannot be read: " + part.error());

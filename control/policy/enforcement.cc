@@ -210,6 +210,7 @@ Result<Enforcement::Past> Enforcement::what_became_of(const Case& about, const S
   if (!history) return std::unexpected(history.error());
   const auto last = std::ranges::find_if(*history, [&](const Change& change) {
     return change.verdict.part == part && change.verdict.of != Switch::SWITCH_RANGE_EXCLUSION &&
+           channel::is_about_sender(change.verdict.of) &&
            (change.action == Action::kClear || change.verdict.author == kAuthor);
   });
   if (last == history->end() || last->action != Action::kClear ||

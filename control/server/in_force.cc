@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "control/channel/treatment.h"
 #include "control/server/clock.h"
 
 namespace postern::server {
@@ -47,6 +48,7 @@ ledger::Result<VerdictsInForce> verdicts_in_force(ledger::Ledger& ledger, const 
   out.default_treatment = default_treatment_of(gates);
   for (ledger::Verdict& verdict : *covering) {
     if (verdict.expires_unix_s != 0 && verdict.expires_unix_s <= unix_s()) continue;
+    if (!channel::is_about_sender(verdict.of)) continue;
     auto& kind = verdict.part.is_whole() ? out.whole : out.parts;
     kind.push_back(std::move(verdict));
   }

@@ -13,6 +13,7 @@
 #include "control/notify/notifier.h"
 #include "control/policy/engine.h"
 #include "control/server/clock.h"
+#include "control/server/guard_desk.h"
 #include "control/server/notify_desk.h"
 #include "control/server/probe_desk.h"
 #include "control/server/token_desk.h"
@@ -44,6 +45,7 @@ struct Server::Parts {
                  if (noted) diagnose(about, now);
                  return noted;
                }),
+        guards(ledger, gates, changes),
         tokens(ledger),
         verdict_channel(
             ledger, gates, *signatures,
@@ -115,6 +117,7 @@ struct Server::Parts {
   CaseDesk case_desk;
   std::optional<NotifyDesk> notify_desk;
   ProbeDesk prober;
+  GuardDesk guards;
   TokenDesk tokens;
   VerdictChannel verdict_channel;
   std::unique_ptr<grpc::Server> server;
@@ -170,6 +173,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->operator_desk);
   builder.RegisterService(&parts->case_desk);
   builder.RegisterService(&parts->prober);
+  builder.RegisterService(&parts->guards);
   builder.RegisterService(&parts->tokens);
   if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
   builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events

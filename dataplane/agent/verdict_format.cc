@@ -31,6 +31,15 @@ constexpr size_t kDigestBytes = sizeof(Digest);
 constexpr size_t kLogHeadBytes = 8 + kDigestBytes;
 constexpr size_t kDeltaHeadBytes = 4 + kDigestBytes;
 
+// Treatment (3 bits), the switch's third bit, STARTTLS (2), the switch's first two. Programs that
+// knew four switches wrote 0 for the third, and take one that is set for a treatment that there is
+// not.
+constexpr uint8_t pack(Treatment treatment, StartTls starttls, Switch of) {
+  const auto number = static_cast<uint8_t>(of);
+  return static_cast<uint8_t>(static_cast<uint8_t>(treatment) | (number >> 2 & 1) << 3 |
+                              static_cast<uint8_t>(starttls) << 4 | (number & 3) << 6);
+}
+
 template <typename Integer>
 void put(std::string& out, Integer value) {
   for (size_t i = 0; i < sizeof value; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
@@ -85,19 +94,20 @@ class Cursor {
   std::optional<PrefixVerdict> verdict() {
     const auto covered = prefix();
     const auto what = integer<uint8_t>();
-    const uint8_t treatment = what & 0xf;
+    const uint8_t treatment = what & 0x7;
     const uint8_t starttls = what >> 4 & 0x3;
+    const auto of = static_cast<uint8_t>((what >> 3 & 1) << 2 | what >> 6);
     PrefixVerdict verdict;
     verdict.messages_per_minute = integer<uint32_t>();
     verdict.case_reference.number = integer<uint64_t>();
     verdict.expires_unix_s = integer<uint64_t>();
     if (!covered || treatment > static_cast<uint8_t>(Treatment::kDrop) ||
-        starttls > static_cast<uint8_t>(StartTls::kMask))
+        starttls > static_cast<uint8_t>(StartTls::kMask) || of >= verdict::kSwitches)
       return std::nullopt;
     verdict.prefix = *covered;
     verdict.treatment = static_cast<Treatment>(treatment);
     verdict.starttls = static_cast<StartTls>(starttls);
-    verdict.of = static_cast<Switch>(what >> 6);
+    verdict.of = static_cast<Switch>(of);
     return verdict;
   }
   std::optional<VerdictKey> key() {
@@ -266,9 +276,7 @@ void write_snapshot_head(std::string& out, std::string_view epoch, uint64_t vers
 
 void write_verdict(std::string& out, const PrefixVerdict& verdict) {
   put_prefix(out, verdict.prefix);
-  out.push_back(static_cast<char>(static_cast<uint8_t>(verdict.treatment) |
-                                  static_cast<uint8_t>(verdict.starttls) << 4 |
-                                  static_cast<uint8_t>(verdict.of) << 6));
+  out.push_back(static_cast<char>(pack(verdict.treatment, verdict.starttls, verdict.of)));
   put(out, verdict.messages_per_minute);
   put(out, verdict.case_reference.number);
   put(out, verdict.expires_unix_s);

@@ -105,8 +105,8 @@ TEST(VerdictFormat, WritesWhatItReads) {
   EXPECT_EQ(log, kLog);
 }
 
-// The treatment is in the low half of its octet, what is said of STARTTLS in the next two bits and
-// the switch in the highest two, where files written before had 0.
+// The treatment is in the lowest three bits of its octet, what is said of STARTTLS in the fifth and
+// sixth; the switch has the highest two and the fourth, where files written before had 0.
 TEST(VerdictFormat, KeepsWhatIsSaidOfStartTlsAndTheSwitch) {
   PrefixVerdict masked = blocked_range();
   masked.starttls = verdict::StartTls::kMask;
@@ -123,6 +123,33 @@ TEST(VerdictFormat, KeepsWhatIsSaidOfStartTlsAndTheSwitch) {
   write_snapshot_counts(file, 1, 0);
   write_digest(file, Sha256().update(as_bytes(file)).finish());
   EXPECT_EQ(read_snapshot(as_bytes(file))->held.verdicts, std::vector{masked});
+}
+
+TEST(VerdictFormat, KeepsTheInboundGuard) {
+  PrefixVerdict guard = blocked_range(), source = blocked_range();
+  guard.of = verdict::Switch::kInboundGuard;    // 4: only the third bit
+  source.of = verdict::Switch::kInboundSource;  // 5
+  source.treatment = verdict::Treatment::kPass;
+  std::string plain, file;
+  write_verdict(plain, blocked_range());
+  plain[17] = static_cast<char>(plain[17] | 0x08);
+  std::string octets;
+  write_verdict(octets, guard);
+  EXPECT_EQ(octets, plain);
+
+  write_snapshot_head(file, "e1", 7);
+  write_verdict(file, guard);
+  write_verdict(file, source);
+  std::string unknown = file;
+  write_snapshot_counts(file, 2, 0);
+  write_digest(file, Sha256().update(as_bytes(file)).finish());
+  EXPECT_EQ(read_snapshot(as_bytes(file))->held.verdicts, (std::vector{guard, source}));
+  // A switch that a later program may have.
+  octets[17] = static_cast<char>(octets[17] | 0x80);
+  unknown += octets;
+  write_snapshot_counts(unknown, 3, 0);
+  write_digest(unknown, Sha256().update(as_bytes(unknown)).finish());
+  EXPECT_FALSE(read_snapshot(as_bytes(unknown)).has_value());
 }
 
 TEST(VerdictFormat, NoTruncatedOrAlteredSnapshotIsBelieved) {

@@ -101,6 +101,7 @@ void write_shadow(const worker::Event& event, const SignatureNames* names,
 
 std::expected<Switch, std::string> from_wire(channel::v1::Switch of, const IpPrefix& prefix) {
   static_assert(static_cast<int>(Switch::kRangeExclusion) == channel::v1::SWITCH_RANGE_EXCLUSION);
+  static_assert(static_cast<int>(Switch::kInboundSource) == channel::v1::SWITCH_INBOUND_SOURCE);
   if (channel::v1::Switch_IsValid(of)) return static_cast<Switch>(of);
   return std::unexpected(
       fmt::format("{}: switch {} is not known here", prefix.to_string(), static_cast<int>(of)));

@@ -36,6 +36,8 @@ TEST(Wire, ReadsVerdicts) {
             (verdict::PrefixVerdict{*IpPrefix::parse("192.0.2.0/24"), verdict::Treatment::kThrottle,
                                     30, CaseReference{77}, 99, verdict::StartTls::kMask,
                                     verdict::Switch::kSmorfBlock}));
+  v.set_of(channel::v1::SWITCH_INBOUND_SOURCE);
+  EXPECT_EQ(std::get<verdict::PrefixVerdict>(*from_wire(v)).of, verdict::Switch::kInboundSource);
   const auto whole = [](const channel::v1::Verdict& wire) {
     return std::get<verdict::PrefixVerdict>(*from_wire(wire));
   };

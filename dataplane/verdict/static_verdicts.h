@@ -19,35 +19,52 @@ class StaticVerdicts : public VerdictSource {
   void add(const PrefixVerdict& verdict) { entries_.emplace_back(verdict); }
 
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override {
-    std::array<const Entry*, kSwitches> best{};
-    for (const Entry& entry : entries_) {
-      const PrefixVerdict& v = entry.verdict;
-      if (!v.prefix.contains(address)) continue;
-      if (v.expires_unix_s != 0 && v.expires_unix_s <= wall_s) continue;
-      const Entry*& of = best[static_cast<size_t>(v.of)];
-      if (of == nullptr || v.prefix.length >= of->verdict.prefix.length) of = &entry;
-    }
+    const auto best = most_specific(address, wall_s);
     Verdict out = best[0] != nullptr ? said(*best[0]) : Verdict{.treatment = default_treatment_};
-    for (size_t i = 1; i < kSwitches; ++i) {
+    for (size_t i = 1; i < kSenderSwitches; ++i) {
       if (best[i] != nullptr) out = strictest(out, said(*best[i]));
     }
     return out;
   }
 
+  Entry entry(const IpAddress& source, const IpAddress& destination,
+              uint64_t wall_s) const override {
+    const auto treatment = [&](const IpAddress& address, Switch of) -> std::optional<Treatment> {
+      const Held* found = most_specific(address, wall_s)[static_cast<size_t>(of)];
+      if (found == nullptr) return std::nullopt;
+      return found->verdict.treatment;
+    };
+    return entry_of(treatment(destination, Switch::kInboundGuard),
+                    treatment(source, Switch::kInboundSource));
+  }
+
  private:
-  struct Entry {
-    explicit Entry(const PrefixVerdict& v) : verdict(v) {}
+  struct Held {
+    explicit Held(const PrefixVerdict& v) : verdict(v) {}
     PrefixVerdict verdict;
     mutable ThrottleBucket bucket;
   };
-  static Verdict said(const Entry& entry) {
-    const PrefixVerdict& v = entry.verdict;
+  // By switch; null: it says nothing.
+  std::array<const Held*, kSwitches> most_specific(const IpAddress& address,
+                                                   uint64_t wall_s) const {
+    std::array<const Held*, kSwitches> best{};
+    for (const Held& held : entries_) {
+      const PrefixVerdict& v = held.verdict;
+      if (!v.prefix.contains(address)) continue;
+      if (v.expires_unix_s != 0 && v.expires_unix_s <= wall_s) continue;
+      const Held*& of = best[static_cast<size_t>(v.of)];
+      if (of == nullptr || v.prefix.length >= of->verdict.prefix.length) of = &held;
+    }
+    return best;
+  }
+  static Verdict said(const Held& held) {
+    const PrefixVerdict& v = held.verdict;
     return {v.treatment,      v.messages_per_minute,
-            v.case_reference, v.treatment == Treatment::kThrottle ? &entry.bucket : nullptr,
+            v.case_reference, v.treatment == Treatment::kThrottle ? &held.bucket : nullptr,
             v.starttls,       v.of};
   }
   Treatment default_treatment_;
-  std::deque<Entry> entries_;  // never moves an entry: workers hold its bucket
+  std::deque<Held> entries_;  // never moves an entry: workers hold its bucket
 };
 
 }  // namespace postern::verdict

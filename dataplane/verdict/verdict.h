@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "base/case_reference.h"
@@ -29,18 +30,34 @@ enum class Treatment : uint8_t {
 inline constexpr std::string_view kTreatmentNames[] = {"pass", "inspect", "throttle",
                                                        "hold", "refuse",  "drop"};
 
-// What a verdict is about: the policy's treatment of a sender, or one of the three switches, which
-// are independent of it and of each other. For each, the most specific prefix that says something
-// decides; what a sender may do is the strictest of the four.
+// What a verdict is about. The first four are about senders: the policy's treatment of one, or one
+// of the three switches, which are independent of it and of each other. For each, the most specific
+// prefix that says something decides; what a sender may do is the strictest of the four. The others
+// are the inbound guard, which says nothing of senders (Entry).
 enum class Switch : uint8_t {
   kTreatment,
   kTrustedRelay,    // pass: it may send through the gate; anything else: that was revoked
   kSmorfBlock,      // spam came from it
   kRangeExclusion,  // an operator's choice, or a feed's
+  kInboundGuard,    // pass: everybody may connect to it; anything else: who is listed
+  kInboundSource,   // pass: listed; anything else: not
 };
-inline constexpr std::string_view kSwitchNames[] = {"treatment", "trusted-relay", "smorf-block",
-                                                    "range-exclusion"};
+inline constexpr std::string_view kSwitchNames[] = {"treatment",     "trusted-relay",
+                                                    "smorf-block",   "range-exclusion",
+                                                    "inbound-guard", "inbound-source"};
 inline constexpr size_t kSwitches = std::size(kSwitchNames);
+inline constexpr size_t kSenderSwitches = 4;  // the first ones
+
+// What becomes of a connection that somebody outside opens to a mail port.
+enum class Entry : uint8_t {
+  kOpen,     // as if there were no guard
+  kReset,    // its SYN is answered with a RST, as if nobody listened
+  kDropped,  // its SYN is dropped
+};
+
+constexpr bool is_about_sender(Switch of) {
+  return of != Switch::kInboundGuard && of != Switch::kInboundSource;
+}
 
 // What becomes of the STARTTLS keyword in a server's reply to EHLO (RFC 3207).
 enum class StartTls : uint8_t {
@@ -94,6 +111,13 @@ struct VerdictKey {
   auto operator<=>(const VerdictKey&) const = default;
 };
 
+// What the guard's verdict on whom a connection is for, and the list's on whom it comes from, come
+// to; each the most specific that holds, nothing where there is none.
+constexpr Entry entry_of(std::optional<Treatment> guard, std::optional<Treatment> source) {
+  if (!guard || guard == Treatment::kPass || source == Treatment::kPass) return Entry::kOpen;
+  return guard == Treatment::kDrop ? Entry::kDropped : Entry::kReset;
+}
+
 // A verdict as it is pushed, stored and counted: with the prefix that it covers.
 struct PrefixVerdict {
   IpPrefix prefix = {};  // host bits zero
@@ -114,6 +138,13 @@ class VerdictSource {
   // The strictest of what the switches say of `address`, each by its most specific unexpired
   // verdict; of a switch that says nothing, the configured default.
   virtual Verdict lookup(const IpAddress& address, uint64_t wall_s) const = 0;
+  // Whether `source`, outside, may open a connection to a mail port of `destination`. Costs next to
+  // nothing while nobody is guarded.
+  virtual Entry entry(const IpAddress& source, const IpAddress& destination,
+                      uint64_t wall_s) const {
+    (void)source, (void)destination, (void)wall_s;
+    return Entry::kOpen;
+  }
   // What is said of parts of senders' mail; null: nothing of anybody's. Valid until the worker's
   // next quiescent state.
   virtual const NarrowBlocks* narrow() const { return nullptr; }

@@ -158,11 +158,27 @@ Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
   const Record* const treatment = most_specific(Switch::kTreatment, high, low, wall_s);
   Verdict out =
       treatment != nullptr ? treatment->verdict() : Verdict{.treatment = config_.default_treatment};
-  for (size_t i = 1; i < kSwitches; ++i) {
+  for (size_t i = 1; i < kSenderSwitches; ++i) {
     const Record* const record = most_specific(static_cast<Switch>(i), high, low, wall_s);
     if (record != nullptr) out = strictest(out, record->verdict());
   }
   return out;
+}
+
+std::optional<Treatment> VerdictTable::said(Switch of, const IpAddress& address,
+                                            uint64_t wall_s) const {
+  const uint64_t high = big_endian(address.bytes().data());
+  const uint64_t low = big_endian(address.bytes().data() + 8);
+  const Record* const record = most_specific(of, high, low, wall_s);
+  if (record == nullptr) return std::nullopt;
+  return record->treatment;
+}
+
+Entry VerdictTable::entry(const IpAddress& source, const IpAddress& destination,
+                          uint64_t wall_s) const {
+  const auto guard = said(Switch::kInboundGuard, destination, wall_s);
+  if (entry_of(guard, std::nullopt) == Entry::kOpen) return Entry::kOpen;
+  return entry_of(guard, said(Switch::kInboundSource, source, wall_s));
 }
 
 const VerdictTable::Record* VerdictTable::most_specific(Switch of, uint64_t high, uint64_t low,

@@ -29,6 +29,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -60,6 +61,8 @@ class VerdictTable : public VerdictSource {
   // Readers, each on its own thread. The result's bucket is valid until the reader's next
   // quiescent(), offline() or unregister_reader().
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override;
+  Entry entry(const IpAddress& source, const IpAddress& destination,
+              uint64_t wall_s) const override;
   const NarrowBlocks* narrow() const override { return narrow_.load(std::memory_order_acquire); }
   // And online. The error is an id out of range.
   std::expected<void, std::string> register_reader(unsigned id);
@@ -116,6 +119,7 @@ class VerdictTable : public VerdictSource {
 
   VerdictTable(const VerdictTableConfig& config, PageArray<Link> heads, PageArray<Record> records);
   static Key key_of(const VerdictKey& key);
+  std::optional<Treatment> said(Switch of, const IpAddress& address, uint64_t wall_s) const;
   const Record* most_specific(Switch of, uint64_t high, uint64_t low, uint64_t wall_s) const;
   uint64_t hash(const Key& key) const;
   const Record* find(const Key& key, uint32_t head) const;

@@ -218,8 +218,37 @@ TEST(VerdictTable, AgreesWithALinearSearchThroughRandomChanges) {
       ASSERT_EQ(got.held_by, expected.held_by) << asked.to_string();
       ASSERT_EQ(got.messages_per_minute, expected.messages_per_minute) << asked.to_string();
       ASSERT_EQ(got.case_reference, expected.case_reference) << asked.to_string();
+      const IpAddress other = random_address(i % 2);
+      ASSERT_EQ(table->entry(asked, other, 1000), linear.entry(asked, other, 1000))
+          << asked.to_string() << " to " << other.to_string();
     }
   }
+}
+
+TEST(VerdictTable, TheInboundGuardIsAskedByItself) {
+  const auto of = [](const char* text, Switch switch_, Treatment treatment, uint64_t expires = 0) {
+    return PrefixVerdict{prefix(text), treatment, 0, {}, expires, StartTls::kAsPolicy, switch_};
+  };
+  const auto table =
+      table_of(10, {of("192.0.2.0/24", Switch::kInboundGuard, Treatment::kRefuse),
+                    of("192.0.2.64/26", Switch::kInboundGuard, Treatment::kDrop),
+                    of("192.0.2.70", Switch::kInboundGuard, Treatment::kPass),
+                    of("203.0.113.0/24", Switch::kInboundSource, Treatment::kPass),
+                    of("203.0.113.9", Switch::kInboundSource, Treatment::kRefuse),
+                    of("198.51.100.0/24", Switch::kInboundSource, Treatment::kPass, 1000)});
+  const auto entry = [&](const char* source, const char* destination, uint64_t wall_s = 999) {
+    return table->entry(address(source), address(destination), wall_s);
+  };
+  EXPECT_EQ(entry("203.0.113.1", "192.0.2.1"), Entry::kOpen);
+  EXPECT_EQ(entry("203.0.113.9", "192.0.2.1"), Entry::kReset);
+  EXPECT_EQ(entry("203.0.113.9", "192.0.2.64"), Entry::kDropped);
+  EXPECT_EQ(entry("203.0.113.9", "192.0.2.70"), Entry::kOpen);
+  EXPECT_EQ(entry("203.0.113.9", "192.0.3.1"), Entry::kOpen);
+  EXPECT_EQ(entry("198.51.100.1", "192.0.2.1"), Entry::kOpen);
+  EXPECT_EQ(entry("198.51.100.1", "192.0.2.1", 1000), Entry::kReset);
+  // And says nothing of what they send.
+  EXPECT_EQ(table->lookup(address("192.0.2.64"), 0).treatment, Treatment::kInspect);
+  EXPECT_EQ(table->lookup(address("203.0.113.9"), 0).treatment, Treatment::kInspect);
 }
 
 TEST(VerdictTable, SaysWhichCapacityItCannotHave) {

@@ -7,6 +7,7 @@
 #include "dataplane/packet/checksum.h"
 #include "dataplane/worker/admission.h"
 #include "dataplane/worker/connections.h"
+#include "dataplane/worker/inbound_guard.h"
 #include "dataplane/worker/message_desk.h"
 
 namespace postern::worker {
@@ -36,7 +37,8 @@ struct Pipeline::Impl {
         counters(counter_set),
         desk(config, &texts, verdicts, events, counters, observer),
         connections(config, frames, out, counters, &desk, &texts, random_key()),
-        admission(config, frames, out, counters, verdicts, &desk, &connections) {
+        admission(config, frames, out, counters, verdicts, &desk, &connections),
+        guard(config, frames, out, counters, verdicts) {
     for (const uint16_t port : config.mail_ports) mail_port.set(port);
   }
 
@@ -66,6 +68,7 @@ struct Pipeline::Impl {
   MessageDesk desk;
   Connections connections;
   Admission admission;
+  InboundGuard guard;
   std::array<Read, kBurst> burst;
 };
 
@@ -132,6 +135,7 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
   if (!read.mail) return forward(frame, arrived, Counter::kFramesNotMail);
   const bool to_server = mail_port[tcp.destination_port];
   const bool from_server = mail_port[tcp.source_port];
+  if (arrived == Side::kOutside && to_server && guard.stops(frame, tcp, now)) return;
   Flow* flow = connections.find(FlowKey::of(tcp), read.hash);
   // Between two mail ports only the flow, or the SYN, tells who is the client.
   const Side client_side = to_server ? arrived : packet::opposite(arrived);

@@ -12,6 +12,7 @@
 #include "dataplane/packet/testing/builder.h"
 #include "dataplane/scan/testing/literal_scan.h"
 #include "dataplane/verdict/narrow_blocks.h"
+#include "dataplane/verdict/static_verdicts.h"
 #include "dataplane/worker/pipeline.h"
 
 namespace postern::worker::testing {
@@ -76,8 +77,13 @@ class OneVerdict : public verdict::VerdictSource {
                    CaseReference{all.size() + 33}, 0});
     blocks = verdict::NarrowBlocks::of(std::move(all));
   }
+  verdict::Entry entry(const IpAddress& source, const IpAddress& destination,
+                       uint64_t wall_s) const override {
+    return guard.entry(source, destination, wall_s);
+  }
   verdict::Verdict verdict;
   verdict::NarrowBlocks blocks;
+  verdict::StaticVerdicts guard;  // of the inbound guard's two switches only
 };
 
 class Wire : public Transmitter {
