@@ -1,6 +1,6 @@
 """The groups of tests, each built in the flavour it needs and counted case by case.
 
-    tests/run                     all groups; of unit what sanitize does not run as well
+    tests/run                     all groups; each unit test in unit or in sanitize, a few in both
     tests/run --quick             without the sanitizers, the fuzzers and the thousand lossy messages
     tests/run --only unit,wire    these groups; --unit, --fixtures, … mean the same for one
 
@@ -191,10 +191,13 @@ def test_tree():
 
 # Unit tests that say more without a sanitizer: it brings a heap of its own, and plays fewer sessions.
 PLAIN = ("allocator", "pipeline_model", "tcp", "worker", "loop")
+# The rooms behind gRPC: with the sanitizers they alone would compile for ten minutes. What they parse
+# themselves has its fuzzers, which have the sanitizers too; `tests/run --only sanitize` runs them all.
+DESKS = ("agent", "api", "cli", "control", "probe_desk")
 
 
 def unit(options):
-    return test_tree().run_tests("unit", names=None if options.all_units else PLAIN)
+    return test_tree().run_tests("unit", names=None if options.all_units else PLAIN + DESKS)
 
 
 def fixtures(_):
@@ -206,8 +209,15 @@ def asan_tree():
     return Tree("build-asan", "-Dsanitize=address,undefined", *flavour(optimization=0))
 
 
-def sanitize(_):
-    return asan_tree().run_tests("unit", "fixtures", environment={
+def sanitized(tree, options):
+    """Names of the tests that are run under the address and undefined behaviour sanitizers."""
+    tree.ninja("build.ninja")
+    return [name for name in tree.tests("unit", "fixtures") if options.all_units or name not in DESKS]
+
+
+def sanitize(options):
+    tree = asan_tree()
+    return tree.run_tests("unit", "fixtures", names=sanitized(tree, options), environment={
         "POSTERN_MODEL_SESSIONS": "5000",
         "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1"})
@@ -346,9 +356,13 @@ def console(_):
     return closing_line([sys.executable, ROOT / "tests/console/run", "--build", test_tree().path], "console")
 
 
-def build_ahead(groups):
+def build_ahead(groups, options):
     """The trees of the groups to come, at the lowest priority. What fails to build says so in its group."""
-    builds = {"sanitize": lambda: asan_tree().build_tests("unit", "fixtures", politely=True),
+    def build_sanitize():
+        tree = asan_tree()
+        tree.build_tests("unit", "fixtures", names=sanitized(tree, options), politely=True)
+
+    builds = {"sanitize": build_sanitize,
               "threads": lambda: tsan_tree().build_tests("unit", "fixtures", names=THREADED, politely=True),
               "fuzz": lambda: build_fuzzers(tree := fuzz_tree(), fuzzers(tree), politely=True)}
     for group in groups:
@@ -410,7 +424,7 @@ def main():
             ahead.join()
             ahead = None
         if group == "wire":  # its hosts wait more than they work
-            ahead = threading.Thread(target=build_ahead, args=(groups[number + 1:],), daemon=True)
+            ahead = threading.Thread(target=build_ahead, args=(groups[number + 1:], options), daemon=True)
             ahead.start()
         try:
             counts = GROUPS[group](options)
