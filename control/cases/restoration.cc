@@ -136,7 +136,13 @@ Result<void> Restoration::note_diagnosis(CaseReference reference, const std::str
   const std::lock_guard guard(mutex_);
   auto about = find(reference);
   if (!about) return std::unexpected(about.error());
-  if (about->diagnosis == json) return {};
+  // What was said already is not said again.
+  const auto history = ledger_.cases().history(reference);
+  if (!history) return std::unexpected(history.error());
+  const auto last =
+      std::find_if(history->rbegin(), history->rend(),
+                   [](const ledger::CaseEntry& entry) { return entry.action == "diagnosed"; });
+  if (last != history->rend() && last->text == text) return {};
   about->diagnosis = json;
   return write(*about, read_record(about->marks), std::string(kRestoration), "diagnosed", text,
                now_unix_s);

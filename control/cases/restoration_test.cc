@@ -382,6 +382,15 @@ TEST_F(RestorationTest, PolicyApprovesWhereItIsToldTo) {
   EXPECT_THAT(told_, ElementsAre("requested", "restored", "probation"));
 }
 
+TEST_F(RestorationTest, ADiagnosisIsSaidOnce) {
+  open();
+  ASSERT_TRUE(restoration_->note_diagnosis(kReference, R"({"made":1})", "bob", kOpened + 1));
+  ASSERT_TRUE(restoration_->note_diagnosis(kReference, R"({"made":2})", "bob", kOpened + 2));
+  ASSERT_TRUE(restoration_->note_diagnosis(kReference, R"({"made":3})", "all", kOpened + 3));
+  EXPECT_EQ(now_is().diagnosis, R"({"made":3})");
+  EXPECT_THAT(told_, ElementsAre("diagnosed", "diagnosed"));
+}
+
 TEST_F(RestorationTest, AQuotaDoesNotReplaceWhatAPersonSet) {
   open();
   Verdict by_hand = of_case(Switch::SWITCH_TREATMENT, channel::v1::TREATMENT_HOLD);
