@@ -22,7 +22,6 @@ build-fuzz. The last line is `N passed, N failed, N skipped`.
 
 import argparse
 import atexit
-import contextlib
 import json
 import os
 import re
@@ -206,7 +205,7 @@ def fixtures(_):
 
 def asan_tree():
     # Unoptimised: what the checks cost to compile is more than what they cost to run.
-    return Tree("build-asan", "-Dsanitize=address,undefined", *flavour(optimization=0))
+    return Tree("build-asan", "-Dsanitize=address,undefined", "-Dwerror=false", *flavour(optimization=0))
 
 
 def sanitized(tree, options):
@@ -356,19 +355,39 @@ def console(_):
     return closing_line([sys.executable, ROOT / "tests/console/run", "--build", test_tree().path], "console")
 
 
-def build_ahead(groups, options):
-    """The trees of the groups to come, at the lowest priority. What fails to build says so in its group."""
-    def build_sanitize():
-        tree = asan_tree()
-        tree.build_tests("unit", "fixtures", names=sanitized(tree, options), politely=True)
+class BuildAhead(threading.Thread):
+    """Builds the trees of groups to come, one after the other, at the lowest priority: while others wait
+    for a browser or a mail server. What fails to build says so in its group."""
 
-    builds = {"sanitize": build_sanitize,
-              "threads": lambda: tsan_tree().build_tests("unit", "fixtures", names=THREADED, politely=True),
-              "fuzz": lambda: build_fuzzers(tree := fuzz_tree(), fuzzers(tree), politely=True)}
-    for group in groups:
-        if group in builds:
-            with contextlib.suppress(BuildFailed):
-                builds[group]()
+    def __init__(self, groups, options):
+        super().__init__(daemon=True)
+        self._builds = {"sanitize": self._sanitize, "threads": self._threads, "fuzz": self._fuzz}
+        self._options = options
+        self._built = {group: threading.Event() for group in groups if group in self._builds}
+
+    def run(self):
+        for group, built in self._built.items():
+            try:
+                self._builds[group]()
+            except BuildFailed:
+                pass
+            finally:
+                built.set()
+
+    def wait_for(self, group):
+        if group in self._built:
+            self._built[group].wait()
+
+    def _sanitize(self):
+        tree = asan_tree()
+        tree.build_tests("unit", "fixtures", names=sanitized(tree, self._options), politely=True)
+
+    def _threads(self):
+        tsan_tree().build_tests("unit", "fixtures", names=THREADED, politely=True)
+
+    def _fuzz(self):
+        tree = fuzz_tree()
+        build_fuzzers(tree, fuzzers(tree), politely=True)
 
 
 def closing_line(words, name):
@@ -421,10 +440,9 @@ def main():
     for number, group in enumerate(groups):
         began = time.monotonic()
         if ahead:
-            ahead.join()
-            ahead = None
-        if group == "wire":  # its hosts wait more than they work
-            ahead = threading.Thread(target=build_ahead, args=(groups[number + 1:], options), daemon=True)
+            ahead.wait_for(group)
+        elif group in ("parity", "console", "wire"):  # they wait more than they work
+            ahead = BuildAhead(groups[number + 1:], options)
             ahead.start()
         try:
             counts = GROUPS[group](options)
