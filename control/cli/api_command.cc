@@ -15,7 +15,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = TokenDesk::Stub;
+using Tokens = TokenDesk::Stub;
 using nlohmann::ordered_json;
 
 struct TokenOptions : ControlOptions {
@@ -34,7 +34,7 @@ int add_token(const TokenOptions& options) {
         static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(*time).count()));
   }
   AddTokenReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::AddToken, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Tokens::AddToken, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -53,7 +53,7 @@ int add_token(const TokenOptions& options) {
 int list_tokens(const TokenOptions& options) {
   ListTokensReply reply;
   if (const int code =
-          ControlConnection(options.socket).ask(&Desk::ListTokens, ListTokensRequest(), &reply);
+          ControlConnection(options.socket).ask(&Tokens::ListTokens, ListTokensRequest(), &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -81,7 +81,7 @@ int revoke_token(const TokenOptions& options) {
   request.set_name(options.name);
   request.set_author(user_name());
   RevokeTokenReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::RevokeToken, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Tokens::RevokeToken, request, &reply);
       code != kOk)
     return code;
   if (!options.json) fmt::print("{} is revoked\n", printable(options.name, 64));

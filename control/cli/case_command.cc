@@ -17,7 +17,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = CaseDesk::Stub;
+using Cases = CaseDesk::Stub;
 using nlohmann::ordered_json;
 
 struct CaseOptions : ControlOptions {
@@ -91,7 +91,7 @@ int show_case(const CaseOptions& options) {
   request.set_reference(options.reference.number);
   request.set_evidence(options.evidence);
   ShowCaseReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::ShowCase, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::ShowCase, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -139,11 +139,12 @@ int list_cases(const CaseOptions& options) {
     ShowCustomerRequest who;
     who.set_name(options.customer);
     Customer customer;
-    if (const int code = control.ask(&Desk::ShowCustomer, who, &customer); code != kOk) return code;
+    if (const int code = control.ask(&Cases::ShowCustomer, who, &customer); code != kOk)
+      return code;
     request.set_customer(customer.id());
   }
   ListCasesReply reply;
-  if (const int code = control.ask(&Desk::ListCases, request, &reply); code != kOk) return code;
+  if (const int code = control.ask(&Cases::ListCases, request, &reply); code != kOk) return code;
   if (options.json) {
     ordered_json rows = ordered_json::array();
     for (const CaseSummary& summary : reply.cases()) rows.push_back(channel::to_json(summary));
@@ -166,7 +167,7 @@ int list_cases(const CaseOptions& options) {
   return kOk;
 }
 
-using Change = grpc::Status (Desk::*)(grpc::ClientContext*, const CaseRequest&, CaseReply*);
+using Change = grpc::Status (Cases::*)(grpc::ClientContext*, const CaseRequest&, CaseReply*);
 
 // What a person says or does about a case.
 template <Change change>
@@ -201,7 +202,7 @@ int restore_case(const CaseOptions& options) {
   request.set_author(user_name());
   request.set_although_red(options.although_red);
   RestoreCaseReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::RestoreCase, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::RestoreCase, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -227,7 +228,7 @@ int link_case(const CaseOptions& options) {
         std::chrono::ceil<std::chrono::seconds>(*parse_duration(options.duration)).count()));
   }
   LinkCaseReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::LinkCase, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::LinkCase, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -302,20 +303,20 @@ void add_case_command(CLI::App& app, int* exit_code) {
       ->capture_default_str();
 
   const auto [note, note_options] =
-      add("note", "Write something into a case's history", change_case<&Desk::NoteCase>);
+      add("note", "Write something into a case's history", change_case<&Cases::NoteCase>);
   add_reference(note, note_options);
   note->add_option("text", note_options->text, "What")->type_name("TEXT")->required();
 
   const auto [password, password_options] =
       add("password", "Say that the password was changed that spam was sent with",
-          change_case<&Desk::PasswordChanged>);
+          change_case<&Cases::PasswordChanged>);
   add_reference(password, password_options);
   password->add_option("--by", password_options->by, "Who says so; else you")->type_name("NAME");
   password->add_option("--text", password_options->text, "How it is known")->type_name("TEXT");
 
   const auto [request, request_options] =
       add("request", "Ask for restoration on the customer's behalf: all marks must be green",
-          change_case<&Desk::RequestRestoration>);
+          change_case<&Cases::RequestRestoration>);
   add_reference(request, request_options);
   request->add_option("--by", request_options->by, "Who asks; else you")->type_name("NAME");
   request->add_option("--text", request_options->text, "What they say")->type_name("TEXT");
@@ -340,7 +341,7 @@ void add_case_command(CLI::App& app, int* exit_code) {
 
   const auto [close, close_options] =
       add("close", "Close a case by hand; its verdicts stay as they are",
-          change_case<&Desk::CloseCase>);
+          change_case<&Cases::CloseCase>);
   add_reference(close, close_options);
   close->add_option("--text", close_options->text, "Why")->type_name("TEXT")->required();
 }

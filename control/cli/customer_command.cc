@@ -17,7 +17,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = CaseDesk::Stub;
+using Cases = CaseDesk::Stub;
 using nlohmann::ordered_json;
 
 struct CustomerOptions : ControlOptions {
@@ -163,7 +163,7 @@ int put(const CustomerOptions& options, Customer customer) {
   const auto request = with_options(options, std::move(customer));
   if (!request) return request.error();
   Customer reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::PutCustomer, *request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::PutCustomer, *request, &reply);
       code != kOk)
     return code;
   return show(reply, options.json);
@@ -185,7 +185,7 @@ int find(const CustomerOptions& options, bool or_address, Customer* found) {
   } else {
     request.set_name(options.name);
   }
-  return ControlConnection(options.socket).ask(&Desk::ShowCustomer, request, found);
+  return ControlConnection(options.socket).ask(&Cases::ShowCustomer, request, found);
 }
 
 int change_customer(const CustomerOptions& options) {
@@ -208,7 +208,7 @@ int remove_customer(const CustomerOptions& options) {
   request.set_author(user_name());
   RemoveCustomerReply reply;
   if (const int code =
-          ControlConnection(options.socket).ask(&Desk::RemoveCustomer, request, &reply);
+          ControlConnection(options.socket).ask(&Cases::RemoveCustomer, request, &reply);
       code != kOk)
     return code;
   if (!options.json) fmt::print("{} is removed; its cases stay\n", printable(customer.name(), 500));
@@ -218,7 +218,7 @@ int remove_customer(const CustomerOptions& options) {
 int list_customers(const CustomerOptions& options) {
   ListCustomersReply reply;
   if (const int code = ControlConnection(options.socket)
-                           .ask(&Desk::ListCustomers, ListCustomersRequest(), &reply);
+                           .ask(&Cases::ListCustomers, ListCustomersRequest(), &reply);
       code != kOk)
     return code;
   if (options.json) {

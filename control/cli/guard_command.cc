@@ -15,7 +15,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = channel::v1::GuardDesk::Stub;
+using Guards = channel::v1::GuardDesk::Stub;
 using nlohmann::ordered_json;
 
 struct GuardOptions : ControlOptions {
@@ -55,12 +55,12 @@ int add_guard(const GuardOptions& options) {
   }
   ControlConnection control(options.socket);
   ChangeReply reply;
-  if (const int code = control.ask(&Desk::AddGuard, request, &reply); code != kOk) return code;
+  if (const int code = control.ask(&Guards::AddGuard, request, &reply); code != kOk) return code;
   if (!options.json) fmt::print("{}: {}\n", reply.entry().prefix(), meaning(reply.entry()));
   const int reach = report_reach(reply, options);
   if (options.source || options.except) return reach;
   ListGuardsReply all;
-  if (const int code = control.ask(&Desk::ListGuards, ListGuardsRequest(), &all); code != kOk)
+  if (const int code = control.ask(&Guards::ListGuards, ListGuardsRequest(), &all); code != kOk)
     return code;
   const bool is_listed = std::ranges::any_of(all.sources(), [](const VerdictEntry& source) {
     return source.treatment() == TREATMENT_PASS;
@@ -81,7 +81,7 @@ int remove_guard(const GuardOptions& options) {
   request.set_reason(options.reason);
   request.set_author(user_name());
   ChangeReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::RemoveGuard, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Guards::RemoveGuard, request, &reply);
       code != kOk) {
     return code;
   }
@@ -93,7 +93,7 @@ int remove_guard(const GuardOptions& options) {
 int list_guards(const GuardOptions& options) {
   ListGuardsReply reply;
   if (const int code =
-          ControlConnection(options.socket).ask(&Desk::ListGuards, ListGuardsRequest(), &reply);
+          ControlConnection(options.socket).ask(&Guards::ListGuards, ListGuardsRequest(), &reply);
       code != kOk) {
     return code;
   }

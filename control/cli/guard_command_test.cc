@@ -84,7 +84,7 @@ TEST_F(GuardCommandTest, WrongInputIsUsage) {
   EXPECT_EQ(run({"guard", "add", "192.0.2.0/24"}).code, 2);  // why?
   const Outcome both = run({"guard", "add", "192.0.2.0/24", "--source", "--drop", "--reason", "x"});
   EXPECT_EQ(both.code, 2);
-  EXPECT_THAT(both.err, HasSubstr("--drop"));
+  EXPECT_THAT(both.err, HasSubstr("it goes with a guarded prefix"));
   EXPECT_EQ(
       run({"verdict", "set", "192.0.2.0/24", "hold", "--switch", "inbound-guard", "--reason", "x"})
           .code,

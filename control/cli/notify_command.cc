@@ -15,7 +15,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = channel::v1::NotifyDesk::Stub;
+using Notices = channel::v1::NotifyDesk::Stub;
 using nlohmann::ordered_json;
 
 struct NotifyOptions : ControlOptions {
@@ -85,7 +85,8 @@ int list_notices(const NotifyOptions& options) {
   request.set_only_waiting(options.waiting);
   request.set_limit(options.limit);
   ListNoticesReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::ListNotices, request, &reply);
+  if (const int code =
+          ControlConnection(options.socket).ask(&Notices::ListNotices, request, &reply);
       code != kOk)
     return code;
   const int code = reply.notices().empty() ? kNegative : kOk;
@@ -112,7 +113,8 @@ int retry_notices(const NotifyOptions& options) {
   RetryNoticesRequest request;
   request.set_id(options.id);
   RetryNoticesReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::RetryNotices, request, &reply);
+  if (const int code =
+          ControlConnection(options.socket).ask(&Notices::RetryNotices, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -129,7 +131,7 @@ int test_notice(const NotifyOptions& options) {
   TestNoticeReply reply;
   constexpr std::chrono::seconds kPatience{90};  // a server may take a minute
   if (const int code =
-          ControlConnection(options.socket).ask(&Desk::TestNotice, request, &reply, kPatience);
+          ControlConnection(options.socket).ask(&Notices::TestNotice, request, &reply, kPatience);
       code != kOk)
     return code;
   if (options.json) {
@@ -157,7 +159,7 @@ int preview_notices(const NotifyOptions& options) {
   request.set_what(options.what);
   PreviewNoticesReply reply;
   if (const int code =
-          ControlConnection(options.socket).ask(&Desk::PreviewNotices, request, &reply);
+          ControlConnection(options.socket).ask(&Notices::PreviewNotices, request, &reply);
       code != kOk)
     return code;
   if (options.json) {

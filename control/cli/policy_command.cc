@@ -48,16 +48,13 @@ int try_policy(const PolicyOptions& options) {
   const auto subject_of = [](const policy::WouldHave& step) {
     return cases::describe({IpPrefix::host(step.server), step.finding.part.to_string()});
   };
-  const auto step_name = [](const policy::WouldHave& step) {
-    return ledger::kStepNames[static_cast<size_t>(step.finding.step)];
-  };
   if (options.json) {
     ordered_json rows = ordered_json::array();
     for (const policy::WouldHave& step : steps) {
       rows.push_back({{"at", utc_time(step.at_unix_s)},
                       {"server", step.server.to_string()},
                       {"part", step.finding.part.to_string()},
-                      {"step", step_name(step)},
+                      {"step", ledger::step_name(step.finding.step)},
                       {"reason", step.finding.reason}});
     }
     print({{"events", reply.events_size()}, {"since", utc_time(since)}, {"steps", rows}});
@@ -69,7 +66,7 @@ int try_policy(const PolicyOptions& options) {
   if (steps.empty()) return complain("nobody would have been on any rung", kNegative);
   Table table({"WHEN", "STEP", "SENDER", "WHY"});
   for (const policy::WouldHave& step : steps) {
-    table.add({local_time(step.at_unix_s), std::string(step_name(step)),
+    table.add({local_time(step.at_unix_s), std::string(ledger::step_name(step.finding.step)),
                printable(subject_of(step), 100), printable(step.finding.reason, 200)});
   }
   fmt::print("{}", table.to_string());

@@ -16,7 +16,7 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-using Desk = CaseDesk::Stub;
+using Cases = CaseDesk::Stub;
 using nlohmann::ordered_json;
 
 struct SenderOptions : ControlOptions {
@@ -46,7 +46,7 @@ int list_senders(const SenderOptions& options) {
   request.set_within(options.within);
   request.set_limit(options.limit);
   ListSendersReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::ListSenders, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::ListSenders, request, &reply);
       code != kOk)
     return code;
   if (options.json) {
@@ -76,7 +76,7 @@ int show_sender(const SenderOptions& options) {
   request.set_address(options.address);
   request.set_since_unix_s(since_of(options));
   ShowSenderReply reply;
-  if (const int code = ControlConnection(options.socket).ask(&Desk::ShowSender, request, &reply);
+  if (const int code = ControlConnection(options.socket).ask(&Cases::ShowSender, request, &reply);
       code != kOk)
     return code;
   if (options.json) {

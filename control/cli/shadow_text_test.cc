@@ -15,7 +15,7 @@ using testing::Not;
 
 // Ten messages that both sets saw, and one that the shadow failed at. Three would change, of which
 // two are listed.
-CompareShadowReply example() {
+CompareShadowReply comparison() {
   CompareShadowReply reply;
   reply.set_events(11);
   ShadowComparison& pair = *reply.add_comparisons();
@@ -64,7 +64,7 @@ class ShadowTextTest : public testing::Test {
 
 TEST_F(ShadowTextTest, ShowsWhatWouldChange) {
   EXPECT_EQ(
-      shadow_text(example()),
+      shadow_text(comparison()),
       "set 0123456789abcdef against shadow fedcba9876543210\n"
       "                shadow refuses  shadow forwards\n"
       "  set refuses   3               2\n"
@@ -87,7 +87,7 @@ TEST_F(ShadowTextTest, SaysHowToGetAShadow) {
 }
 
 TEST_F(ShadowTextTest, NamesThatThereWasNoSetAndKeepsPairsApart) {
-  CompareShadowReply reply = example();
+  CompareShadowReply reply = comparison();
   ShadowComparison& other = *reply.add_comparisons();
   other.set_shadow("abcd");
   other.set_forwarded_by_both(1);
@@ -100,7 +100,7 @@ TEST_F(ShadowTextTest, NamesThatThereWasNoSetAndKeepsPairsApart) {
 }
 
 TEST_F(ShadowTextTest, ListsTwentyRulesAndSaysHowManyMore) {
-  CompareShadowReply reply = example();
+  CompareShadowReply reply = comparison();
   auto& rules = *reply.mutable_comparisons(0)->mutable_rules();
   while (rules.size() < 23) {
     rules.Add()->set_rule("R" + std::to_string(rules.size()));
@@ -113,7 +113,7 @@ TEST_F(ShadowTextTest, ListsTwentyRulesAndSaysHowManyMore) {
 
 TEST_F(ShadowTextTest, JsonHasEverything) {
   using nlohmann::ordered_json;
-  const ordered_json told = shadow_json(example());
+  const ordered_json told = shadow_json(comparison());
   EXPECT_EQ(told["messages"], 11);
   ASSERT_EQ(told["comparisons"].size(), 1u);
   ordered_json pair = told["comparisons"][0];

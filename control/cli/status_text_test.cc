@@ -15,7 +15,7 @@ using testing::Not;
 
 constexpr uint64_t kNow_ms = 1'700'000'000'500;
 
-StatusReply example() {
+StatusReply status_reply() {
   StatusReply status;
   status.set_software("0.1.0");
   status.set_started_unix_s(1'700'000'000 - 7'500);
@@ -56,7 +56,7 @@ StatusReply example() {
 }
 
 TEST(StatusText, ShowsBothProcessesWithTheirSumsOverWorkers) {
-  const std::string text = status_text(example(), kNow_ms);
+  const std::string text = status_text(status_reply(), kNow_ms);
   EXPECT_THAT(text, HasSubstr("control       0.1.0, up 2h05m, mimalloc 2.0.9\n"));
   EXPECT_THAT(text, HasSubstr("data plane    edge-1, attached, seen 0.4s ago\n"));
   EXPECT_THAT(text, HasSubstr("12 held, version 48 in force\n"));
@@ -68,7 +68,7 @@ TEST(StatusText, ShowsBothProcessesWithTheirSumsOverWorkers) {
 }
 
 TEST(StatusText, SaysWhatIsNotInForceAndWhoIsAway) {
-  StatusReply status = example();
+  StatusReply status = status_reply();
   status.mutable_data_planes(0)->set_acknowledged_version(47);
   status.mutable_data_planes(0)->set_refused("table\x1b full");
   status.mutable_data_planes(0)->set_attached(false);
@@ -79,13 +79,13 @@ TEST(StatusText, SaysWhatIsNotInForceAndWhoIsAway) {
 }
 
 TEST(StatusText, SaysThatNoDataPlaneIsThere) {
-  StatusReply status = example();
+  StatusReply status = status_reply();
   status.clear_data_planes();
   EXPECT_THAT(status_text(status, kNow_ms), HasSubstr("none has attached"));
 }
 
 TEST(StatusJson, HasSumsAndEachWorkersCounters) {
-  const auto json = channel::to_json(example(), kNow_ms);
+  const auto json = channel::to_json(status_reply(), kNow_ms);
   EXPECT_EQ(json["control"]["allocator"], "mimalloc 2.0.9");
   const auto& gate = json["data_planes"][0];
   EXPECT_EQ(gate["counters"]["messages_forwarded"], 200);

@@ -23,7 +23,7 @@ constexpr uint64_t kDay_s = 86'400;
 constexpr uint32_t kMostEvents = 5'000;  // that are read of the sender, and of all others
 constexpr uint32_t kMostCases = 100;     // of one server
 constexpr uint32_t kProvenScore = 100, kRuledOutScore = 10;
-constexpr size_t kTextCharacters = 300;
+constexpr size_t kPointCharacters = 300;
 
 uint64_t unix_s(const Event& event) { return event.wall_us() / 1'000'000; }
 
@@ -146,7 +146,7 @@ std::string describe(const Line& line) {
 
 Diagnosis confirm(Diagnosis diagnosis, const RelayProbe& probe) {
   diagnosis.probe =
-      RelayProbe{probe.at_unix_s, probe.state, plain_text(probe.text, kTextCharacters)};
+      RelayProbe{probe.at_unix_s, probe.state, plain_text(probe.text, kPointCharacters)};
   auto found = std::ranges::find(diagnosis.findings, Kind::kOpenRelay, &Finding::kind);
   const std::string when = utc_time(probe.at_unix_s);
   if (probe.state == RelayState::kOpen) {

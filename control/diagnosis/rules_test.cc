@@ -19,7 +19,7 @@ using testing::SizeIs;
 
 constexpr uint64_t kStart = 1'700'000'000;
 
-struct Facts {
+struct Sent {
   std::string ip = {}, auth = "unknown", user = {}, script = {}, confidence = "high";
   std::string wire_user = {}, dialect = "EHLO fqdn,MAIL FROM:<>+sb,RCPT TO:<>,DATA";
   std::string mail_from = "a@spam.example";
@@ -33,11 +33,11 @@ class Story {
     material_.subject.server = *IpPrefix::parse("192.0.2.7");
     material_.own.prefixes = {material_.subject.server, *IpPrefix::parse("192.0.2.0/28")};
   }
-  Story& spam(int n, const Facts& facts) {
+  Story& spam(int n, const Sent& facts) {
     for (int i = 0; i < n; ++i) material_.spam.push_back(message(facts));
     return *this;
   }
-  Story& other(const Facts& facts) {
+  Story& other(const Sent& facts) {
     material_.others.push_back(message(facts));
     return *this;
   }
@@ -54,7 +54,7 @@ class Story {
   Material& material() { return material_; }
 
  private:
-  Event message(const Facts& facts) {
+  Event message(const Sent& facts) {
     Event out;
     out.set_kind("message");
     out.set_client("192.0.2.7");
@@ -77,10 +77,10 @@ class Story {
   uint64_t minute_ = 0;
 };
 
-const Facts kBob{.ip = "203.0.113.9", .auth = "yes", .user = "bob"};
-const Facts kRelayed{.ip = "198.51.100.4", .auth = "no"};
-const Facts kInside{.ip = "192.0.2.9", .auth = "no"};
-const Facts kScript{.auth = "no", .user = "uid 33", .script = "33:form.php"};
+const Sent kBob{.ip = "203.0.113.9", .auth = "yes", .user = "bob"};
+const Sent kRelayed{.ip = "198.51.100.4", .auth = "no"};
+const Sent kInside{.ip = "192.0.2.9", .auth = "no"};
+const Sent kScript{.auth = "no", .user = "uid 33", .script = "33:form.php"};
 
 std::string told(const std::vector<Finding>& findings) {
   std::string out;
@@ -96,7 +96,7 @@ std::string told(const std::vector<Finding>& findings) {
 TEST(Rules, AScoreIsMadeOfTheShareAndTheSigns) {
   struct Case {
     const char* what;
-    std::vector<std::pair<int, Facts>> spam;
+    std::vector<std::pair<int, Sent>> spam;
     const char* findings;
   };
   const Case cases[] = {

@@ -40,6 +40,7 @@ enum class Step {
 };
 inline constexpr std::string_view kStepNames[] = {"observe", "throttle", "hold",
                                                   "block",   "revoke",   "exclude"};
+constexpr std::string_view step_name(Step step) { return kStepNames[static_cast<size_t>(step)]; }
 
 // Whom a case is about.
 struct Subject {

@@ -11,7 +11,7 @@
 namespace postern::ledger {
 namespace {
 
-constexpr std::string_view kColumns =
+constexpr std::string_view kCaseColumns =
     "reference, customer, address, length, part, state, step, cause, diagnosis, marks, opened_at, "
     "changed_at, closed_at";
 
@@ -40,10 +40,9 @@ Case read_case(const Statement& row) {
 }
 
 std::string_view name_of(CaseState state) { return kCaseStateNames[static_cast<size_t>(state)]; }
-std::string_view name_of(Step step) { return kStepNames[static_cast<size_t>(step)]; }
 
-std::string select(std::string_view rest) {
-  return fmt::format("SELECT {} FROM cases {}", kColumns, rest);
+std::string select_cases(std::string_view rest) {
+  return fmt::format("SELECT {} FROM cases {}", kCaseColumns, rest);
 }
 
 // protobuf's own JSON: every field of an event, and those of later schemas are passed over.
@@ -69,8 +68,9 @@ SqliteCases::SqliteCases(Connection& writer, Connection& reader)
       taken_(writer.database,
              "SELECT reference FROM cases WHERE reference = ?1 OR (address = ?2 AND length = ?3 "
              "AND part = ?4 AND closed_at = 0)"),
-      insert_(writer.database,
-              fmt::format("INSERT INTO cases ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", kColumns)),
+      insert_(
+          writer.database,
+          fmt::format("INSERT INTO cases ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", kCaseColumns)),
       update_(writer.database,
               "UPDATE cases SET customer = ?, state = ?, step = ?, cause = ?, diagnosis = ?, "
               "marks = ?, changed_at = ?, closed_at = ? WHERE reference = ?"),
@@ -85,13 +85,13 @@ SqliteCases::SqliteCases(Connection& writer, Connection& reader)
                        "DELETE FROM evidence WHERE id IN (SELECT id FROM evidence WHERE "
                        "wall_us < ? ORDER BY wall_us LIMIT ?)"),
       reader_(reader),
-      by_reference_(reader.database, select("WHERE reference = ?")),
+      by_reference_(reader.database, select_cases("WHERE reference = ?")),
       by_subject_(reader.database,
-                  select("WHERE address = ? AND length = ? AND part = ? AND closed_at = 0")),
+                  select_cases("WHERE address = ? AND length = ? AND part = ? AND closed_at = 0")),
       list_(reader.database,
-            select("WHERE (?1 = '' OR state = ?1) AND (?2 = 0 OR closed_at = 0) AND "
-                   "(?3 = 0 OR customer = ?4) AND (?5 = 0 OR (address BETWEEN ?6 AND ?7 AND "
-                   "length >= ?8)) ORDER BY changed_at DESC, reference LIMIT ?9")),
+            select_cases("WHERE (?1 = '' OR state = ?1) AND (?2 = 0 OR closed_at = 0) AND "
+                         "(?3 = 0 OR customer = ?4) AND (?5 = 0 OR (address BETWEEN ?6 AND ?7 AND "
+                         "length >= ?8)) ORDER BY changed_at DESC, reference LIMIT ?9")),
       history_(reader.database,
                "SELECT at, author, action, text FROM case_history WHERE reference = ? "
                "ORDER BY id"),
@@ -117,7 +117,7 @@ Result<void> SqliteCases::open(const Case& opened, const CaseEntry& entry) {
     insert_
         .with(opened.reference.number, opened.customer, about.server.address.bytes(),
               uint32_t{about.server.length}, about.part, name_of(opened.state),
-              name_of(opened.step), opened.cause, opened.diagnosis, opened.marks,
+              step_name(opened.step), opened.cause, opened.diagnosis, opened.marks,
               opened.opened_unix_s, opened.opened_unix_s, opened.closed_unix_s)
         .run();
     write_entry(opened.reference, entry);
@@ -129,7 +129,7 @@ Result<void> SqliteCases::change(const Case& changed, const CaseEntry& entry) {
   return alone_on(writer_, [&] {
     Transaction transaction(writer_.database);
     if (update_
-            .with(changed.customer, name_of(changed.state), name_of(changed.step), changed.cause,
+            .with(changed.customer, name_of(changed.state), step_name(changed.step), changed.cause,
                   changed.diagnosis, changed.marks, entry.at_unix_s, changed.closed_unix_s,
                   changed.reference.number)
             .run() == 0) {

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kColumns =
+constexpr std::string_view kCustomerColumns =
     "id, name, language, contacts, channels, limits, notes, created_at, changed_at";
 
 // A field that is missing, or of another type, keeps what `value` was.
@@ -69,8 +69,8 @@ std::string summary(const Customer& customer) {
                   {"notes", customer.notes}});
 }
 
-std::string select(std::string_view where) {
-  return fmt::format("SELECT {} FROM customers {}", kColumns, where);
+std::string select_customers(std::string_view where) {
+  return fmt::format("SELECT {} FROM customers {}", kCustomerColumns, where);
 }
 
 }  // namespace
@@ -94,14 +94,14 @@ SqliteCustomers::SqliteCustomers(Connection& writer, Connection& reader)
                     "WHERE address = ? AND length = ? AND id != ?"),
       before_(writer.database, "SELECT name FROM customers WHERE id = ?"),
       reader_(reader),
-      by_id_(reader.database, select("WHERE id = ?")),
-      by_name_(reader.database, select("WHERE name = ?")),
+      by_id_(reader.database, select_customers("WHERE id = ?")),
+      by_name_(reader.database, select_customers("WHERE name = ?")),
       by_prefix_(reader.database,
                  "SELECT customer FROM customer_prefixes WHERE address = ? AND length = ?"),
       prefixes_(reader.database,
                 "SELECT address, length FROM customer_prefixes WHERE customer = ? "
                 "ORDER BY address, length"),
-      all_(reader.database, select("ORDER BY name")) {}
+      all_(reader.database, select_customers("ORDER BY name")) {}
 
 Customer SqliteCustomers::read(const Statement& row) {
   Customer out;

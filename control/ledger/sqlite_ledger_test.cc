@@ -61,10 +61,10 @@ class SqliteLedgerTest : public testing::Test {
   std::filesystem::path directory_, file_;
 };
 
-IpPrefix prefix(std::string_view text) { return *IpPrefix::parse(text); }
+IpPrefix parsed(std::string_view text) { return *IpPrefix::parse(text); }
 
 Verdict refuse(std::string_view on, uint64_t expires = 0) {
-  return {.prefix = prefix(on),
+  return {.prefix = parsed(on),
           .treatment = Treatment::TREATMENT_REFUSE,
           .case_reference = {0x2a},
           .reason = "relays spam",
@@ -76,7 +76,7 @@ Change set(Verdict verdict) { return {Action::kSet, std::move(verdict)}; }
 Change clear(std::string_view on) {
   return {
       Action::kClear,
-      {.prefix = prefix(on), .reason = "mended", .author = "bert", .set_unix_s = 1'700'000'100}};
+      {.prefix = parsed(on), .reason = "mended", .author = "bert", .set_unix_s = 1'700'000'100}};
 }
 
 EventBatch batch(uint64_t number, int events, std::string boot = "boot-1") {
@@ -100,7 +100,7 @@ std::vector<std::string> names(const std::vector<Verdict>& verdicts) {
 }
 
 TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
-  const Verdict throttle{.prefix = prefix("2001:db8::/32"),
+  const Verdict throttle{.prefix = parsed("2001:db8::/32"),
                          .treatment = Treatment::TREATMENT_THROTTLE,
                          .messages_per_minute = 30,
                          .case_reference = {CaseReference::kMask},
@@ -120,8 +120,8 @@ TEST_F(SqliteLedgerTest, KeepsVerdictsAndVersionAcrossARestart) {
   const auto ledger = open();
   EXPECT_EQ(ledger->version().epoch, epoch);
   EXPECT_EQ(ledger->version().number, 1u);
-  EXPECT_EQ(**ledger->verdict_on({prefix("192.0.2.7")}), refuse("192.0.2.7"));
-  EXPECT_EQ(**ledger->verdict_on({prefix("2001:db8::/32")}), throttle);
+  EXPECT_EQ(**ledger->verdict_on({parsed("192.0.2.7")}), refuse("192.0.2.7"));
+  EXPECT_EQ(**ledger->verdict_on({parsed("2001:db8::/32")}), throttle);
   EXPECT_EQ(ask("SELECT prefix || ' ' || treatment FROM verdicts WHERE case_reference = 42"),
             "192.0.2.7 refuse");
 }
@@ -149,12 +149,12 @@ TEST_F(SqliteLedgerTest, ListsWhatLiesWithinAPrefix) {
   ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.0/24")), set(refuse("192.0.2.255")),
                                         set(refuse("192.0.3.0")), set(refuse("192.0.0.0/16")),
                                         set(refuse("2001:db8::1"))}));
-  EXPECT_THAT(names(*ledger->verdicts_within(prefix("192.0.2.0/24"))),
+  EXPECT_THAT(names(*ledger->verdicts_within(parsed("192.0.2.0/24"))),
               ElementsAre("192.0.2.0/24", "192.0.2.255"));
-  EXPECT_THAT(names(*ledger->verdicts_within(prefix("::/0"))), ElementsAre("2001:db8::1"));
-  EXPECT_THAT(names(*ledger->verdicts_within(prefix("0.0.0.0/0"))),
+  EXPECT_THAT(names(*ledger->verdicts_within(parsed("::/0"))), ElementsAre("2001:db8::1"));
+  EXPECT_THAT(names(*ledger->verdicts_within(parsed("0.0.0.0/0"))),
               ElementsAre("192.0.0.0/16", "192.0.2.0/24", "192.0.2.255", "192.0.3.0"));
-  EXPECT_THAT(names(*ledger->verdicts_within(prefix("198.51.100.0/24"))), IsEmpty());
+  EXPECT_THAT(names(*ledger->verdicts_within(parsed("198.51.100.0/24"))), IsEmpty());
 }
 
 TEST_F(SqliteLedgerTest, PagesThroughAllVerdicts) {
@@ -212,10 +212,10 @@ TEST_F(SqliteLedgerTest, SwitchesAreIndependent) {
   Change lifted = clear("192.0.2.7");
   lifted.verdict.of = SWITCH_SMORF_BLOCK;
   ASSERT_TRUE(ledger->apply(std::vector{lifted}));
-  EXPECT_FALSE(ledger->verdict_on({prefix("192.0.2.7"), SWITCH_SMORF_BLOCK})->has_value());
-  EXPECT_TRUE(ledger->verdict_on({prefix("192.0.2.7"), SWITCH_TRUSTED_RELAY})->has_value());
-  EXPECT_TRUE(ledger->verdict_on({prefix("192.0.2.7")})->has_value());
-  const auto history = *ledger->history_of(prefix("192.0.2.7"));
+  EXPECT_FALSE(ledger->verdict_on({parsed("192.0.2.7"), SWITCH_SMORF_BLOCK})->has_value());
+  EXPECT_TRUE(ledger->verdict_on({parsed("192.0.2.7"), SWITCH_TRUSTED_RELAY})->has_value());
+  EXPECT_TRUE(ledger->verdict_on({parsed("192.0.2.7")})->has_value());
+  const auto history = *ledger->history_of(parsed("192.0.2.7"));
   ASSERT_EQ(history.size(), 4u);
   EXPECT_EQ(history[0].action, Action::kClear);
   EXPECT_EQ(history[0].verdict.of, SWITCH_SMORF_BLOCK);
@@ -248,10 +248,10 @@ TEST_F(SqliteLedgerTest, PartsOfASenderHaveVerdictsOfTheirOwn) {
               ElementsAre("192.0.2.0/24 treatment ", "192.0.2.7 smorf-block ",
                           "192.0.2.7 smorf-block from:10.0.0.0/8", "192.0.2.7 smorf-block user:bob",
                           "192.0.2.0/24 smorf-block user:bob"));
-  EXPECT_THAT(parts(*ledger->verdicts_on(prefix("192.0.2.7"))),
+  EXPECT_THAT(parts(*ledger->verdicts_on(parsed("192.0.2.7"))),
               ElementsAre("192.0.2.7 smorf-block ", "192.0.2.7 smorf-block user:bob",
                           "192.0.2.7 smorf-block from:10.0.0.0/8"));
-  EXPECT_EQ(ledger->verdicts_within(prefix("192.0.2.0/24"))->size(), 5u);
+  EXPECT_EQ(ledger->verdicts_within(parsed("192.0.2.0/24"))->size(), 5u);
   std::vector<Verdict> paged;
   std::optional<VerdictKey> after;
   for (auto page = *ledger->verdicts_after(after, 1); !page.empty();
@@ -259,7 +259,7 @@ TEST_F(SqliteLedgerTest, PartsOfASenderHaveVerdictsOfTheirOwn) {
     paged.push_back(page[0]);
     after = page[0].key();
   }
-  EXPECT_EQ(parts(paged), parts(*ledger->verdicts_within(prefix("0.0.0.0/0"))));
+  EXPECT_EQ(parts(paged), parts(*ledger->verdicts_within(parsed("0.0.0.0/0"))));
 
   EXPECT_EQ(ledger->expire(50), 1u);
   const std::vector<Change> expired = ledger->changes_since(5, 6, 10)->value();
@@ -270,9 +270,9 @@ TEST_F(SqliteLedgerTest, PartsOfASenderHaveVerdictsOfTheirOwn) {
   lifted.verdict.of = Switch::SWITCH_SMORF_BLOCK;
   lifted.verdict.part = *Part::user("bob");
   ASSERT_TRUE(ledger->apply(std::vector{lifted}));
-  EXPECT_THAT(parts(*ledger->verdicts_on(prefix("192.0.2.7"))),
+  EXPECT_THAT(parts(*ledger->verdicts_on(parsed("192.0.2.7"))),
               ElementsAre("192.0.2.7 smorf-block ", "192.0.2.7 smorf-block from:10.0.0.0/8"));
-  const auto history = *ledger->history_of(prefix("192.0.2.7"));
+  const auto history = *ledger->history_of(parsed("192.0.2.7"));
   ASSERT_EQ(history.size(), 4u);
   EXPECT_EQ(history[0].action, Action::kClear);
   EXPECT_EQ(history[0].verdict.part.to_string(), "user:bob");
@@ -300,7 +300,7 @@ TEST_F(SqliteLedgerTest, TellsTheChangesSinceAVersion) {
   ASSERT_EQ(changes->size(), 2u);
   EXPECT_EQ((*changes)[0].verdict, refuse("192.0.2.2"));
   EXPECT_EQ((*changes)[1].action, Action::kClear);
-  EXPECT_EQ((*changes)[1].verdict.prefix, prefix("192.0.2.1"));
+  EXPECT_EQ((*changes)[1].verdict.prefix, parsed("192.0.2.1"));
   EXPECT_EQ(ledger->changes_since(1, 2, 10)->value().size(), 1u);
   EXPECT_EQ(ledger->changes_since(0, 3, 3)->value().size(), 3u);
   EXPECT_FALSE(ledger->changes_since(0, 3, 2)->has_value());
@@ -317,9 +317,9 @@ TEST_F(SqliteLedgerTest, ExpiresWhatIsDueAsOneVersionAndKeepsTheHistory) {
   EXPECT_EQ(ledger->version().number, 1u);
   EXPECT_EQ(ledger->expire(1000), 2u);
   EXPECT_EQ(ledger->version().number, 2u);
-  EXPECT_THAT(names(*ledger->verdicts_within(prefix("0.0.0.0/0"))),
+  EXPECT_THAT(names(*ledger->verdicts_within(parsed("0.0.0.0/0"))),
               ElementsAre("192.0.2.2", "192.0.2.4"));
-  const auto history = *ledger->history_of(prefix("192.0.2.1"));
+  const auto history = *ledger->history_of(parsed("192.0.2.1"));
   ASSERT_EQ(history.size(), 2u);
   EXPECT_EQ(history[0].action, Action::kExpire);
   EXPECT_EQ(history[0].verdict.set_unix_s, 1000u);
@@ -435,13 +435,13 @@ TEST_F(SqliteLedgerTest, SelectsEventsNewestFirst) {
   };
   EXPECT_THAT(sizes({}), ElementsAre(1003, 1002, 1001, 1000));
   EXPECT_THAT(sizes({.limit = 2}), ElementsAre(1003, 1002));
-  EXPECT_THAT(sizes({.client = prefix("192.0.2.7")}), ElementsAre(1003, 1000));
-  EXPECT_THAT(sizes({.client = prefix("192.0.2.0/24")}), ElementsAre(1003, 1001, 1000));
-  EXPECT_THAT(sizes({.client = prefix("::/0")}), ElementsAre(1002));
+  EXPECT_THAT(sizes({.client = parsed("192.0.2.7")}), ElementsAre(1003, 1000));
+  EXPECT_THAT(sizes({.client = parsed("192.0.2.0/24")}), ElementsAre(1003, 1001, 1000));
+  EXPECT_THAT(sizes({.client = parsed("::/0")}), ElementsAre(1002));
   EXPECT_THAT(sizes({.case_reference = {77}}), ElementsAre(1003));
   EXPECT_THAT(sizes({.outcome = "refused_content"}), ElementsAre(1002, 1000));
   EXPECT_THAT(
-      sizes({.client = prefix("192.0.2.7"), .case_reference = {77}, .outcome = "refused_content"}),
+      sizes({.client = parsed("192.0.2.7"), .case_reference = {77}, .outcome = "refused_content"}),
       IsEmpty());
 }
 
@@ -560,7 +560,7 @@ TEST_F(SqliteLedgerTest, TakesALedgerOfTheFirstSchemaFurther) {
   EXPECT_FALSE(found[0].has_session());
   EXPECT_FALSE(found[0].has_origin());
   EXPECT_EQ(found[0].link_domains_size(), 0);
-  EXPECT_EQ(**ledger->verdict_on({prefix("192.0.2.7")}), refuse("192.0.2.7"));
+  EXPECT_EQ(**ledger->verdict_on({parsed("192.0.2.7")}), refuse("192.0.2.7"));
   EXPECT_EQ(ledger->store_events("edge-1", batch(1, 1), 0), true);
 }
 
@@ -681,7 +681,7 @@ TEST_F(SqliteLedgerTest, AFullDiskIsToldAndLosesNothing) {
       if (result.error().find("is full") == std::string::npos) return 3;
       // What is there can still be read.
       if ((*ledger)->totals()->events != stored * 50) return 4;
-      if (!(*ledger)->verdict_on({prefix("192.0.2.1")})->has_value()) return 5;
+      if (!(*ledger)->verdict_on({parsed("192.0.2.1")})->has_value()) return 5;
     }
     // Room again: all is there, and the refused batch is taken now.
     if (mount("tmpfs", directory_.c_str(), "tmpfs", MS_REMOUNT, "size=8m") != 0) return 6;

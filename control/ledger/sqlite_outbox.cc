@@ -5,7 +5,7 @@
 namespace postern::ledger {
 namespace {
 
-constexpr std::string_view kColumns =
+constexpr std::string_view kOutboxColumns =
     "id, reference, audience, customer, channel, recipient, identity, what, entries_told, "
     "created_at, attempts, next_attempt_at, last_error, delivered_at, given_up_at";
 constexpr int kMessageColumn = 15;  // behind them, where it is asked for
@@ -85,15 +85,15 @@ SqliteOutbox::SqliteOutbox(Connection& writer, Connection& reader)
       due_(reader.database, fmt::format("SELECT {}, message FROM outbox WHERE next_attempt_at != 0 "
                                         "AND next_attempt_at <= ? ORDER BY next_attempt_at, id "
                                         "LIMIT ?",
-                                        kColumns)),
+                                        kOutboxColumns)),
       next_attempt_(reader.database,
                     "SELECT min(next_attempt_at) FROM outbox WHERE next_attempt_at != 0"),
       list_(reader.database,
             fmt::format("SELECT {} FROM outbox WHERE (?1 = 0 OR reference = ?1) AND (?2 = 0 OR "
                         "next_attempt_at != 0) ORDER BY id DESC LIMIT ?3",
-                        kColumns)),
-      find_(reader.database, fmt::format("SELECT {}, message FROM outbox WHERE id = ?", kColumns)) {
-}
+                        kOutboxColumns)),
+      find_(reader.database,
+            fmt::format("SELECT {}, message FROM outbox WHERE id = ?", kOutboxColumns)) {}
 
 Result<void> SqliteOutbox::note(std::span<const Happening> happenings) {
   return alone_on(writer_, [&] {

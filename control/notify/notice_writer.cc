@@ -247,7 +247,7 @@ ordered_json NoticeWriter::summary(const Notice& notice) const {
                     {"server", about.subject.server.to_string()},
                     {"part", one_line(about.subject.part, 100)},
                     {"state", ledger::kCaseStateNames[static_cast<size_t>(about.state)]},
-                    {"step", ledger::kStepNames[static_cast<size_t>(about.step)]},
+                    {"step", ledger::step_name(about.step)},
                     {"cause", one_line(about.cause, 500)},
                     {"opened", utc_time(about.opened_unix_s)},
                     {"happened", happened},

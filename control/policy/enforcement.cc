@@ -26,8 +26,6 @@ constexpr uint64_t kDay_s = 86'400;
 constexpr uint32_t kMostCasesOfAServer = 100;
 constexpr size_t kMostRemembered = 100'000;
 
-std::string_view name_of(Step step) { return ledger::kStepNames[static_cast<size_t>(step)]; }
-
 CaseReference new_case_reference() {
   CaseReference reference;
   while (!reference) {
@@ -158,10 +156,10 @@ Result<Enforcement::Outcome> Enforcement::in_shadow(const Subject& subject, cons
   }
   if (said != said_in_shadow_.end() && said->second >= finding.step) return Outcome::kDone;
   said_in_shadow_[subject] = finding.step;
-  spdlog::info("policy would {} {}: {}", name_of(finding.step), who, finding.reason);
+  spdlog::info("policy would {} {}: {}", ledger::step_name(finding.step), who, finding.reason);
   if (auto noted = ledger_.audit().record({now_unix_s, std::string(kAuthor),
-                                           fmt::format("would {}", name_of(finding.step)), who,
-                                           finding.reason});
+                                           fmt::format("would {}", ledger::step_name(finding.step)),
+                                           who, finding.reason});
       !noted)
     return std::unexpected(noted.error());
   return Outcome::kDone;
@@ -310,7 +308,7 @@ Result<Enforcement::Outcome> Enforcement::act(const IpAddress& server, const Fin
   if (auto done = ledger_.cases().change(about, {now_unix_s, std::string(kAuthor), action, text});
       !done)
     return std::unexpected(done.error());
-  spdlog::info("case {}: {}: {}: {}", about.reference.to_string(), name_of(step),
+  spdlog::info("case {}: {}: {}: {}", about.reference.to_string(), ledger::step_name(step),
                cases::describe(subject), text);
   if (action == "escalated") told_(about.reference, action);
   if (step >= Step::kBlock && finding.part.is_whole()) {

@@ -13,7 +13,7 @@ namespace {
 using ledger::Step;
 
 constexpr double kMostAllowance = 20;
-constexpr uint64_t kHour_s = 3600;
+constexpr uint64_t kVolumeSpan_s = 3600;
 // Below so many messages in an hour no volume is strange.
 constexpr uint64_t kSmallVolume = 100;
 
@@ -123,7 +123,7 @@ std::vector<Finding> judge(const ServerWindow& window, const Volume& volume,
     }
     std::string reason = why(rung, window.whole(rung.window_s, now_s, apart), allowance);
     if (reason.empty()) {
-      reason = volume_reason(rung, window.whole(kHour_s, now_s, apart).messages, volume);
+      reason = volume_reason(rung, window.whole(kVolumeSpan_s, now_s, apart).messages, volume);
     }
     if (!reason.empty()) add({}, rung, std::move(reason));
   }

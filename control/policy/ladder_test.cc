@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr uint64_t kNow = 1'800'000'000;
+constexpr uint64_t kSomeTime = 1'800'000'000;
 
 class LadderTest : public testing::Test {
  protected:
@@ -28,11 +28,11 @@ class LadderTest : public testing::Test {
         {.step = Step::kRevoke, .window_s = 3600, .attempts = 100}};
     settings.large_sender = 1000;
   }
-  void spam(int n, std::string user = "", uint64_t at = kNow) {
+  void spam(int n, std::string user = "", uint64_t at = kSomeTime) {
     for (int i = 0; i < n; ++i) add("refused_content", user, at);
   }
   void ham(int n, std::string user = "") {
-    for (int i = 0; i < n; ++i) add("forwarded", user, kNow);
+    for (int i = 0; i < n; ++i) add("forwarded", user, kSomeTime);
   }
   void add(std::string outcome, const std::string& user, uint64_t at) {
     Event event;
@@ -46,7 +46,7 @@ class LadderTest : public testing::Test {
     events.push_back(event);
   }
   std::vector<Finding> found(Volume volume = {}, std::vector<SenderPart> blocked = {}) {
-    return judge(window, volume, settings, blocked, kNow);
+    return judge(window, volume, settings, blocked, kSomeTime);
   }
 
   Settings settings;
@@ -143,10 +143,10 @@ TEST_F(LadderTest, OtherConditionsAreEnoughByThemselves) {
   Event session;
   session.set_kind("session");
   session.mutable_session()->set_failed_logins(20);
-  window.add(session, kNow);
+  window.add(session, kSomeTime);
   ASSERT_THAT(found(), SizeIs(1));
   EXPECT_THAT(found()[0].reason, HasSubstr("20 failed logins in 10m"));
-  for (int i = 0; i < 100; ++i) add("refused_verdict", "", kNow);
+  for (int i = 0; i < 100; ++i) add("refused_verdict", "", kSomeTime);
   EXPECT_EQ(found()[0].step, Step::kRevoke);
 }
 
@@ -165,12 +165,12 @@ TEST_F(LadderTest, ARungThatIsOffIsPassedOver) {
 }
 
 TEST_F(LadderTest, AReplayTellsEachStepOnce) {
-  for (uint64_t i = 0; i < 20; ++i) spam(1, "", kNow + i);
+  for (uint64_t i = 0; i < 20; ++i) spam(1, "", kSomeTime + i);
   const auto steps = replay(events, settings);
   ASSERT_THAT(steps, SizeIs(4));
-  EXPECT_EQ(steps[0].at_unix_s, kNow + 1);
+  EXPECT_EQ(steps[0].at_unix_s, kSomeTime + 1);
   EXPECT_EQ(steps[3].finding.step, Step::kBlock);
-  EXPECT_EQ(steps[3].at_unix_s, kNow + 7);
+  EXPECT_EQ(steps[3].at_unix_s, kSomeTime + 7);
   EXPECT_EQ(steps[3].server.to_string(), "192.0.2.7");
 }
 

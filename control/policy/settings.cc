@@ -34,8 +34,6 @@ constexpr RungDefaults kRungs[] = {
      "0.0", "0"},
 };
 
-std::string_view name_of(Step step) { return ledger::kStepNames[static_cast<size_t>(step)]; }
-
 std::vector<ConfigKey> make_keys() {
   static std::list<std::string> names;  // what the table's views look at
   std::vector<ConfigKey> keys{
@@ -102,7 +100,7 @@ std::vector<ConfigKey> make_keys() {
     const auto key = [&](std::string_view last, ConfigType type, std::string_view value,
                          std::string_view help, double minimum = 0) {
       const std::string& name =
-          names.emplace_back(fmt::format("policy.{}.{}", name_of(rung.step), last));
+          names.emplace_back(fmt::format("policy.{}.{}", ledger::step_name(rung.step), last));
       keys.push_back({.name = name,
                       .type = type,
                       .default_value = value,
@@ -161,7 +159,7 @@ std::expected<Settings, std::string> read_settings(const ConfigValues& config) {
     out.exempt.push_back(*prefix);
   }
   for (const RungDefaults& defaults : kRungs) {
-    const std::string section = fmt::format("policy.{}.", name_of(defaults.step));
+    const std::string section = fmt::format("policy.{}.", ledger::step_name(defaults.step));
     const auto count = [&](std::string_view key) {
       return static_cast<uint64_t>(config.integer(fmt::format("{}{}", section, key)));
     };

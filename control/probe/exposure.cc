@@ -8,7 +8,7 @@
 namespace postern::probe {
 namespace {
 
-constexpr size_t kTextCharacters = 200, kKeywordCharacters = 80;
+constexpr size_t kGreetingCharacters = 200, kKeywordCharacters = 80;
 constexpr size_t kMostKeywords = 40;
 
 PortState state_of(Failure::Kind kind) {
@@ -47,8 +47,8 @@ Port look_at(const Peer& peer, std::string_view helo, Clock::time_point deadline
     out.text = greeting.error().text;
     return out;
   }
-  out.banner =
-      plain_text(fmt::format("{} {}", greeting->code, greeting->lines.front()), kTextCharacters);
+  out.banner = plain_text(fmt::format("{} {}", greeting->code, greeting->lines.front()),
+                          kGreetingCharacters);
   if (greeting->code != 220) {
     out.text = "the server does not take mail from here";
     return out;
@@ -60,7 +60,7 @@ Port look_at(const Peer& peer, std::string_view helo, Clock::time_point deadline
   }
   if (hello->code != 250) {
     out.text = plain_text(fmt::format("EHLO was answered {} {}", hello->code, hello->lines.front()),
-                          kTextCharacters);
+                          kGreetingCharacters);
   } else {
     for (size_t i = 1; i < hello->lines.size() && i <= kMostKeywords; ++i) {
       const std::string_view line = hello->lines[i];

@@ -11,7 +11,7 @@ namespace postern::probe {
 namespace {
 
 constexpr int kMostConnections = 3;
-constexpr size_t kTextCharacters = 200;
+constexpr size_t kReplyCharacters = 200;
 constexpr std::string_view kNobody = "no-such-user-here-7f3a";
 
 // {user} and {domain} of the recipient, {server}: its name, {literal}: its address, {from}: the
@@ -93,7 +93,7 @@ class RelayProbe {
     if (greeting->code != 220) {
       return give_up({Failure::Kind::kRefused,
                       fmt::format("it greets with {} {}", greeting->code,
-                                  plain_text(greeting->lines.front(), kTextCharacters))});
+                                  plain_text(greeting->lines.front(), kReplyCharacters))});
     }
     name_server(greeting->lines.front());
     auto hello = ask(fmt::format("EHLO {}", envelope_.helo));
@@ -102,7 +102,7 @@ class RelayProbe {
     if (hello->code != 250) {
       return give_up({Failure::Kind::kRefused,
                       fmt::format("it answers EHLO with {} {}", hello->code,
-                                  plain_text(hello->lines.front(), kTextCharacters))});
+                                  plain_text(hello->lines.front(), kReplyCharacters))});
     }
     if (!any_name_) {
       const auto taken = take({"", "postern-probe@{from}", fmt::format("{}@{{server}}", kNobody)});
@@ -164,7 +164,7 @@ class RelayProbe {
     if ((reply->code / 100 == 5 && !wants_tls) || denies_relaying(*reply))
       out.state = RelayState::kClosed;
     out.code = reply->code;
-    out.reply = plain_text(text, kTextCharacters);
+    out.reply = plain_text(text, kReplyCharacters);
     static_cast<void>(ask("RSET"));  // if that failed, the next command says so
     return out;
   }

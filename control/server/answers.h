@@ -19,6 +19,8 @@ namespace postern::server {
 // For data planes to confirm a change: long enough for every healthy one, short enough for a
 // person.
 inline constexpr std::chrono::milliseconds kPatience{1000};
+// That a switch may be asked for: a century.
+inline constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
 
 inline grpc::Status invalid(std::string message) {
   return {grpc::StatusCode::INVALID_ARGUMENT, std::move(message)};

@@ -17,18 +17,18 @@ using grpc::StatusCode;
 using ledger::Case;
 
 constexpr uint32_t kUsualCases = 100;
-constexpr uint32_t kMostCases = 10'000;
+constexpr uint32_t kMostListed = 10'000;
 constexpr uint32_t kUsualEvidence = 20;
 constexpr uint64_t kLongestLink_s = uint64_t{366} * 86'400;
 
 grpc::Status not_allowed(const std::string& why) { return {StatusCode::FAILED_PRECONDITION, why}; }
 
 // Authors and texts of people. Empty: they will do.
-std::string objection_to(const std::string& author, const std::string& text, bool text_needed) {
-  if (std::string objection = server::objection_to("author", author); !objection.empty())
-    return objection;
+std::string objection_to_note(const std::string& author, const std::string& text,
+                              bool text_needed) {
+  if (std::string objection = objection_to("author", author); !objection.empty()) return objection;
   if (text.empty() && !text_needed) return "";
-  return server::objection_to("text", text);
+  return objection_to("text", text);
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ ledger::Result<channel::v1::CaseSummary> CaseDesk::summary(const Case& about) {
   out.set_subject(cases::describe(about.subject));
   out.set_customer(std::move(*customer));
   out.set_state(std::string(ledger::kCaseStateNames[static_cast<size_t>(about.state)]));
-  out.set_step(std::string(ledger::kStepNames[static_cast<size_t>(about.step)]));
+  out.set_step(std::string(ledger::step_name(about.step)));
   out.set_cause(about.cause);
   out.set_opened_unix_s(about.opened_unix_s);
   out.set_changed_unix_s(about.changed_unix_s);
@@ -84,7 +84,7 @@ grpc::Status CaseDesk::ListCases(grpc::ServerContext*, const channel::v1::ListCa
     if (!within) return invalid(within.error());
     query.within = *within;
   }
-  query.limit = std::min(request->limit() == 0 ? kUsualCases : request->limit(), kMostCases);
+  query.limit = std::min(request->limit() == 0 ? kUsualCases : request->limit(), kMostListed);
   const auto found = ledger_.cases().list(query);
   if (!found) return broken(found.error());
   for (const Case& about : *found) {
@@ -146,7 +146,7 @@ grpc::Status CaseDesk::ShowCase(grpc::ServerContext*, const channel::v1::ShowCas
 
 grpc::Status CaseDesk::change(const channel::v1::CaseRequest& request, CaseChange change,
                               channel::v1::CaseReply* reply) {
-  if (std::string objection = objection_to(request.author(), request.text(), false);
+  if (std::string objection = objection_to_note(request.author(), request.text(), false);
       !objection.empty())
     return invalid(objection);
   const auto about = find(request.reference());
@@ -165,7 +165,7 @@ grpc::Status CaseDesk::change(const channel::v1::CaseRequest& request, CaseChang
 
 grpc::Status CaseDesk::NoteCase(grpc::ServerContext*, const channel::v1::CaseRequest* request,
                                 channel::v1::CaseReply* reply) {
-  if (std::string objection = objection_to(request->author(), request->text(), true);
+  if (std::string objection = objection_to_note(request->author(), request->text(), true);
       !objection.empty())
     return invalid(objection);
   const auto about = find(request->reference());
@@ -199,7 +199,7 @@ grpc::Status CaseDesk::RequestRestoration(grpc::ServerContext*,
 grpc::Status CaseDesk::RestoreCase(grpc::ServerContext*,
                                    const channel::v1::RestoreCaseRequest* request,
                                    channel::v1::RestoreCaseReply* reply) {
-  if (std::string objection = objection_to(request->author(), "", false); !objection.empty())
+  if (std::string objection = objection_to_note(request->author(), "", false); !objection.empty())
     return invalid(objection);
   std::vector<ledger::Switch> switches;
   for (const int of : request->switches()) {
@@ -234,7 +234,7 @@ std::string CaseDesk::link_to(CaseReference reference) const {
 
 grpc::Status CaseDesk::LinkCase(grpc::ServerContext*, const channel::v1::LinkCaseRequest* request,
                                 channel::v1::LinkCaseReply* reply) {
-  if (std::string objection = objection_to(request->author(), "", false); !objection.empty())
+  if (std::string objection = objection_to_note(request->author(), "", false); !objection.empty())
     return invalid(objection);
   if (request->for_seconds() > kLongestLink_s) return invalid("a link is good for a year at most");
   const auto about = find(request->reference());

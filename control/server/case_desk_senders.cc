@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kUsualSenders = 50;
 constexpr uint32_t kMostSenders = 10'000;
-constexpr uint32_t kMostCases = 1'000;
+constexpr uint32_t kMostOfSender = 1'000;
 constexpr uint64_t kDay_s = 86'400;
 
 channel::v1::SenderCounts to_wire(const ledger::SenderCounts& counts) {
@@ -56,7 +56,7 @@ ledger::Result<channel::v1::Sender> CaseDesk::sender(const IpAddress& address,
   if (!verdicts) return std::unexpected(verdicts.error());
   if (verdicts->strictest) *out.mutable_in_force() = to_entry(*verdicts->strictest);
   const auto open = ledger_.cases().list(
-      {.only_unclosed = true, .within = IpPrefix::host(address), .limit = kMostCases});
+      {.only_unclosed = true, .within = IpPrefix::host(address), .limit = kMostOfSender});
   if (!open) return std::unexpected(open.error());
   const auto whole = std::ranges::find_if(
       *open, [](const ledger::Case& about) { return about.subject.part.empty(); });
@@ -120,7 +120,7 @@ grpc::Status CaseDesk::ShowSender(grpc::ServerContext*,
   if (!found) return broken(found.error());
   *reply->mutable_sender() = std::move(*found);
   const auto cases =
-      ledger_.cases().list({.within = IpPrefix::host(*address), .limit = kMostCases});
+      ledger_.cases().list({.within = IpPrefix::host(*address), .limit = kMostOfSender});
   if (!cases) return broken(cases.error());
   for (const ledger::Case& about : *cases) {
     auto row = summary(about);

@@ -16,8 +16,6 @@ using channel::v1::SWITCH_INBOUND_GUARD;
 using channel::v1::SWITCH_INBOUND_SOURCE;
 using ledger::Treatment;
 
-constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
-
 ledger::VerdictKey key_of(const IpPrefix& prefix, bool source) {
   return {prefix, source ? SWITCH_INBOUND_SOURCE : SWITCH_INBOUND_GUARD};
 }

@@ -12,7 +12,7 @@ namespace {
 
 using namespace channel::v1;
 
-constexpr uint32_t kListed = 100, kMostListed = 10'000;
+constexpr uint32_t kListed = 100, kMostNotices = 10'000;
 
 void describe(const ledger::OutboxMessage& message, Notice* out) {
   const auto url = notify::read_url(message.to);
@@ -37,7 +37,7 @@ void describe(const ledger::OutboxMessage& message, Notice* out) {
 
 grpc::Status NotifyDesk::ListNotices(grpc::ServerContext*, const ListNoticesRequest* request,
                                      ListNoticesReply* reply) {
-  const uint32_t limit = request->limit() == 0 ? kListed : std::min(request->limit(), kMostListed);
+  const uint32_t limit = request->limit() == 0 ? kListed : std::min(request->limit(), kMostNotices);
   const auto listed = notifier_.outbox().list({.reference = {request->reference()},
                                                .only_waiting = request->only_waiting(),
                                                .limit = limit});

@@ -19,7 +19,6 @@ namespace {
 using grpc::StatusCode;
 
 constexpr uint32_t kMostMessagesPerMinute = 1'000'000;
-constexpr uint64_t kLongestTime_s = uint64_t{36'525} * 86'400;
 constexpr uint32_t kUsualEvents = 50;
 constexpr uint32_t kMostEvents = 10'000;
 

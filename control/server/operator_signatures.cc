@@ -23,7 +23,7 @@ constexpr uint32_t kUsualWait_ms = 60'000;
 constexpr uint32_t kLongestWait_ms = 600'000;
 constexpr uint32_t kUsualExamples = 10;
 constexpr uint32_t kMostExamples = 1000;
-constexpr size_t kLongestName = 200;
+constexpr size_t kLongestSetName = 200;
 
 // A file that is gone again unless it is taken.
 class Upload {
@@ -103,7 +103,7 @@ grpc::Status Operator::PutSignatures(grpc::ServerContext*,
           fmt::format("the set is larger than {} GiB", SignatureStore::kMostBytes >> 30));
     if (std::string error = upload.write(piece.data()); !error.empty()) return broken(error);
   }
-  if (name.empty() || name.size() > kLongestName ||
+  if (name.empty() || name.size() > kLongestSetName ||
       std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
     return invalid("the set needs a name of one line");
   if (std::string error = upload.sync(); !error.empty()) return broken(error);

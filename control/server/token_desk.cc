@@ -12,7 +12,7 @@ namespace {
 
 using grpc::StatusCode;
 
-constexpr size_t kLongestName = 64;
+constexpr size_t kLongestTokenName = 64;
 constexpr size_t kMostTokens = 1'000;
 constexpr uint64_t kLongest_s = uint64_t{3660} * 86'400;
 
@@ -39,7 +39,8 @@ grpc::Status TokenDesk::AddToken(grpc::ServerContext*, const channel::v1::AddTok
   if (std::string objection = objection_to("author", request->author()); !objection.empty())
     return invalid(objection);
   const std::string& name = request->name();
-  if (name.empty() || name.size() > kLongestName || !std::ranges::all_of(name, is_name_character)) {
+  if (name.empty() || name.size() > kLongestTokenName ||
+      !std::ranges::all_of(name, is_name_character)) {
     return invalid(
         "a token's name has 1 to 64 letters, digits, \"-\", \"_\" or \".\": whoever reads the "
         "history finds it there");

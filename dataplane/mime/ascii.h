@@ -36,6 +36,13 @@ constexpr bool starts_ignoring_case(std::string_view text, std::string_view pref
   return text.size() >= prefix.size() &&
          equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
+// Where `what` is first found in `text` at or behind `from`, or npos.
+constexpr size_t find_ignoring_case(std::string_view text, std::string_view what, size_t from = 0) {
+  for (size_t at = from; at + what.size() <= text.size(); ++at) {
+    if (equals_ignoring_case(text.substr(at, what.size()), what)) return at;
+  }
+  return std::string_view::npos;
+}
 constexpr bool ends_ignoring_case(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() &&
          equals_ignoring_case(text.substr(text.size() - suffix.size()), suffix);

@@ -15,7 +15,7 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view in, size_t piece = SIZE_MAX) {
+Decoded decode_base64(std::string_view in, size_t piece = SIZE_MAX) {
   Base64Decoder decoder;
   std::string text;
   while (!in.empty()) {
@@ -34,17 +34,18 @@ Decoded decode(std::string_view in, size_t piece = SIZE_MAX) {
 
 // RFC 4648 10.
 TEST(Base64, TestVectors) {
-  EXPECT_EQ(decode(""), (Decoded{"", false}));
-  EXPECT_EQ(decode("Zg=="), (Decoded{"f", false}));
-  EXPECT_EQ(decode("Zm8="), (Decoded{"fo", false}));
-  EXPECT_EQ(decode("Zm9v"), (Decoded{"foo", false}));
-  EXPECT_EQ(decode("Zm9vYg=="), (Decoded{"foob", false}));
-  EXPECT_EQ(decode("Zm9vYmE="), (Decoded{"fooba", false}));
-  EXPECT_EQ(decode("Zm9vYmFy"), (Decoded{"foobar", false}));
+  EXPECT_EQ(decode_base64(""), (Decoded{"", false}));
+  EXPECT_EQ(decode_base64("Zg=="), (Decoded{"f", false}));
+  EXPECT_EQ(decode_base64("Zm8="), (Decoded{"fo", false}));
+  EXPECT_EQ(decode_base64("Zm9v"), (Decoded{"foo", false}));
+  EXPECT_EQ(decode_base64("Zm9vYg=="), (Decoded{"foob", false}));
+  EXPECT_EQ(decode_base64("Zm9vYmE="), (Decoded{"fooba", false}));
+  EXPECT_EQ(decode_base64("Zm9vYmFy"), (Decoded{"foobar", false}));
 }
 
 TEST(Base64, WholeAlphabet) {
-  const Decoded all = decode("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+  const Decoded all =
+      decode_base64("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
   // The sextets 0 to 63 in order.
   std::string expected;
   for (unsigned i = 0; i < 64; i += 4) {
@@ -56,31 +57,31 @@ TEST(Base64, WholeAlphabet) {
 }
 
 TEST(Base64, LinesOfAnyLengthAndWhiteSpace) {
-  EXPECT_EQ(decode("Zm9\r\nvYm\r\nFy\r\n"), (Decoded{"foobar", false}));
-  EXPECT_EQ(decode(" Z m\t9v\nYmFy"), (Decoded{"foobar", false}));
+  EXPECT_EQ(decode_base64("Zm9\r\nvYm\r\nFy\r\n"), (Decoded{"foobar", false}));
+  EXPECT_EQ(decode_base64(" Z m\t9v\nYmFy"), (Decoded{"foobar", false}));
 }
 
 TEST(Base64, JunkIsSkippedAndNamed) {
-  EXPECT_EQ(decode("Zm9v!Y-mFy"), (Decoded{"foobar", true}));
-  EXPECT_EQ(decode("Zm9v\xffYmFy"), (Decoded{"foobar", true}));
+  EXPECT_EQ(decode_base64("Zm9v!Y-mFy"), (Decoded{"foobar", true}));
+  EXPECT_EQ(decode_base64("Zm9v\xffYmFy"), (Decoded{"foobar", true}));
 }
 
 TEST(Base64, TextGoesOnAfterPadding) {
-  EXPECT_EQ(decode("Zg==Zm9v"), (Decoded{"ffoo", true}));
-  EXPECT_EQ(decode("Zm8=Zg=="), (Decoded{"fof", true}));
+  EXPECT_EQ(decode_base64("Zg==Zm9v"), (Decoded{"ffoo", true}));
+  EXPECT_EQ(decode_base64("Zm8=Zg=="), (Decoded{"fof", true}));
 }
 
 TEST(Base64, MissingPaddingIsForgiven) {
-  EXPECT_EQ(decode("Zg"), (Decoded{"f", false}));
-  EXPECT_EQ(decode("Zm9vYmE"), (Decoded{"fooba", false}));
+  EXPECT_EQ(decode_base64("Zg"), (Decoded{"f", false}));
+  EXPECT_EQ(decode_base64("Zm9vYmE"), (Decoded{"fooba", false}));
 }
 
-TEST(Base64, LoneCharacterIsDamage) { EXPECT_EQ(decode("Zm9vY"), (Decoded{"foo", true})); }
+TEST(Base64, LoneCharacterIsDamage) { EXPECT_EQ(decode_base64("Zm9vY"), (Decoded{"foo", true})); }
 
 TEST(Base64, PiecesMakeNoDifference) {
   const std::string_view text = "Zm9v\r\nYmFyIGJheg==\r\nZm=9vYmFy!Zg";
-  const Decoded whole = decode(text);
-  for (size_t piece = 1; piece < text.size(); ++piece) EXPECT_EQ(decode(text, piece), whole);
+  const Decoded whole = decode_base64(text);
+  for (size_t piece = 1; piece < text.size(); ++piece) EXPECT_EQ(decode_base64(text, piece), whole);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ struct Case {
   std::string why = {};  // a part of the sentence
 };
 
-Origin read(std::string_view header, std::string_view helo = kHelo) {
+Origin read_origin(std::string_view header, std::string_view helo = kHelo) {
   OriginReader reader;
   reader.begin(helo, kClient);
   while (!header.empty()) {
@@ -61,7 +61,7 @@ Found found_in(const Origin& origin) {
 void expect(const std::vector<Case>& cases) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
-    const Origin origin = read(c.header);
+    const Origin origin = read_origin(c.header);
     EXPECT_EQ(found_in(origin), c.found) << origin.why.view();
     EXPECT_NE(origin.why.view().find(c.why), std::string_view::npos) << origin.why.view();
   }
@@ -395,14 +395,15 @@ TEST(Origin, WithoutAServersLine) {
 
 TEST(Origin, ANameThatIsNotTheClients) {
   const auto confidence = [](std::string_view helo) {
-    return read(kPostfixLogin, helo).confidence;
+    return read_origin(kPostfixLogin, helo).confidence;
   };
   EXPECT_EQ(confidence("MAIL.customer.example."), kHigh);
   EXPECT_EQ(confidence("out7.customer.example"), kMedium);
   EXPECT_EQ(confidence("customer.example"), kMedium);
   EXPECT_EQ(confidence("dyn-25.isp.example"), kLow);
-  EXPECT_NE(read(kPostfixLogin, "dyn-25.isp.example").why.view().find("mail.customer.example"),
-            std::string_view::npos);
+  EXPECT_NE(
+      read_origin(kPostfixLogin, "dyn-25.isp.example").why.view().find("mail.customer.example"),
+      std::string_view::npos);
 }
 
 TEST(Origin, OneMessageAfterTheOther) {

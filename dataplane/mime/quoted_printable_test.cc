@@ -15,7 +15,7 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view in, size_t piece = SIZE_MAX) {
+Decoded decode_quoted(std::string_view in, size_t piece = SIZE_MAX) {
   QuotedPrintableDecoder decoder;
   decoder.begin();
   std::string text;
@@ -35,39 +35,40 @@ Decoded decode(std::string_view in, size_t piece = SIZE_MAX) {
 
 // The example of RFC 2045 6.7.
 TEST(QuotedPrintable, SoftLineBreaks) {
-  EXPECT_EQ(decode("Now's the time =\r\nfor all folk to come=\r\n to the aid of their country."),
-            (Decoded{"Now's the time for all folk to come to the aid of their country.", false}));
+  EXPECT_EQ(
+      decode_quoted("Now's the time =\r\nfor all folk to come=\r\n to the aid of their country."),
+      (Decoded{"Now's the time for all folk to come to the aid of their country.", false}));
 }
 
 TEST(QuotedPrintable, EscapesInEitherCase) {
-  EXPECT_EQ(decode("caf=C3=A9 =3d =3D"), (Decoded{"caf\xc3\xa9 = =", false}));
-  EXPECT_EQ(decode("=00=ff"), (Decoded{std::string("\0\xff", 2), false}));
+  EXPECT_EQ(decode_quoted("caf=C3=A9 =3d =3D"), (Decoded{"caf\xc3\xa9 = =", false}));
+  EXPECT_EQ(decode_quoted("=00=ff"), (Decoded{std::string("\0\xff", 2), false}));
 }
 
 TEST(QuotedPrintable, LineEndsStayAsTheyCame) {
-  EXPECT_EQ(decode("a\r\nb\nc"), (Decoded{"a\r\nb\nc", false}));
+  EXPECT_EQ(decode_quoted("a\r\nb\nc"), (Decoded{"a\r\nb\nc", false}));
 }
 
 // Rule 3: white space at a line's end was added on the way; escaped white space was not.
 TEST(QuotedPrintable, TransportPadding) {
-  EXPECT_EQ(decode("a \t \r\nb =20 \nc"), (Decoded{"a\r\nb  \nc", false}));
-  EXPECT_EQ(decode("soft= \t\r\nbreak="), (Decoded{"softbreak", false}));
-  EXPECT_EQ(decode("end  "), (Decoded{"end  ", false}));
+  EXPECT_EQ(decode_quoted("a \t \r\nb =20 \nc"), (Decoded{"a\r\nb  \nc", false}));
+  EXPECT_EQ(decode_quoted("soft= \t\r\nbreak="), (Decoded{"softbreak", false}));
+  EXPECT_EQ(decode_quoted("end  "), (Decoded{"end  ", false}));
 }
 
 TEST(QuotedPrintable, WhatIsNoEscapeStands) {
-  EXPECT_EQ(decode("1=2 and =XY =A and a=\tb"), (Decoded{"1=2 and =XY =A and a=\tb", true}));
-  EXPECT_EQ(decode("=4"), (Decoded{"=4", true}));
-  EXPECT_EQ(decode("==41"), (Decoded{"=A", true}));
-  EXPECT_EQ(decode("=\rx"), (Decoded{"=\rx", true}));
+  EXPECT_EQ(decode_quoted("1=2 and =XY =A and a=\tb"), (Decoded{"1=2 and =XY =A and a=\tb", true}));
+  EXPECT_EQ(decode_quoted("=4"), (Decoded{"=4", true}));
+  EXPECT_EQ(decode_quoted("==41"), (Decoded{"=A", true}));
+  EXPECT_EQ(decode_quoted("=\rx"), (Decoded{"=\rx", true}));
 }
 
 TEST(QuotedPrintable, PiecesMakeNoDifference) {
   const std::string text = "x=C3=a9  \r\n y = \t\n=\r\n z\r \n=2 =\r" + std::string(700, ' ') +
                            "\r\nend" + std::string(300, '\t') + "=" + std::string(400, ' ') + "\nq";
-  const Decoded whole = decode(text);
+  const Decoded whole = decode_quoted(text);
   for (size_t piece : {1, 2, 3, 5, 7, 64, 255, 256, 257, 300, 701}) {
-    EXPECT_EQ(decode(text, piece), whole) << piece;
+    EXPECT_EQ(decode_quoted(text, piece), whole) << piece;
   }
 }
 

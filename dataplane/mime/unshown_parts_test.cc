@@ -12,12 +12,12 @@ namespace postern::mime {
 namespace {
 
 using Texts = std::vector<std::string>;
-constexpr uint32_t bit(Anomaly anomaly) { return static_cast<uint32_t>(anomaly); }
+constexpr uint32_t mask(Anomaly anomaly) { return static_cast<uint32_t>(anomaly); }
 
-const std::string kMixed = "Content-Type: multipart/mixed; boundary=b\n\n";
+const std::string kMixedHeader = "Content-Type: multipart/mixed; boundary=b\n\n";
 
 std::string attached(std::string_view part) {
-  return kMixed + "--b\n" + std::string(part) + "\n--b--\n";
+  return kMixedHeader + "--b\n" + std::string(part) + "\n--b--\n";
 }
 
 // Without the blank that a part's limit is, as in body().
@@ -61,11 +61,11 @@ TEST(UnshownParts, FilesInWhatTurnsOutToBeNoText) {
 }
 
 TEST(UnshownParts, BeforeAndBehindTheParts) {
-  const RecordingSink sink = read_message(kMixed + "before\n--b\n\nshown\n--b--\nbehind\n");
+  const RecordingSink sink = read_message(kMixedHeader + "before\n--b\n\nshown\n--b--\nbehind\n");
   EXPECT_EQ(sink.bodies, (Texts{"", "shown"}));
   EXPECT_EQ(sink.hiddens, (Texts{"before behind "}));
   EXPECT_EQ(sink.anomalies, 0u);
-  EXPECT_EQ(hidden(kMixed + "\n\n--b\n\nshown\n--b--\n\n\n"), Texts{});
+  EXPECT_EQ(hidden(kMixedHeader + "\n\n--b\n\nshown\n--b--\n\n\n"), Texts{});
 }
 
 TEST(UnshownParts, SecondTransferEncodings) {
@@ -74,7 +74,7 @@ TEST(UnshownParts, SecondTransferEncodings) {
       "Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\ndGV4dA==\n");
   EXPECT_EQ(sink.bodies, (Texts{"", "dGV4dA== "}));
   EXPECT_EQ(sink.hiddens, (Texts{"text"}));
-  EXPECT_EQ(sink.anomalies, bit(Anomaly::kDuplicateTransferEncoding));
+  EXPECT_EQ(sink.anomalies, mask(Anomaly::kDuplicateTransferEncoding));
   EXPECT_EQ(hidden("Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: 7bit\n"
                    "Content-Transfer-Encoding: base64\n\ntext=\n!"),
             (Texts{"text!", "text= !"}));
@@ -88,7 +88,7 @@ TEST(UnshownParts, SecondTypes) {
       read_message("Content-Type: text/html\nContent-Type: text/plain\n\nte<b></b>xt\n");
   EXPECT_EQ(sink.bodies, (Texts{"", "te<b></b>xt "}));
   EXPECT_EQ(sink.hiddens, (Texts{"text "}));
-  EXPECT_EQ(sink.anomalies, bit(Anomaly::kDuplicateContentType));
+  EXPECT_EQ(sink.anomalies, mask(Anomaly::kDuplicateContentType));
 }
 
 TEST(UnshownParts, SecondBoundaries) {
@@ -98,11 +98,12 @@ TEST(UnshownParts, SecondBoundaries) {
   const RecordingSink named =
       read_message("Content-Type: multipart/mixed; boundary=b; boundary=c\n\n" + std::string(body));
   EXPECT_EQ(named.hiddens, (Texts{"text more"}));
-  EXPECT_EQ(named.anomalies, bit(Anomaly::kDuplicateBoundary) | bit(Anomaly::kMissingEndBoundary));
+  EXPECT_EQ(named.anomalies,
+            mask(Anomaly::kDuplicateBoundary) | mask(Anomaly::kMissingEndBoundary));
   const RecordingSink guessed =
       read_message("Content-Type: multipart/mixed\n\n" + std::string(body));
   EXPECT_EQ(guessed.hiddens, (Texts{"text more"}));
-  EXPECT_EQ(guessed.anomalies, bit(Anomaly::kMissingBoundary));
+  EXPECT_EQ(guessed.anomalies, mask(Anomaly::kMissingBoundary));
   // What SpamAssassin makes of it stays.
   EXPECT_EQ(named.bodies[1].substr(0, 4), "--c ");
   EXPECT_EQ(guessed.bodies[1].substr(0, 4), "--c ");
@@ -126,8 +127,8 @@ TEST(UnshownParts, Names) {
 }
 
 TEST(UnshownParts, UrisAreNobodys) {
-  EXPECT_EQ(read_message(kMixed + "http://a.example/\n--b\nContent-Type: application/x\n\n"
-                                  "http://b.example/\n--b--\n")
+  EXPECT_EQ(read_message(kMixedHeader + "http://a.example/\n--b\nContent-Type: application/x\n\n"
+                                        "http://b.example/\n--b--\n")
                 .uris,
             Texts{});
 }

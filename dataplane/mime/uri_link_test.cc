@@ -17,7 +17,7 @@ struct Told {
   }
 };
 
-std::vector<Told> read(std::string_view uri) {
+std::vector<Told> read_link(std::string_view uri) {
   struct : RenderSink {
     void header(std::string_view, std::string_view, std::string_view) override {}
     void body(std::string_view) override {}
@@ -35,15 +35,15 @@ std::vector<Told> read(std::string_view uri) {
 }
 
 std::string canonical(std::string_view uri) {
-  const auto links = read(uri);
+  const auto links = read_link(uri);
   return links.empty() ? "" : links[0].uri;
 }
 std::string host(std::string_view uri) {
-  const auto links = read(uri);
+  const auto links = read_link(uri);
   return links.empty() ? "" : links[0].host;
 }
 std::string domain(std::string_view uri) {
-  const auto links = read(uri);
+  const auto links = read_link(uri);
   return links.empty() ? "" : links[0].domain;
 }
 
@@ -88,7 +88,7 @@ TEST(UriLink, Addresses) {
   for (const char* none : {"256.0.0.1", "1.2.3.4.5", "4294967296", "1.2.3.08", "0xg.1", "1..2.3"}) {
     EXPECT_EQ(host(std::string("http://") + none), "") << none;
   }
-  EXPECT_EQ(read("http://[2001:DB8:0::1]:8080/"),
+  EXPECT_EQ(read_link("http://[2001:DB8:0::1]:8080/"),
             (std::vector<Told>{{"http://[2001:db8::1]:8080/", "2001:db8::1", ""}}));
   EXPECT_EQ(host("http://[2001:db8::1/"), "");
 }
@@ -167,18 +167,18 @@ TEST(UriLink, ManyHostsByOneReader) {
 }
 
 TEST(UriLink, Redirectors) {
-  EXPECT_EQ(read("http://a.example/?u=http://b.example/x"),
+  EXPECT_EQ(read_link("http://a.example/?u=http://b.example/x"),
             (std::vector<Told>{{"http://a.example/?u=http://b.example/x", "a.example", "a.example"},
                                {"http://b.example/x", "b.example", "b.example"}}));
   const auto hosts = [](std::string_view uri) {
     std::vector<std::string> hosts;
-    for (const Told& told : read(uri)) hosts.push_back(told.host);
+    for (const Told& told : read_link(uri)) hosts.push_back(told.host);
     return hosts;
   };
   using Hosts = std::vector<std::string>;
   EXPECT_EQ(hosts("https://a.example/url?q=https%3A%2F%2Fb.example%2Fx%3Fy&sa=D"),
             (Hosts{"a.example", "b.example"}));
-  EXPECT_EQ(read("https://a.example/url?q=https%3A%2F%2Fb.example%2Fx%3Fy&sa=D")[1].uri,
+  EXPECT_EQ(read_link("https://a.example/url?q=https%3A%2F%2Fb.example%2Fx%3Fy&sa=D")[1].uri,
             "https://b.example/x?y");
   EXPECT_EQ(hosts("https://a.example/?q=http%253a%252f%252fb.example"),
             (Hosts{"a.example", "b.example"}));
@@ -195,17 +195,17 @@ TEST(UriLink, WhatLeadsToNoHost) {
        {"", "mailto:a@b.example", "cid:part1@b.example", "javascript:alert(1)", "#top", "?x",
         "/images/x.png", "index.html", "http://", "http:///", "tel:+49", "http://a b.example/",
         "http://a..b/", "http://:80/", "data:text/html,http://a.example/", "http://<a>/"}) {
-    EXPECT_EQ(read(uri).size(), 0u) << uri;
+    EXPECT_EQ(read_link(uri).size(), 0u) << uri;
   }
 }
 
 TEST(UriLink, LongOnesAreCut) {
   const std::string uri = "http://a.example/" + std::string(10000, '%');
-  EXPECT_EQ(read(uri).at(0).uri.size(), LinkReader::kUriBytes);
-  EXPECT_EQ(read("http://" + std::string(64, 'a') + ".example").size(), 0u);
+  EXPECT_EQ(read_link(uri).at(0).uri.size(), LinkReader::kUriBytes);
+  EXPECT_EQ(read_link("http://" + std::string(64, 'a') + ".example").size(), 0u);
   std::string name;
   for (int i = 0; i < 41; ++i) name += "\u00fc\u00fc.";
-  EXPECT_EQ(read("http://" + name + "example").size(), 0u);  // over 253 octets
+  EXPECT_EQ(read_link("http://" + name + "example").size(), 0u);  // over 253 octets
 }
 
 }  // namespace

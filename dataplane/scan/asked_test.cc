@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // Sub-rules of each kind: factored, without factors, counted, negated, of every target.
-constexpr std::string_view kRules = R"(
+constexpr std::string_view kAskedRules = R"(
 body __APPLE /apple pie/
 body __PEAR /\bpears?\b.{0,20}ripe/
 body __WORDS /(?:\b[a-z]{4,8}\s){3}/
@@ -93,7 +93,7 @@ TEST(Asked, the_score_is_the_same_whatever_is_asked) {
   std::mt19937 random(5);
   for (const auto factoring :
        {compile::Factoring::kNever, compile::Factoring::kByCost, compile::Factoring::kAlways}) {
-    const auto set = testing::compile_rules(kRules, factoring);
+    const auto set = testing::compile_rules(kAskedRules, factoring);
     MessageScan::Scratch scratch;
     ASSERT_TRUE(scratch.prepare(*set));
     MessageScan scan{{}};

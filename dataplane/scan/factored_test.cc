@@ -13,7 +13,7 @@ namespace {
 
 using compile::Factoring;
 
-constexpr const char* kRules = R"(
+constexpr const char* kFactoredRules = R"(
 body WORD /viagra/i
 body EDGE /\bfree\b/
 body FUZZY /c[i1!|\xc3\xa9]+al[i1!|]s/i
@@ -113,8 +113,8 @@ std::set<std::string> hits(testing::RuleScan& scan, uint32_t seed) {
 }
 
 TEST(Factored, hits_are_those_of_hyperscan_and_pcre2) {
-  testing::RuleScan plain(kRules, Factoring::kNever);
-  testing::RuleScan factored(kRules, Factoring::kAlways);
+  testing::RuleScan plain(kFactoredRules, Factoring::kNever);
+  testing::RuleScan factored(kFactoredRules, Factoring::kAlways);
   size_t hit = 0;
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     const auto expected = hits(plain, seed);
@@ -125,7 +125,7 @@ TEST(Factored, hits_are_those_of_hyperscan_and_pcre2) {
 }
 
 TEST(Factored, expressions_are_factored_there) {
-  testing::RuleScan factored(kRules, Factoring::kAlways);
+  testing::RuleScan factored(kFactoredRules, Factoring::kAlways);
   size_t count = 0;
   for (const auto& expression : factored.compiled().expressions) {
     count += expression.kind == artefact::ExpressionClass::kFactored;

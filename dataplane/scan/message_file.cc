@@ -10,6 +10,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "dataplane/mime/ascii.h"
+
 namespace postern::scan {
 
 namespace {
@@ -39,8 +41,6 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // "From bob@example.com Thu Aug 22 14:54:39 2002": text may begin with "From ", but hardly goes on
 // with a time and ends with a year.
 bool begins_mbox_message(std::string_view line) {
@@ -48,13 +48,13 @@ bool begins_mbox_message(std::string_view line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
   bool has_time = false;
   for (size_t i = 2; i + 2 < line.size() && !has_time; ++i) {
-    has_time =
-        line[i] == ':' && is_digit(line[i - 1]) && is_digit(line[i + 1]) && is_digit(line[i + 2]);
+    has_time = line[i] == ':' && mime::is_digit(line[i - 1]) && mime::is_digit(line[i + 1]) &&
+               mime::is_digit(line[i + 2]);
   }
   // A year, or a zone behind it.
   const std::string_view last = line.substr(line.rfind(' ') + 1);
   return has_time && last.size() >= 4 &&
-         std::ranges::all_of(last.substr(last.size() - 4), is_digit);
+         std::ranges::all_of(last.substr(last.size() - 4), mime::is_digit);
 }
 
 // Cuts the first line off, its end included.

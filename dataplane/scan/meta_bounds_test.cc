@@ -14,14 +14,14 @@ namespace {
 using artefact::kNone;
 using testing::meta_of;
 
-constexpr uint32_t kRules = 4;  // A, B, C, D; then the meta
+constexpr uint32_t kRuleCount = 4;  // A, B, C, D; then the meta
 const std::vector<float> kPrices{4, 3, 2, 1, 1};
 const Bounds kMaybe = Bounds::between(0, 1);
 const Bounds kYes = Bounds::of(1);
 const Bounds kNo = Bounds::of(0);
 
 MetaBounds bounds(const std::string& expression, std::vector<Bounds> rules) {
-  rules.resize(kRules + 1);
+  rules.resize(kRuleCount + 1);
   return bounds_of(meta_of(expression), rules, kPrices);
 }
 
@@ -92,8 +92,8 @@ TEST(MetaBounds, bounds_hold_whatever_the_open_rules_are) {
     const std::string expression =
         "((" + term() + op() + term() + ")" + op() + "(" + term() + op() + term() + "))";
     const artefact::Meta meta = meta_of(expression);
-    std::vector<Bounds> rules(kRules + 1);
-    for (uint32_t i = 0; i < kRules; ++i) {
+    std::vector<Bounds> rules(kRuleCount + 1);
+    for (uint32_t i = 0; i < kRuleCount; ++i) {
       const Bounds choices[] = {kNo, kYes, kMaybe, Bounds::between(0, 3), Bounds::between(1, 2)};
       rules[i] = choices[random() % std::size(choices)];
     }
@@ -101,7 +101,7 @@ TEST(MetaBounds, bounds_hold_whatever_the_open_rules_are) {
     ++(found.value.open ? undecided : decided);
     ASSERT_EQ(found.value.open, found.ask != kNone) << expression;
     if (found.value.open) {
-      ASSERT_LT(found.ask, kRules) << expression;
+      ASSERT_LT(found.ask, kRuleCount) << expression;
       ASSERT_TRUE(rules[found.ask].open) << expression;
     }
     for (const double a : values_within(rules[0])) {

@@ -11,24 +11,24 @@ using artefact::MetaInstruction;
 using language::MetaOperator;
 
 // What is known of a value on the stack.
-struct Operand {
+struct Value {
   bool waits = true;  // it is `idle` while all `rules` are 0; else it may be anything
   double idle = 0;
   std::vector<uint32_t> rules;  // ascending
 };
 
-double weight(const Operand& operand, std::span<const double> weights) {
+double weight(const Value& operand, std::span<const double> weights) {
   double sum = 0;
   for (const uint32_t rule : operand.rules) sum += weights[rule];
   return sum;
 }
 
-Operand anything() { return {.waits = false, .idle = 0, .rules = {}}; }
+Value unknown_value() { return {.waits = false, .idle = 0, .rules = {}}; }
 
 // Of a value that is 0 while any one operand is.
-const Operand* rarest_zero(std::span<const Operand> operands, std::span<const double> weights) {
-  const Operand* best = nullptr;
-  for (const Operand& operand : operands) {
+const Value* rarest_zero(std::span<const Value> operands, std::span<const double> weights) {
+  const Value* best = nullptr;
+  for (const Value& operand : operands) {
     if (!operand.waits || operand.idle != 0) continue;
     if (best == nullptr || weight(operand, weights) < weight(*best, weights)) best = &operand;
   }
@@ -36,11 +36,11 @@ const Operand* rarest_zero(std::span<const Operand> operands, std::span<const do
 }
 
 // Of a value that depends on all operands.
-Operand together(const MetaInstruction& instruction, std::span<const Operand> operands) {
+Value together(const MetaInstruction& instruction, std::span<const Value> operands) {
   artefact::Meta meta;
-  Operand out;
-  for (const Operand& operand : operands) {
-    if (!operand.waits) return anything();
+  Value out;
+  for (const Value& operand : operands) {
+    if (!operand.waits) return unknown_value();
     meta.code.push_back({.op = MetaOperator::kNumber, .number = operand.idle});
     std::vector<uint32_t> rules;
     std::ranges::set_union(out.rules, operand.rules, std::back_inserter(rules));
@@ -51,14 +51,14 @@ Operand together(const MetaInstruction& instruction, std::span<const Operand> op
   return out;
 }
 
-Operand apply(const MetaInstruction& instruction, std::span<const Operand> operands,
-              std::span<const double> weights) {
+Value apply(const MetaInstruction& instruction, std::span<const Value> operands,
+            std::span<const double> weights) {
   switch (instruction.op) {
     case MetaOperator::kRule:
       return {.rules = {instruction.rule}};
     case MetaOperator::kAnd:
     case MetaOperator::kDivide:
-      if (const Operand* rarest = rarest_zero(operands, weights)) return *rarest;
+      if (const Value* rarest = rarest_zero(operands, weights)) return *rarest;
       break;
     default:
       break;
@@ -70,12 +70,11 @@ Operand apply(const MetaInstruction& instruction, std::span<const Operand> opera
 
 std::optional<std::vector<uint32_t>> meta_triggers(const artefact::Meta& meta,
                                                    std::span<const double> weights) {
-  std::vector<Operand> stack;
+  std::vector<Value> stack;
   for (const MetaInstruction& instruction : meta.code) {
     const size_t count = language::operands(instruction.op);
-    const std::span<const Operand> operands(stack.end() - static_cast<ptrdiff_t>(count),
-                                            stack.end());
-    Operand result = apply(instruction, operands, weights);
+    const std::span<const Value> operands(stack.end() - static_cast<ptrdiff_t>(count), stack.end());
+    Value result = apply(instruction, operands, weights);
     stack.resize(stack.size() - count);
     stack.push_back(std::move(result));
   }

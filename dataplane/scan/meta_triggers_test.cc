@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using testing::meta_of;
 using ::testing::Optional;
 
-constexpr uint32_t kRules = 4;  // A, B, C, D; then the meta
+constexpr uint32_t kRuleCount = 4;  // A, B, C, D; then the meta
 
 std::optional<std::vector<uint32_t>> triggers(const std::string& expression) {
   return meta_triggers(meta_of(expression), std::vector<double>{1, 2, 3, 4, 1});
@@ -56,10 +56,11 @@ TEST(MetaTriggers, a_meta_is_zero_without_its_triggers) {
     const artefact::Meta meta = meta_of(expression);
     const auto found = meta_triggers(meta, std::vector<double>{1, 2, 3, 4, 1});
     if (!found) continue;
-    for (uint32_t hits = 0; hits < 1U << kRules; ++hits) {
-      std::vector<Bounds> values(kRules + 1);
+    for (uint32_t hits = 0; hits < 1U << kRuleCount; ++hits) {
+      std::vector<Bounds> values(kRuleCount + 1);
       bool triggered = false;
-      for (uint32_t rule = 0; rule < kRules; ++rule) values[rule] = Bounds::of(hits >> rule & 1);
+      for (uint32_t rule = 0; rule < kRuleCount; ++rule)
+        values[rule] = Bounds::of(hits >> rule & 1);
       for (const uint32_t rule : *found) triggered |= values[rule].nonzero;
       if (triggered) continue;
       ASSERT_TRUE(bounds_of(meta, values, {}).value.is_zero()) << expression << " of " << hits;

@@ -9,7 +9,7 @@ namespace {
 
 using Names = std::set<std::string>;
 
-constexpr std::string_view kRules = R"rules(
+constexpr std::string_view kHeaderRules = R"rules(
 mimeheader ALL_TWO ALL =~ /^Content-Type: image.gif; name="x"\nContent-ID: <1>\n$/
 mimeheader ALL_RAW ALL:raw =~ /^Content-Type: image.gif;\n\s+name="x"\n/
 mimeheader ALL_MAIN ALL =~ /^Subject: \w+$/m
@@ -66,7 +66,7 @@ no header
 )message";
 
 TEST(PartHeaders, whole_ones_ranges_and_all_as_one_text) {
-  testing::MessageHits hits(kRules);
+  testing::MessageHits hits(kHeaderRules);
   const Names expected{"ALL_EMPTY",    "ALL_MAIN", "ALL_TWO",       "BEHIND_GIF", "CAN",
                        "FIRST",        "JOINED",   "JOINED_ABSENT", "JOINED_ALL", "JOINED_NONE",
                        "JOINED_RANGE", "MIDDLE",   "MIDDLE_NONE"};

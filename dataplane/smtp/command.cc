@@ -1,9 +1,9 @@
 #include "dataplane/smtp/command.h"
 
+#include "dataplane/smtp/characters.h"
+
 namespace postern::smtp {
 namespace {
-
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "dataplane/smtp/characters.h"
+
 namespace postern::smtp {
 namespace {
 
@@ -17,9 +19,6 @@ constexpr std::string_view kMailParameters[] = {"SIZE", "BODY", "SMTPUTF8", "RET
 constexpr std::string_view kRcptParameters[] = {"NOTIFY", "ORCPT"};
 constexpr std::string_view kMailLetters = "sbureax";
 constexpr std::string_view kRcptLetters = "nox";
-
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Line {
  public:

@@ -7,14 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/sender_part.h"
+#include "dataplane/smtp/characters.h"
 
 namespace postern::smtp {
 namespace {
 
 constexpr size_t kLongestAddress = INET6_ADDRSTRLEN - 1;
 constexpr size_t kLongestHost = 253;  // RFC 1035 2.3.4, in text
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string replaced(std::string_view text, std::string_view placeholder, std::string_view by) {
   std::string out;

@@ -7,8 +7,8 @@
 namespace postern::smtp {
 namespace {
 
-const CaseReference kCase = *CaseReference::parse("7F3A");
-const IpAddress kClient = *IpAddress::parse("192.0.2.7");
+const CaseReference kRefusedCase = *CaseReference::parse("7F3A");
+const IpAddress kRefusedClient = *IpAddress::parse("192.0.2.7");
 
 struct Exchange {
   std::string said;
@@ -20,7 +20,7 @@ Exchange play(Responder::Mode mode, std::string_view client, size_t segment = SI
               size_t room = 8192) {
   const ReplyTexts texts("gate.example");
   Responder responder;
-  responder.begin(mode, &texts, kCase, kClient);
+  responder.begin(mode, &texts, kRefusedCase, kRefusedClient);
   std::vector<char> out(room);
   Responder::Answer answer = responder.open(out);
   Exchange exchange{std::string(out.data(), answer.written), answer.close, ""};

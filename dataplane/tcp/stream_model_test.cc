@@ -98,7 +98,7 @@ class MoodyConsumer : public Consumer {
 };
 
 // What must have occurred by the end, else nothing was shown.
-struct Seen {
+struct Occurred {
   uint64_t octets = 0, wraps = 0, fins = 0, rewritten = 0, ahead = 0, finished = 0, caps = 0;
 };
 
@@ -131,7 +131,7 @@ class Segments {
 class Model {
  public:
   std::string run_session(uint32_t seed);
-  Seen seen;
+  Occurred seen;
 
  private:
   std::string run_steps(std::mt19937& random, Stream& stream, SeqNum first);

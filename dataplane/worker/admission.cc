@@ -14,7 +14,7 @@ using verdict::Treatment;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
+constexpr uint64_t kSecondUs = 1'000'000;
 // For connections that begin while others may be older than us: three for each handshake that
 // there can be.
 constexpr uint64_t kBegunBitsEach = 128;
@@ -153,7 +153,7 @@ void Admission::unknown(const Arrival& arrival, const Now& now) {
 }
 
 bool Admission::in_window(const Now& now) const {
-  return now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecond;
+  return now.monotonic_us - started_us_ < config_.mid_stream_window_s * kSecondUs;
 }
 
 bool Admission::open_before_us(const Arrival& arrival, const Now& now) {

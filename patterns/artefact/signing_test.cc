@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Artefact small_set() {
+Artefact set_of_two() {
   language::Reader reader;
   reader.read_text("test.cf", "body A /a/\nheader E exists:X\n");
   return compile::compile(
@@ -31,7 +31,7 @@ class Signing : public ::testing::Test {
                  ("postern-signing-test-" + std::to_string(getpid()));
     std::filesystem::create_directory(directory_);
     path_ = directory_ / "set.psig";
-    EXPECT_TRUE(write(small_set(), path_));
+    EXPECT_TRUE(write(set_of_two(), path_));
   }
   ~Signing() override { std::filesystem::remove_all(directory_); }
   std::vector<uint8_t> octets() const {
@@ -67,7 +67,7 @@ TEST_F(Signing, changes_nothing_but_the_signature) {
   ASSERT_TRUE(sign(path_, other_));
   EXPECT_EQ(read(path_)->artefact.signature->signer, other_.public_key());
   ASSERT_TRUE(sign(path_, key_));
-  Artefact set = small_set();
+  Artefact set = set_of_two();
   ASSERT_TRUE(sign(set, key_));
   EXPECT_EQ(serialise(set), octets());
 }
@@ -107,7 +107,7 @@ TEST_F(Signing, every_flipped_byte_and_every_truncation_of_a_signed_set_is_refus
 }
 
 TEST_F(Signing, a_signature_moved_to_another_set_is_refused) {
-  Artefact set = small_set();
+  Artefact set = set_of_two();
   ASSERT_TRUE(sign(set, key_));
   set.rules[0].score = 99;
   const std::vector<uint8_t> file = serialise(set);
@@ -136,7 +136,7 @@ TEST_F(Signing, a_file_replaced_while_mapped_stays_whole) {
   ASSERT_TRUE(sign(path_, key_));
   std::filesystem::remove(path_);
   EXPECT_TRUE(std::ranges::equal(mapped->mapping->bytes(), before));
-  EXPECT_EQ(mapped->artefact.databases[0].bytes.size(), small_set().databases[0].bytes.size());
+  EXPECT_EQ(mapped->artefact.databases[0].bytes.size(), set_of_two().databases[0].bytes.size());
 }
 
 // `cp NEW OLD` writes over the file in place; a copy of our own does not notice.

@@ -19,7 +19,7 @@ constexpr Reach kBoth{true, true};
 Reach of_code(uint32_t code) { return {code == '\n', code == 0}; }
 
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
-int hex_value(char c) {
+int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -42,7 +42,7 @@ Escape braced(std::string_view p, int base) {
   if (close == std::string_view::npos) return {2, kBoth, -1, false};
   uint32_t code = 0;
   for (char c : p.substr(3, close - 3)) {
-    const int digit = hex_value(c);
+    const int digit = hex_digit(c);
     if (digit < 0 || digit >= base) return {close + 1, kBoth, -1, false};
     code = std::min<uint32_t>(code * static_cast<uint32_t>(base) + static_cast<uint32_t>(digit),
                               0xFFFF);
@@ -97,8 +97,8 @@ Escape read_escape(std::string_view p, bool in_class) {
       if (p.size() > 2 && p[2] == '{') return braced(p, 16);
       uint32_t code = 0;
       size_t i = 2;
-      for (; i < p.size() && i < 4 && hex_value(p[i]) >= 0; ++i) {
-        code = code * 16 + static_cast<uint32_t>(hex_value(p[i]));
+      for (; i < p.size() && i < 4 && hex_digit(p[i]) >= 0; ++i) {
+        code = code * 16 + static_cast<uint32_t>(hex_digit(p[i]));
       }
       return numeric(i, code);
     }

@@ -29,7 +29,7 @@ std::string_view trim(std::string_view text) {
 }
 
 // Takes the first word off `rest`.
-std::string_view take_word(std::string_view& rest) {
+std::string_view next_word(std::string_view& rest) {
   rest = trim(rest);
   const size_t end = std::min(rest.find_first_of(kBlanks), rest.size());
   const std::string_view word = rest.substr(0, end);
@@ -147,17 +147,17 @@ void Reader::read_text(const std::filesystem::path& path, std::string_view text)
 void Reader::line(std::string_view raw) {
   const std::string text = without_comment(raw);
   std::string_view rest = text;
-  std::string_view word = take_word(rest);
+  std::string_view word = next_word(rest);
   if (word.empty()) return;
   std::string key = directive_name(word);
   if (key == "lang") {
-    const std::string_view language = take_word(rest);
+    const std::string_view language = next_word(rest);
     // Texts of the default language, en_US, are taken; others are not ours to show.
     if (!std::string_view("en_US").starts_with(language) || language.empty()) {
       if (!skips_) accept("lang", "text in another language");
       return;
     }
-    word = take_word(rest);
+    word = next_word(rest);
     if (word.empty()) return;
     key = directive_name(word);
   }
@@ -165,7 +165,7 @@ void Reader::line(std::string_view raw) {
   if (skips_) {
     // A rule that exists only here still has a name that metas may use.
     if (is_target(key) || is_rule_not_run(key)) {
-      skipped_names_.emplace(std::string(take_word(rest)), true);
+      skipped_names_.emplace(std::string(next_word(rest)), true);
     }
     return;
   }
@@ -214,7 +214,7 @@ void Reader::directive(std::string_view key, std::string_view value) {
     accept(key, "version of SpamAssassin");
   } else if (is_rule_not_run(key)) {
     std::string_view rest = value;
-    skipped_names_.emplace(std::string(take_word(rest)), true);
+    skipped_names_.emplace(std::string(next_word(rest)), true);
     accept(key, "rule that needs the network or a plugin: not run");
   } else if (replace_tags(key, value)) {
     // taken
@@ -239,7 +239,7 @@ bool Reader::replace_tags(std::string_view key, std::string_view value) {
   if (!key.starts_with("replace_")) return false;
   key.remove_prefix(8);
   if (key == "rules") {
-    while (!value.empty()) tags_.rules.emplace(take_word(value));
+    while (!value.empty()) tags_.rules.emplace(next_word(value));
     return true;
   }
   if (key == "start" || key == "end") {
@@ -256,7 +256,7 @@ bool Reader::replace_tags(std::string_view key, std::string_view value) {
                                 : key == "post"  ? &tags_.post
                                                  : nullptr;
   if (pieces == nullptr) return false;
-  const std::string name(take_word(value));
+  const std::string name(next_word(value));
   if (value.empty()) {
     error(fmt::format("replace_{} without an expression; expected a name and an expression", key));
   } else {
@@ -327,7 +327,7 @@ Rule* Reader::new_rule(std::string_view name, Target target) {
 
 void Reader::define(std::string_view key, std::string_view value) {
   std::string_view text = value;
-  const std::string_view name = take_word(text);
+  const std::string_view name = next_word(text);
   if (!check_rule_name(name)) return;
   if (text.empty())
     return error(fmt::format("{} {} without a test; expected one after the name", key, name));
@@ -479,9 +479,9 @@ void Reader::define_regexp(Rule& rule, std::string_view literal) {
 
 void Reader::score(std::string_view value) {
   std::string_view rest = value;
-  const std::string name(take_word(rest));
+  const std::string name(next_word(rest));
   std::vector<std::string_view> columns;
-  while (!rest.empty()) columns.push_back(take_word(rest));
+  while (!rest.empty()) columns.push_back(next_word(rest));
   if (columns.size() != 1 && columns.size() != 4) {
     return error(fmt::format("score with {} numbers; expected a rule name and 1 or 4 numbers",
                              columns.size()));
@@ -517,7 +517,7 @@ void Reader::score(std::string_view value) {
 
 void Reader::describe(std::string_view value) {
   std::string_view rest = value;
-  const std::string name(take_word(rest));
+  const std::string name(next_word(rest));
   if (name.empty() || rest.empty())
     return error("describe without a text; expected a rule name and a text");
   settings_[name].description = rest;
@@ -526,7 +526,7 @@ void Reader::describe(std::string_view value) {
 
 void Reader::flags(std::string_view value) {
   std::string_view rest = value;
-  const std::string name(take_word(rest));
+  const std::string name(next_word(rest));
   if (name.empty() || rest.empty())
     return error("tflags without flags; expected a rule name and flags");
   settings_[name].flags = rest;

@@ -1,4 +1,5 @@
 #include "control/cli/signatures/key_commands.h"
+#include "control/cli/signatures/exit_status.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,7 +21,6 @@ using nlohmann::json;
 
 constexpr int kGood = 0;
 constexpr int kNotTrusted = 1;
-constexpr int kInputError = 2;  // damaged sets, and keys that are none
 
 struct KeyArguments {
   std::string output;
@@ -30,11 +30,6 @@ struct KeyArguments {
   std::vector<std::string> trusted;
   bool as_json = false;
 };
-
-int fail(const std::string& what) {
-  fmt::print(stderr, "postern: {}\n", what);
-  return kInputError;
-}
 
 std::string host_name() {
   char name[256] = "";

@@ -1,4 +1,5 @@
 #include "control/cli/signatures/scan_command.h"
+#include "control/cli/signatures/exit_status.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +22,6 @@ using nlohmann::json;
 constexpr const char* kDefaultSet = "/var/lib/postern/current.psig";
 constexpr int kNoSpam = 0;
 constexpr int kSpam = 1;
-constexpr int kInputError = 2;
 
 struct ScanArguments {
   std::vector<std::string> files;

@@ -17,6 +17,7 @@
 
 #include "control/cli/signatures/check_command.h"
 #include "control/cli/signatures/compilation.h"
+#include "control/cli/signatures/exit_status.h"
 #include "control/cli/signatures/key_commands.h"
 #include "control/cli/signatures/test_command.h"
 #include "control/cli/table.h"
@@ -28,9 +29,6 @@ namespace postern::cli {
 namespace {
 
 using nlohmann::json;
-
-constexpr int kDone = 0;
-constexpr int kInputError = 2;
 
 struct CompileArguments {
   std::vector<std::string> sources;
@@ -64,11 +62,6 @@ int report_errors(const std::vector<language::Diagnostic>& errors, bool as_json)
   for (const auto& error : errors) fmt::print(stderr, "{}\n", printable(error.to_string(), 1000));
   fmt::print(stderr, "{} error{}; nothing was written\n", errors.size(),
              errors.size() == 1 ? "" : "s");
-  return kInputError;
-}
-
-int fail(const std::string& what) {
-  fmt::print(stderr, "postern: {}\n", what);
   return kInputError;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/cli/signatures/compilation.h"
+#include "control/cli/signatures/exit_status.h"
 #include "control/cli/signatures/mail_files.h"
 #include "control/cli/signatures/progress_bar.h"
 #include "control/cli/signatures/scan_command.h"
@@ -26,9 +27,7 @@
 namespace postern::cli {
 namespace {
 
-constexpr int kDone = 0;
 constexpr int kHamRefused = 1;
-constexpr int kInputError = 2;
 constexpr size_t kDefaultLines = 25;
 
 struct TestArguments {
@@ -95,11 +94,6 @@ std::expected<OpenSet, std::string> open_set(const TestArguments& arguments) {
   if (!file) return std::unexpected(std::move(file.error()));
   return open_artefact(std::move(*file),
                        std::filesystem::path(arguments.sets.front()).filename().string());
-}
-
-int fail(std::string_view what) {
-  fmt::print(stderr, "postern: {}\n", what);
-  return kInputError;
 }
 
 int run_test(const TestArguments& arguments) {

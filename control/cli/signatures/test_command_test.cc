@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::string_view kRules = R"(
+constexpr std::string_view kTestedRules = R"(
 body   PILLS    /cheap pills/
 score  PILLS    3.5
 describe PILLS  Offers pills
@@ -47,7 +47,7 @@ std::string mail(std::string_view from, std::string_view subject, std::string_vi
 class TestCommandTest : public SignaturesTest {
  protected:
   TestCommandTest() {
-    rules_ = file("rules.cf", kRules);
+    rules_ = file("rules.cf", kTestedRules);
     file("ham/1", mail("a@ham.example", "hello", "How are you?"));             // nothing: 0
     file("ham/deep/2", mail("a@ham.example", "Urgent", "Please call"));        // URGENT: 2
     file("ham/deep/3", mail("a@ham.example", "urgent", "not cheap pills"));    // PILLS URGENT: 5.5

@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::ElementsAreArray;
 
-constexpr std::string_view kRules = R"rules(
+constexpr std::string_view kEvalRules = R"rules(
 body TAG_BALANCE eval:html_tag_balance('body', '!= 0')
 body TAG_EXISTS eval:html_tag_exists('center')
 body IMAGE_ONLY eval:html_image_only('0','700')
@@ -258,7 +258,7 @@ std::string with_crlf(std::string_view text) {
 
 class Evals : public ::testing::Test {
  protected:
-  Evals() : set_(testing::compile_rules(kRules)) { EXPECT_TRUE(scratch_.prepare(*set_)); }
+  Evals() : set_(testing::compile_rules(kEvalRules)) { EXPECT_TRUE(scratch_.prepare(*set_)); }
 
   std::shared_ptr<const SignatureSet> set_;
   MessageScan::Scratch scratch_;

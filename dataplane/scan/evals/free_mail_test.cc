@@ -12,7 +12,7 @@ namespace {
 using testing::MessageHits;
 using Names = std::set<std::string>;
 
-constexpr std::string_view kRules = R"rules(
+constexpr std::string_view kMailRules = R"rules(
 freemail_domains Free.example mail.example gmx.* yahoo.co*.* ms*.free.example
 freemail_welcomelist boss@free.example
 freemail_whitelist ok.gmx.net gmx.us
@@ -94,7 +94,7 @@ Content-Type: text/html
 };
 
 TEST(FreeMail, hits_where_spamassassins_hits) {
-  MessageHits hits(kRules);
+  MessageHits hits(kMailRules);
   for (const Example& example : kExamples) {
     SCOPED_TRACE(example.message);
     EXPECT_EQ(hits(example.message), example.rules);

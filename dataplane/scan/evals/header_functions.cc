@@ -13,6 +13,7 @@ namespace postern::scan::evals {
 namespace {
 
 using mime::equals_ignoring_case;
+using mime::find_ignoring_case;
 using mime::is_alnum;
 using mime::is_alpha;
 using mime::is_space;
@@ -91,13 +92,6 @@ std::string_view second_level(std::string_view address) {
   const size_t before = domain.rfind('.', last - 1);
   if (before == domain.npos || before == 0 || before + 1 == last) return domain;
   return domain.substr(before + 1);
-}
-
-size_t find_ignoring_case(std::string_view text, std::string_view what, size_t from = 0) {
-  for (size_t i = from; i + what.size() <= text.size(); ++i) {
-    if (equals_ignoring_case(text.substr(i, what.size()), what)) return i;
-  }
-  return std::string_view::npos;
 }
 
 bool is_word(char c) { return is_alnum(c) || c == '_'; }

@@ -119,7 +119,7 @@ double pixels(std::string_view text, double percent) {
 }
 
 // A letter or digit, or what is no ASCII: what words are made of.
-bool is_word(char c) { return is_alnum(c) || static_cast<signed char>(c) < 0; }
+bool is_word_or_8bit(char c) { return is_alnum(c) || static_cast<signed char>(c) < 0; }
 
 uint64_t characters(std::string_view utf8) {
   return static_cast<uint64_t>(
@@ -354,9 +354,9 @@ void HtmlFacts::text(std::string_view utf8) {
     low_contrast_ = low_contrast_ || seen == Contrast::kLow;
     invalid_color_ = invalid_color_ || seen == Contrast::kInvalid;
   }
-  if (fresh_ && after_word_ && is_word(utf8[0])) ++obfuscations_;
+  if (fresh_ && after_word_ && is_word_or_8bit(utf8[0])) ++obfuscations_;
   fresh_ = false;
-  after_word_ = is_word(utf8.back());
+  after_word_ = is_word_or_8bit(utf8.back());
 }
 
 void HtmlFacts::comment(std::string_view utf8, bool ended) {

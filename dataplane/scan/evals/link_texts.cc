@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::string_view kSecure = "https://";
 
-size_t find_ignoring_case(std::string_view text, std::string_view what) {
-  for (size_t at = 0; at + what.size() <= text.size(); ++at)
-    if (mime::starts_ignoring_case(text.substr(at), what)) return at;
-  return std::string_view::npos;
-}
-
 // What is registered of a host's name; empty of an address and of what is none.
 std::string_view registered(std::string_view written, mime::HostName& room) {
   // Who logs in is not where the link leads.
@@ -38,7 +32,7 @@ void LinkTexts::begin() {
 
 void LinkTexts::link_end(std::string_view text, Searcher& search) {
   compare_hosts(text);
-  if (!address_for_name_ && find_ignoring_case(text, "https:") != text.npos &&
+  if (!address_for_name_ && mime::find_ignoring_case(text, "https:") != text.npos &&
       search.found(Expression::kLinkToAddress, mime::trim(target_.view())) &&
       !search.found(Expression::kTextOfAddress, text)) {
     address_for_name_ = true;
@@ -59,7 +53,7 @@ void LinkTexts::compare_hosts(std::string_view text) {
       registered(written.substr(0, written.find_first_of("/:?#")), target_host);
   if (domain.empty()) return;
   if (is_new(target)) ++links_;
-  const size_t at = find_ignoring_case(text, kSecure);
+  const size_t at = mime::find_ignoring_case(text, kSecure);
   if (at == text.npos) return;
   text.remove_prefix(at + kSecure.size());
   const std::string_view shown = text.substr(0, text.find_first_of(" \t\r\n\v\f/:?#"));

@@ -8,12 +8,10 @@
 namespace postern::scan::evals {
 namespace {
 
-constexpr size_t kNowhere = std::string_view::npos;
-
 // What is registered of the host behind "@"; empty when there is none.
 std::string_view domain_of(std::string_view address, mime::HostName& room) {
   const size_t at = address.rfind('@');
-  if (at == kNowhere || !mime::read_host(address.substr(at + 1), &room)) return {};
+  if (at == std::string_view::npos || !mime::read_host(address.substr(at + 1), &room)) return {};
   return room.is_address ? room.name.view() : mime::registrable_domain(room);
 }
 
@@ -62,7 +60,8 @@ bool in_list(const EvalRule& rule, Facts& facts, std::string_view address) {
 
 uint8_t read_from_name(Facts& facts) {
   for (const uint32_t field : facts.plan->ignored_of_from_name())
-    if (facts.headers.find(field).value_or("").find_first_not_of('\n') != kNowhere) return 0;
+    if (facts.headers.find(field).value_or("").find_first_not_of('\n') != std::string_view::npos)
+      return 0;
   mime::FixedText<512> from;
   for (char c : first_line(facts.headers.get(Field::kFromAddress))) from.append(mime::to_lower(c));
   mime::HostName from_host;
@@ -105,7 +104,8 @@ uint8_t from_name(Facts& facts) {
 bool sender_of_relay(const EvalRule&, Facts& facts) {
   const std::string_view sender = facts.headers.get(Field::kEnvelopeFrom);
   const size_t at = sender.find('@');
-  if (at == kNowhere || sender.find('@', at + 1) != kNowhere) return false;
+  if (at == std::string_view::npos || sender.find('@', at + 1) != std::string_view::npos)
+    return false;
   mime::HostName sender_host;
   const std::string_view domain = domain_of(sender, sender_host);
   if (domain.empty()) return false;

@@ -12,7 +12,7 @@ namespace {
 
 using Names = std::set<std::string>;
 
-constexpr std::string_view kRules = R"rules(
+constexpr std::string_view kSenderRules = R"rules(
 enlist_addrlist (Bank) *@bank.com b?b@*.example.org
 enlist_addrlist (Bank) $x+(y@bank.de
 enlist_addrlist (Other) z@z.net
@@ -40,12 +40,12 @@ header HOST eval:check_uri_host_listed('HOSTS')
 body BLOCKED eval:check_uri_host_in_blocklist()
 )rules";
 
-struct Example {
+struct SenderExample {
   std::string_view message;
   Names rules;
 };
 
-const Example kExamples[] = {
+const SenderExample kSenderExamples[] = {
     {R"message(Received: from mail.bank.com (mail.bank.com [198.51.100.5]) by a.example.com (Postfix) with SMTP id AAA111; Mon, 1 Jan 2024 10:00:00 +0000
 Return-Path: <x@mx.bank.com>
 From: "support@paypal.com" <x@bank.com>
@@ -100,8 +100,8 @@ http://192.0.2.7/ and mailto:x@bad.com
 };
 
 TEST(SendersAndLinks, are_told_where_spamassassin_tells_them) {
-  testing::MessageHits hits(kRules);
-  for (const Example& example : kExamples) {
+  testing::MessageHits hits(kSenderRules);
+  for (const SenderExample& example : kSenderExamples) {
     SCOPED_TRACE(example.message);
     EXPECT_EQ(hits(example.message), example.rules);
     EXPECT_EQ(hits(example.message, 7), example.rules);
