@@ -1,6 +1,6 @@
 """The groups of tests, each built in the flavour it needs and counted case by case.
 
-    tests/run                     all groups; each unit test in unit or in sanitize, a few in both
+    tests/run                     all groups; the unit tests run in sanitize, a few of them in unit too
     tests/run --quick             without the sanitizers, the fuzzers and the thousand lossy messages
     tests/run --only unit,wire    these groups; --unit, --fixtures, … mean the same for one
 
@@ -174,8 +174,10 @@ class Tree:
 
 
 def flavour(optimization):
-    """Meson options. Line numbers are all that a test needs of debug information: half the compile time."""
-    return f"-Doptimization={optimization}", "-Ddebug=false", "-Dcpp_args=-g1"
+    """Meson options. Line numbers are all that a test needs of debug information, and eight sources
+    together compile in half the time: headers are most of it."""
+    return (f"-Doptimization={optimization}", "-Ddebug=false", "-Dcpp_args=-g1", "-Dunity=on",
+            "-Dunity_size=8")
 
 
 _test_tree = None
@@ -190,13 +192,10 @@ def test_tree():
 
 # Unit tests that say more without a sanitizer: it brings a heap of its own, and plays fewer sessions.
 PLAIN = ("allocator", "pipeline_model", "tcp", "worker", "loop")
-# The rooms behind gRPC: with the sanitizers they alone would compile for ten minutes. What they parse
-# themselves has its fuzzers, which have the sanitizers too; `tests/run --only sanitize` runs them all.
-DESKS = ("agent", "api", "cli", "control", "probe_desk")
 
 
 def unit(options):
-    return test_tree().run_tests("unit", names=None if options.all_units else PLAIN + DESKS)
+    return test_tree().run_tests("unit", names=None if options.all_units else PLAIN)
 
 
 def fixtures(_):
@@ -208,15 +207,8 @@ def asan_tree():
     return Tree("build-asan", "-Dsanitize=address,undefined", "-Dwerror=false", *flavour(optimization=0))
 
 
-def sanitized(tree, options):
-    """Names of the tests that are run under the address and undefined behaviour sanitizers."""
-    tree.ninja("build.ninja")
-    return [name for name in tree.tests("unit", "fixtures") if options.all_units or name not in DESKS]
-
-
-def sanitize(options):
-    tree = asan_tree()
-    return tree.run_tests("unit", "fixtures", names=sanitized(tree, options), environment={
+def sanitize(_):
+    return asan_tree().run_tests("unit", "fixtures", environment={
         "POSTERN_MODEL_SESSIONS": "5000",
         "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
         "UBSAN_OPTIONS": "print_stacktrace=1"})
@@ -386,8 +378,7 @@ class BuildAhead(threading.Thread):
             self._built[group].wait()
 
     def _sanitize(self):
-        tree = asan_tree()
-        tree.build_tests("unit", "fixtures", names=sanitized(tree, self._options), politely=True)
+        asan_tree().build_tests("unit", "fixtures", politely=True)
 
     def _threads(self):
         tsan_tree().build_tests("unit", "fixtures", names=THREADED, politely=True)

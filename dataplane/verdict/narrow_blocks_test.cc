@@ -10,7 +10,7 @@ namespace postern::verdict {
 namespace {
 
 IpPrefix prefix(std::string_view text) { return *IpPrefix::parse(text); }
-IpAddress address(std::string_view text) { return *IpAddress::parse(text); }
+IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
 
 NarrowVerdict block(std::string_view sender, std::string_view part,
                     Treatment treatment = Treatment::kRefuse, uint64_t expires = 0) {
@@ -26,11 +26,11 @@ std::string text(const std::optional<Verdict>& verdict) {
 }
 std::string user(const NarrowBlocks& blocks, const char* sender, std::string_view name,
                  uint64_t wall_s = 0) {
-  return text(blocks.on_user(address(sender), name, wall_s));
+  return text(blocks.on_user(ip(sender), name, wall_s));
 }
 std::string origin(const NarrowBlocks& blocks, const char* sender, const char* from,
                    uint64_t wall_s = 0) {
-  return text(blocks.on_origin(address(sender), address(from), wall_s));
+  return text(blocks.on_origin(ip(sender), ip(from), wall_s));
 }
 
 TEST(NarrowBlocks, AUserIsBlockedAtHisSenderOnly) {
@@ -46,8 +46,8 @@ TEST(NarrowBlocks, AUserIsBlockedAtHisSenderOnly) {
   EXPECT_EQ(user(blocks, "192.0.2.7", "bobby"), "-");
   EXPECT_EQ(user(blocks, "192.0.2.7", ""), "-");
   EXPECT_EQ(origin(blocks, "192.0.2.7", "192.0.2.7"), "-");
-  EXPECT_TRUE(blocks.any_on(address("192.0.2.8"), 0));
-  EXPECT_FALSE(blocks.any_on(address("192.0.2.9"), 0));
+  EXPECT_TRUE(blocks.any_on(ip("192.0.2.8"), 0));
+  EXPECT_FALSE(blocks.any_on(ip("192.0.2.9"), 0));
 }
 
 TEST(NarrowBlocks, TheMostSpecificDecides) {
@@ -160,7 +160,7 @@ TEST(NarrowBlocksInTheTable, ChangeByKey) {
   EXPECT_EQ(user(*verdicts->narrow(), "192.0.2.7", "bob"), "refuse user:bob");
   EXPECT_EQ(verdicts->narrow_size(), 2u);
   // The whole sender's verdicts are another matter.
-  EXPECT_EQ(verdicts->lookup(address("192.0.2.7"), 0).treatment, Treatment::kInspect);
+  EXPECT_EQ(verdicts->lookup(ip("192.0.2.7"), 0).treatment, Treatment::kInspect);
   EXPECT_EQ(verdicts->size(), 0u);
   ASSERT_TRUE(verdicts->apply({}, {}, std::vector{block("192.0.2.7", "user:ann", Treatment::kHold)},
                               std::vector{bob.key(), block("192.0.2.7", "user:eve").key()}));
@@ -195,7 +195,7 @@ TEST(NarrowBlocksInTheTable, WhatAReaderLooksAtStaysUntilItsQuiescentState) {
   ASSERT_TRUE(verdicts->register_reader(0));
   ASSERT_TRUE(verdicts->apply({}, {}, std::vector{block("192.0.2.7", "user:bob")}));
   verdicts->quiescent(0);
-  const auto found = verdicts->narrow()->on_user(address("192.0.2.7"), "bob", 0);
+  const auto found = verdicts->narrow()->on_user(ip("192.0.2.7"), "bob", 0);
   ASSERT_TRUE(verdicts->apply({}, {}, {}, std::vector{block("192.0.2.7", "user:bob").key()}));
   EXPECT_EQ(verdicts->narrow(), nullptr);
   EXPECT_EQ(text(found), "refuse user:bob");  // the address sanitizer looks on
