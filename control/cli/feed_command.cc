@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "base/duration.h"
@@ -15,6 +14,7 @@
 #include "control/cli/control_connection.h"
 #include "control/cli/table.h"
 #include "control/feeds/feed.h"
+#include "control/feeds/list_source.h"
 
 namespace postern::cli {
 namespace {
@@ -75,10 +75,10 @@ int send(const ImportFeedRequest& request, const FeedOptions& options) {
 }
 
 std::expected<feeds::Feed, std::string> read(const FeedOptions& options) {
-  std::ifstream file(options.file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) return std::unexpected(fmt::format("cannot read {}", options.file));
-  auto feed = feeds::read_feed(text, *feeds::parse_format(options.format),
+  static const std::atomic<bool> kNeverStopped = false;  // but by the shell
+  const auto text = feeds::read_list(options.file, kNeverStopped);
+  if (!text) return std::unexpected(text.error());
+  auto feed = feeds::read_feed(*text, *feeds::parse_format(options.format),
                                static_cast<uint64_t>(std::time(nullptr)));
   if (!feed) return std::unexpected(fmt::format("{}: {}", options.file, feed.error()));
   if (!options.json) {
@@ -114,7 +114,9 @@ int follow_feed(const FeedOptions& options) {
   const auto every = parse_duration(options.every);
   if (!every) return complain("--every: " + every.error(), kUsage);
   std::error_code error;
-  const std::filesystem::path file = std::filesystem::absolute(options.file, error);
+  const std::string list = feeds::is_download(options.file)
+                               ? options.file
+                               : std::filesystem::absolute(options.file, error).string();
   if (!options.no_check) {
     const auto feed = read(options);
     if (!feed) return complain(feed.error(), kUsage);
@@ -124,7 +126,7 @@ int follow_feed(const FeedOptions& options) {
   request.set_author(user_name());
   FollowedFeed& followed = *request.mutable_feed();
   followed.set_format(options.format);
-  followed.set_path(file.string());
+  followed.set_path(list);
   followed.set_treatment(*channel::parse_treatment(options.treatment));
   followed.set_every_s(
       static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(*every).count()));
@@ -134,9 +136,9 @@ int follow_feed(const FeedOptions& options) {
     return code;
   }
   if (options.json) {
-    fmt::print("{}\n", ordered_json{{"feed", options.name}, {"file", file.string()}}.dump(2));
+    fmt::print("{}\n", ordered_json{{"feed", options.name}, {"file", list}}.dump(2));
   } else {
-    fmt::print("{} is read now and every {}: 'postern feed list' says how it went\n", file.string(),
+    fmt::print("{} is read now and every {}: 'postern feed list' says how it went\n", list,
                options.every);
   }
   return kOk;
@@ -214,7 +216,9 @@ void add_feed_command(CLI::App& app, int* exit_code) {
   };
   const auto add_list = [&](CLI::App* command, FeedOptions* options) {
     add_name(command, options);
-    command->add_option("file", options->file, "The list")->type_name("FILE")->required();
+    command->add_option("file", options->file, "The list: a file, or its https:// URL")
+        ->type_name("LIST")
+        ->required();
     std::vector<std::string> formats(std::begin(feeds::kFormatNames),
                                      std::end(feeds::kFormatNames));
     command

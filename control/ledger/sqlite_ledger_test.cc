@@ -3,12 +3,7 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 
@@ -593,108 +588,6 @@ TEST_F(SqliteLedgerTest, SaysWhatToDoWhenTheDirectoryIsMissing) {
   const auto ledger = open_sqlite_ledger(directory_ / "nowhere" / "ledger.sqlite");
   ASSERT_FALSE(ledger.has_value());
   EXPECT_THAT(ledger.error(), HasSubstr("its directory must exist"));
-}
-
-// Runs `body` in a child process; its return value is the child's exit status.
-template <typename Body>
-pid_t in_child(Body body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  return child;
-}
-
-int exit_status(pid_t child) {
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-// The child acknowledges each version and batch over a pipe after the call returned; it is killed
-// in the middle of its work. All that was acknowledged must be there, and no batch in part.
-TEST_F(SqliteLedgerTest, AKilledProcessLosesNothingThatWasAcknowledged) {
-  constexpr int kEventsPerBatch = 7;
-  uint64_t batches_before = 0;
-  for (int round = 0; round < 5; ++round) {
-    int acknowledgements[2];
-    ASSERT_EQ(pipe(acknowledgements), 0);
-    const pid_t child = in_child([&] {
-      close(acknowledgements[0]);
-      auto ledger = open_sqlite_ledger(file_);
-      if (!ledger) return 1;
-      for (uint64_t i = 1;; ++i) {
-        const uint8_t address[4] = {10, static_cast<uint8_t>(round), static_cast<uint8_t>(i >> 8),
-                                    static_cast<uint8_t>(i)};
-        Verdict verdict = refuse("192.0.2.1");
-        verdict.prefix = IpPrefix::host(IpAddress::from_v4(address));
-        const auto version = (*ledger)->apply(std::vector{set(verdict)});
-        const auto stored =
-            (*ledger)->store_events("edge-1", batch(i, kEventsPerBatch, std::to_string(round)), 0);
-        if (!version || !stored) return 2;
-        const uint64_t acknowledged[2] = {*version, i};
-        if (write(acknowledgements[1], acknowledged, sizeof acknowledged) != sizeof acknowledged)
-          return 3;
-      }
-    });
-    close(acknowledgements[1]);
-    uint64_t last[2] = {0, 0};
-    for (int i = 0; i < 20 + 13 * round; ++i) {
-      ASSERT_EQ(read(acknowledgements[0], last, sizeof last), ssize_t{sizeof last});
-    }
-    kill(child, SIGKILL);
-    // What it acknowledged before the signal reached it counts, too.
-    while (read(acknowledgements[0], last, sizeof last) == ssize_t{sizeof last}) {
-    }
-    close(acknowledgements[0]);
-    exit_status(child);
-
-    const auto ledger = open();
-    EXPECT_GE(ledger->version().number, last[0]);
-    EXPECT_LE(ledger->version().number, last[0] + 1);
-    EXPECT_EQ(ledger->totals()->verdicts, ledger->version().number);
-    const uint64_t batches = std::stoull(ask("SELECT count(*) FROM event_batches"));
-    EXPECT_GE(batches, batches_before + last[1]);
-    EXPECT_LE(batches, batches_before + last[1] + 1);
-    batches_before = batches;
-    EXPECT_EQ(std::stoull(ask("SELECT count(*) FROM events")), batches * kEventsPerBatch);
-    EXPECT_EQ(ask("PRAGMA integrity_check"), "ok");
-  }
-}
-
-// On a small file system of its own, which goes with the child's mount namespace.
-TEST_F(SqliteLedgerTest, AFullDiskIsToldAndLosesNothing) {
-  const pid_t child = in_child([&] {
-    if (unshare(CLONE_NEWNS) != 0 ||
-        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", directory_.c_str(), "tmpfs", 0, "size=1m") != 0) {
-      return 77;
-    }
-    uint64_t stored = 0;
-    {
-      auto ledger = open_sqlite_ledger(file_);
-      if (!ledger) return 1;
-      if (!(*ledger)->apply(std::vector{set(refuse("192.0.2.1"))})) return 2;
-      Result<bool> result = true;
-      while (result) {
-        result = (*ledger)->store_events("edge-1", batch(stored + 1, 50), 0);
-        if (result) ++stored;
-      }
-      if (result.error().find("is full") == std::string::npos) return 3;
-      // What is there can still be read.
-      if ((*ledger)->totals()->events != stored * 50) return 4;
-      if (!(*ledger)->verdict_on({parsed("192.0.2.1")})->has_value()) return 5;
-    }
-    // Room again: all is there, and the refused batch is taken now.
-    if (mount("tmpfs", directory_.c_str(), "tmpfs", MS_REMOUNT, "size=8m") != 0) return 6;
-    auto ledger = open_sqlite_ledger(file_);
-    if (!ledger) return 7;
-    if ((*ledger)->totals()->events != stored * 50 || stored == 0) return 8;
-    if ((*ledger)->store_events("edge-1", batch(stored + 1, 50), 0) != true) return 9;
-    if (ask("PRAGMA integrity_check") != "ok") return 10;
-    return 0;
-  });
-  const int status = exit_status(child);
-  if (status == 77) GTEST_SKIP() << "needs the right to mount a file system: run as root";
-  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "control/notify/happenings.h"
 #include "control/notify/mail_text.h"
-#include "control/notify/url.h"
+#include "control/transfer/url.h"
 
 namespace postern::notify {
 namespace {
@@ -30,7 +30,7 @@ uint64_t pause_after(uint32_t attempts) {
 // The operator's address and a webhook's query are nobody else's business.
 std::string where(const OutboxMessage& message) {
   if (message.channel == OutboxChannel::kWebhook) {
-    const auto url = read_url(message.to);
+    const auto url = transfer::read_url(message.to);
     return fmt::format("webhook {}", url ? url->without_secrets : "(no URL)");
   }
   return message.audience == Audience::kOperator ? "e-mail to the operator"
@@ -40,7 +40,7 @@ std::string where(const OutboxMessage& message) {
 // Messages that go the same way end the same when the way is down.
 std::string way_of(const OutboxMessage& message) {
   if (message.channel == OutboxChannel::kEmail) return "letters";
-  const auto url = read_url(message.to);
+  const auto url = transfer::read_url(message.to);
   return url ? url->host : message.to;
 }
 

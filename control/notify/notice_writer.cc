@@ -12,7 +12,7 @@
 #include "control/notify/happenings.h"
 #include "control/notify/mail_text.h"
 #include "control/notify/reports.h"
-#include "control/notify/url.h"
+#include "control/transfer/url.h"
 
 namespace postern::notify {
 namespace {
@@ -274,7 +274,7 @@ ordered_json NoticeWriter::summary(const Notice& notice) const {
 
 OutboxMessage NoticeWriter::test(const std::string& to, uint64_t now_unix_s) const {
   OutboxMessage out{.to = to, .what = "test", .created_unix_s = now_unix_s};
-  if (read_url(to)) {
+  if (transfer::read_url(to)) {
     out.channel = ledger::OutboxChannel::kWebhook;
     out.identity = "msg_" + random_text() + random_text();
     out.message = ordered_json{{"type", "test"},

@@ -3,15 +3,12 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/testing/child_process.h"
 #include "control/notify/testing/laboratory.h"
 
 namespace postern::notify {
@@ -273,28 +270,21 @@ TEST_F(MailroomTest, AFullSpoolKeepsItInTheOutbox) {
   tell("opened", kOpened);
   ASSERT_TRUE(mailroom_->make(kOpened));
   const auto message = (*ledger_->outbox().due(kOpened, 1))[0];
-  const pid_t child = fork();
-  if (child == 0) {
-    if (unshare(CLONE_NEWNS) != 0 ||
-        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", settings_.spool.c_str(), "tmpfs", 0, "size=4k") != 0)
-      _exit(77);
+  const pid_t child = in_child([&] {
+    if (!mount_small(settings_.spool, "4k")) return kNotAllowed;
     ledger::OutboxMessage large = message;
     large.message = std::string(100'000, 'x');
     const Delivery full = put_into_spool(large, settings_);
-    if (full.done || full.hopeless || !full.way_is_down) _exit(1);
-    if (full.text.find("make room") == std::string::npos) _exit(2);
-    if (!std::filesystem::is_empty(settings_.spool)) _exit(3);
-    if (mount("tmpfs", settings_.spool.c_str(), "tmpfs", MS_REMOUNT, "size=1m") != 0) _exit(4);
-    if (!put_into_spool(large, settings_).done) _exit(5);
-    _exit(std::filesystem::file_size(spooled()[0]) == 100'000 ? 0 : 6);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WEXITSTATUS(status) == 77)
-    GTEST_SKIP() << "needs the right to mount a file system: run as root";
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+    if (full.done || full.hopeless || !full.way_is_down) return 1;
+    if (full.text.find("make room") == std::string::npos) return 2;
+    if (!std::filesystem::is_empty(settings_.spool)) return 3;
+    if (!resize(settings_.spool, "1m")) return 4;
+    if (!put_into_spool(large, settings_).done) return 5;
+    return std::filesystem::file_size(spooled()[0]) == 100'000 ? 0 : 6;
+  });
+  const int status = exit_status(child);
+  if (status == kNotAllowed) GTEST_SKIP() << "needs the right to mount a file system: run as root";
+  EXPECT_EQ(status, 0);
 }
 
 class NotifierTest : public Laboratory {};
@@ -341,10 +331,9 @@ TEST_F(NotifierTest, AKilledProcessHasToldWhatItSaidItHad) {
   for (int round = 1; round <= 3; ++round) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
-    const pid_t child = fork();
-    if (child == 0) {
+    const pid_t child = in_child([&] {
       auto ledger = ledger::open_sqlite_ledger(directory_ / "ledger.sqlite");
-      if (!ledger) _exit(1);
+      if (!ledger) return 1;
       Notifier notifier(**ledger, settings_, {}, [] { return kOpened; });
       for (uint64_t i = 1;; ++i) {
         const CaseReference reference{static_cast<uint64_t>(round) << 32 | i};
@@ -352,18 +341,18 @@ TEST_F(NotifierTest, AKilledProcessHasToldWhatItSaidItHad) {
             *IpPrefix::parse(fmt::format("10.{}.{}.{}", round, i / 256, i % 256));
         if (!(*ledger)->cases().open({.reference = reference, .subject = {server, ""}},
                                      {kOpened, "policy", "opened", ""}))
-          _exit(2);
+          return 2;
         notifier.tell(reference, "opened");
-        if (::write(pipe_ends[1], &reference.number, sizeof reference.number) < 0) _exit(3);
+        if (::write(pipe_ends[1], &reference.number, sizeof reference.number) < 0) return 3;
       }
-    }
+    });
     close(pipe_ends[1]);
     std::vector<CaseReference> told;
     for (CaseReference one; told.size() < 20u * static_cast<unsigned>(round) &&
                             ::read(pipe_ends[0], &one.number, sizeof one.number) > 0;)
       told.push_back(one);
     kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
+    exit_status(child);
     close(pipe_ends[0]);
     ASSERT_THAT(told, SizeIs(20 * round));
 

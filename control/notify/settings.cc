@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "control/notify/mail_text.h"
-#include "control/notify/url.h"
+#include "control/transfer/url.h"
 
 namespace postern::notify {
 namespace {
@@ -153,7 +153,7 @@ std::expected<Settings, std::string> read_settings(const ConfigValues& config) {
     return mistake("notify.spool", "name the folder with its whole path, beginning with '/'");
   out.submission.url = config.text("notify.submission");
   if (!out.submission.url.empty()) {
-    const auto url = read_url(out.submission.url);
+    const auto url = transfer::read_url(out.submission.url);
     if (!url || (url->scheme != "smtp" && url->scheme != "smtps") || !url->user_info.empty())
       return mistake("notify.submission", "expected smtp://HOST:PORT or smtps://HOST:PORT");
     out.submission.tls = url->scheme == "smtps" || !url->is_loopback;

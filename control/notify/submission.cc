@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "control/notify/curl_call.h"
 #include "control/notify/delivery.h"
 #include "control/notify/mail_text.h"
+#include "control/transfer/curl_call.h"
 
 namespace postern::notify {
 namespace {
@@ -33,8 +33,8 @@ Delivery submit(const ledger::OutboxMessage& message, const Settings& settings,
   constexpr long kSeconds = 60;
   const Submission& server = settings.submission;
   // What stands behind the host is the name in EHLO.
-  CurlCall call(fmt::format("{}/{}", server.url, settings.host), "smtp,smtps", kSeconds, settings,
-                stop);
+  transfer::CurlCall call(fmt::format("{}/{}", server.url, settings.host), "smtp,smtps", kSeconds,
+                          settings.ca_file, stop);
   call.set(CURLOPT_USE_SSL, server.tls ? CURLUSESSL_ALL : CURLUSESSL_NONE);
   if (!server.user.empty()) {
     call.set(CURLOPT_USERNAME, server.user.c_str());

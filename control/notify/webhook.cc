@@ -2,10 +2,10 @@
 #include <sodium.h>
 
 #include "base/version.h"
-#include "control/notify/curl_call.h"
 #include "control/notify/delivery.h"
 #include "control/notify/mail_text.h"
-#include "control/notify/url.h"
+#include "control/transfer/curl_call.h"
+#include "control/transfer/url.h"
 
 namespace postern::notify {
 
@@ -32,7 +32,7 @@ std::string webhook_signature(const std::string& secret, const std::string& iden
 Delivery post(const ledger::OutboxMessage& message, const std::string& secret,
               const Settings& settings, uint64_t now_unix_s, const std::atomic<bool>& stop) {
   constexpr long kSeconds = 15;
-  const auto url = read_url(message.to);
+  const auto url = transfer::read_url(message.to);
   const auto hopeless = [](std::string text) {
     return Delivery{.hopeless = true, .text = std::move(text)};
   };
@@ -44,7 +44,7 @@ Delivery post(const ledger::OutboxMessage& message, const std::string& secret,
         fmt::format("{} is without TLS: give an https:// address, or set notify.allow_plain_http",
                     url->without_secrets));
   }
-  CurlCall call(message.to, "http,https", kSeconds, settings, stop);
+  transfer::CurlCall call(message.to, "http,https", kSeconds, settings.ca_file, stop);
   call.append("Content-Type: application/json");
   call.append("Expect:");  // no 100-continue
   call.append("webhook-id: " + message.identity);

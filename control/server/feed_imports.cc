@@ -5,12 +5,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "control/channel/treatment.h"
+#include "control/feeds/list_source.h"
 #include "control/ledger/all_verdicts.h"
 #include "control/server/answers.h"
 #include "control/server/clock.h"
@@ -21,7 +19,6 @@ namespace {
 using channel::v1::Switch;
 
 constexpr std::chrono::seconds kRound{30};
-constexpr uintmax_t kMostOctets = 256 << 20;
 
 // On one line, as reasons are kept.
 std::string plain_text(std::string text) {
@@ -46,18 +43,6 @@ std::map<IpPrefix, ledger::Verdict> wanted(const FeedImport& feed, const std::st
   return out;
 }
 
-std::expected<std::string, std::string> contents(const std::string& path) {
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return std::unexpected(fmt::format("cannot read {}: {}", path, error.message()));
-  if (size > kMostOctets)
-    return std::unexpected(fmt::format("{} is no list: {} octets", path, size));
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) return std::unexpected(fmt::format("cannot read {}", path));
-  return text;
-}
-
 }  // namespace
 
 bool is_feed_name(std::string_view name) {
@@ -71,6 +56,7 @@ FeedImports::FeedImports(ledger::Ledger& ledger, Gates& gates, VerdictChanges& c
     : ledger_(ledger), gates_(gates), changes_(changes), thread_([this] { run(); }) {}
 
 FeedImports::~FeedImports() {
+  stopping_ = true;  // a download, too
   {
     const std::lock_guard guard(mutex_);
     stopped_ = true;
@@ -193,7 +179,7 @@ ledger::FeedSource FeedImports::read(ledger::FeedSource source) {
   source.problem.clear();
   const auto format = feeds::parse_format(source.format);
   const auto treatment = channel::parse_treatment(source.treatment);
-  const auto text = contents(source.path);
+  const auto text = feeds::read_list(source.path, stopping_);
   if (!format || !treatment || !text) {
     source.problem = text ? "its format or treatment is not known here" : text.error();
     return source;

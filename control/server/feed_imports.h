@@ -8,6 +8,7 @@
 // list`, the log) and keeps what it had.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <expected>
 #include <mutex>
@@ -64,6 +65,7 @@ class FeedImports {
   VerdictChanges& changes_;
   std::mutex import_mutex_;  // one at a time: what is in force is read first
 
+  std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopped_ = false;

@@ -4,8 +4,8 @@
 
 #include "control/notify/happenings.h"
 #include "control/notify/mail_text.h"
-#include "control/notify/url.h"
 #include "control/server/answers.h"
+#include "control/transfer/url.h"
 
 namespace postern::server {
 namespace {
@@ -15,7 +15,7 @@ using namespace channel::v1;
 constexpr uint32_t kListed = 100, kMostNotices = 10'000;
 
 void describe(const ledger::OutboxMessage& message, Notice* out) {
-  const auto url = notify::read_url(message.to);
+  const auto url = transfer::read_url(message.to);
   out->set_id(message.id);
   out->set_reference(message.reference.number);
   out->set_audience(std::string(ledger::kAudienceNames[static_cast<size_t>(message.audience)]));
@@ -65,7 +65,7 @@ grpc::Status NotifyDesk::RetryNotices(grpc::ServerContext*, const RetryNoticesRe
 
 grpc::Status NotifyDesk::TestNotice(grpc::ServerContext*, const TestNoticeRequest* request,
                                     TestNoticeReply* reply) {
-  const auto url = notify::read_url(request->to());
+  const auto url = transfer::read_url(request->to());
   if (!url && !notify::is_mail_address(request->to()))
     return invalid("expected an e-mail address, or a webhook's https:// URL");
   const notify::Delivery sent = notifier_.test(request->to());

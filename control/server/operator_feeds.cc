@@ -3,6 +3,7 @@
 #include <map>
 
 #include "control/channel/treatment.h"
+#include "control/feeds/list_source.h"
 #include "control/ledger/all_verdicts.h"
 #include "control/server/answers.h"
 #include "control/server/clock.h"
@@ -73,9 +74,17 @@ grpc::Status Operator::FollowFeed(grpc::ServerContext*, const FollowFeedRequest*
   const auto treatment = treatment_of_listed(feed.treatment());
   if (!treatment) return invalid("what a feed lists is refused, dropped or held");
   if (!feeds::parse_format(feed.format())) return invalid("no format is called " + feed.format());
-  if (!std::filesystem::path(feed.path()).is_absolute() ||
-      std::ranges::any_of(feed.path(), is_control))
+  const bool is_download = feeds::is_download(feed.path());
+  if (is_download) {
+    if (std::string objection = feeds::objection_to_download(feed.path()); !objection.empty())
+      return invalid(std::move(objection));
+    if (feed.every_s() < feeds::kLeastBetweenDownloads_s)
+      return invalid(
+          "who publishes a list is asked for it once an hour at the most: give --every 1h");
+  } else if (!std::filesystem::path(feed.path()).is_absolute() ||
+             std::ranges::any_of(feed.path(), is_control)) {
     return invalid("the file must be named with its whole path, beginning with '/'");
+  }
   if (feed.every_s() < kLeast || feed.every_s() > kMost)
     return invalid("a feed is read every minute at the most, and every 30 days at the least");
   const auto followed =

@@ -1,9 +1,9 @@
-#include "control/notify/curl_call.h"
+#include "control/transfer/curl_call.h"
 
-namespace postern::notify {
+namespace postern::transfer {
 
 CurlCall::CurlCall(const std::string& url, const char* protocols, long seconds,
-                   const Settings& settings, const std::atomic<bool>& stop)
+                   const std::filesystem::path& ca_file, const std::atomic<bool>& stop)
     : stop_(stop) {
   // Once in a process, before it is used; C++ sees to it that no two threads are here.
   static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -24,13 +24,24 @@ CurlCall::CurlCall(const std::string& url, const char* protocols, long seconds,
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, &CurlCall::progress);
   set(CURLOPT_XFERINFODATA, this);
-  if (!settings.ca_file.empty()) set(CURLOPT_CAINFO, settings.ca_file.c_str());
+  if (!ca_file.empty()) set(CURLOPT_CAINFO, ca_file.c_str());
 }
 
 size_t CurlCall::receive(char*, size_t size, size_t count, void* self) {
   auto& call = *static_cast<CurlCall*>(self);
   call.received_ += size * count;
   return call.cut() ? 0 : size * count;
+}
+
+void CurlCall::keep(size_t most) {
+  most_ = most;
+  set(CURLOPT_WRITEFUNCTION, &CurlCall::receive_body);
+}
+
+size_t CurlCall::receive_body(char* octets, size_t size, size_t count, void* self) {
+  const size_t taken = receive(octets, size, count, self);
+  static_cast<CurlCall*>(self)->body_.append(octets, taken);
+  return taken;
 }
 
 int CurlCall::progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -49,4 +60,4 @@ std::string CurlCall::why(CURLcode code) const {
   return error_[0] != '\0' ? error_ : curl_easy_strerror(code);
 }
 
-}  // namespace postern::notify
+}  // namespace postern::transfer

@@ -4,18 +4,19 @@
 #include <curl/curl.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "control/notify/settings.h"
-
-namespace postern::notify {
+namespace postern::transfer {
 
 class CurlCall {
  public:
-  // No proxy of the environment, no redirects, no signals; certificates and names are checked.
-  CurlCall(const std::string& url, const char* protocols, long seconds, const Settings& settings,
-           const std::atomic<bool>& stop);
+  // No proxy of the environment, no redirects, no signals; certificates and names are checked,
+  // against those in `ca_file` or, where that is empty, the system's. Given up after `seconds`, and
+  // when `stop` turns true.
+  CurlCall(const std::string& url, const char* protocols, long seconds,
+           const std::filesystem::path& ca_file, const std::atomic<bool>& stop);
 
   template <typename Value>
   void set(CURLoption option, Value value) {
@@ -26,6 +27,8 @@ class CurlCall {
     list_.reset(curl_slist_append(list_.release(), line.c_str()));
   }
   curl_slist* list() { return list_.get(); }
+  // Keeps the answer's body, which is of no interest otherwise; at most so many octets.
+  void keep(size_t most);
 
   CURLcode perform();
   // What the server said last; 0: nothing.
@@ -33,12 +36,12 @@ class CurlCall {
   // What went wrong, for people.
   std::string why(CURLcode code) const;
   // The answer was longer than anyone needs, and was left there.
-  bool cut() const { return received_ > kMostReceived; }
+  bool cut() const { return received_ > most_; }
+  std::string& body() { return body_; }
 
  private:
-  static constexpr size_t kMostReceived = 64 << 10;
-
   static size_t receive(char* octets, size_t size, size_t count, void* self);
+  static size_t receive_body(char* octets, size_t size, size_t count, void* self);
   static int progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
   struct Cleanup {
@@ -48,8 +51,9 @@ class CurlCall {
   std::unique_ptr<CURL, Cleanup> handle_;
   std::unique_ptr<curl_slist, Cleanup> list_;
   const std::atomic<bool>& stop_;
-  size_t received_ = 0;
+  size_t received_ = 0, most_ = 64 << 10;
+  std::string body_;
   char error_[CURL_ERROR_SIZE] = {};
 };
 
-}  // namespace postern::notify
+}  // namespace postern::transfer

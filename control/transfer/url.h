@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace postern::notify {
+namespace postern::transfer {
 
 struct Url {
   std::string scheme = {};  // in lower case
@@ -19,4 +19,4 @@ struct Url {
 // Nothing: it is none, or has no host.
 std::optional<Url> read_url(std::string_view text);
 
-}  // namespace postern::notify
+}  // namespace postern::transfer

@@ -1,4 +1,4 @@
-#include "control/notify/url.h"
+#include "control/transfer/url.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 
 #include "base/ip.h"
 
-namespace postern::notify {
+namespace postern::transfer {
 namespace {
 
 struct Cleanup {
@@ -52,4 +52,4 @@ std::optional<Url> read_url(std::string_view text) {
   return out;
 }
 
-}  // namespace postern::notify
+}  // namespace postern::transfer
