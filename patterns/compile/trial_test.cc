@@ -64,7 +64,8 @@ TEST_F(TrialTest, WhatFailedForWantOfMemoryIsTriedAgain) {
   const std::filesystem::path folder = mkdtemp(name.data());
   const Cache cache(folder);
   language::Reader reader;
-  reader.read_text("test.cf", "body A /[a-z]{3} [0-9]{2}/\n");
+  // No rare text must be in what it matches: nothing that is measured decides between the engines.
+  reader.read_text("test.cf", "body A /[a-z]{3}.[^0-9]/\n");
   const auto rules = reader.finish();
   CompileOptions options;
   options.placement.cache = &cache;
