@@ -42,13 +42,15 @@ class Appliance:
     """Both processes, each to be killed and started again on its own.
 
     `build` is the build directory; `control`, lines of the control process's configuration: by default the
-    policy is off, for tests send spam that nobody is to be blocked for; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on the gate's two ends of the cables.
+    policy is off, for tests send spam that nobody is to be blocked for; `api`, where its REST interface and the
+    console listen; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on
+    the gate's two ends of the cables.
     """
 
     inspects = True
 
     def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None,
-                 control=NO_POLICY):
+                 control=NO_POLICY, api=""):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -62,6 +64,7 @@ class Appliance:
         self._workers = workers
         self._idle_sleep_us = idle_sleep_us   # the machine has other things to do
         self._control_settings = control
+        self._api = api
         self._ledger = self.directory / "ledger.sqlite"
         self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
@@ -319,7 +322,7 @@ ledger = "{self._ledger}"
 
 {self._control_settings}
 [api]
-listen = ""
+listen = "{self._api}"
 
 [notify]
 spool = "{self.spool}"

@@ -3,6 +3,7 @@ stopped as narrowly as can be, mended, given back, and a relapse is caught. Real
 policy with small numbers."""
 
 from breach import CONTROL, EVERYBODY, OWN_NETWORKS, RELAYED_FROM, Breach
+from console_pictures import LISTEN, ConsolePictures, can_be_taken
 from laboratory import Laboratory, Options, WireTest
 from messages import generated, identity
 from topology import CUSTOMER, wait_until
@@ -14,11 +15,20 @@ class Story(WireTest):
     def setUp(self):
         if Options.bridge:
             self.skipTest("needs the appliance in the gate")
-        self.lab = Laboratory(control=CONTROL, sender_listens="0.0.0.0")
+        self.lab = Laboratory(control=CONTROL, sender_listens="0.0.0.0", api=LISTEN)
         self.addCleanup(self.lab.close)
         self.gate, self.sender, self.receiver = self.lab.gate, self.lab.sender, self.lab.receiver
         self.breach = Breach(self.lab.topology, self.sender, self.gate)
         self.used = 0
+        self.pictures = None
+        if can_be_taken():
+            self.pictures = ConsolePictures(self.lab.topology.gate, self.gate, Options.build / "story")
+            self.addCleanup(self.pictures.close)
+
+    def picture(self, name, case, *texts):
+        """Of the case's page in the console, which must say so."""
+        if self.pictures:
+            self.pictures.take(name, f"#/case/{case}", f"Case {case}", *texts)
 
     def message(self, spam):
         self.used += 1
@@ -61,6 +71,7 @@ class Story(WireTest):
         self.assertTrue(all(row["event"]["origin"]["user"] == "bob" for row in shown["evidence"]))
         self.assertIn("bob", breach.diagnosis(stolen["case"], "stolen password")["findings"][0]["text"])
         self.assert_report(stolen["case"])
+        self.picture("1-stolen", stolen["case"], "bob", "block")
 
         # Even ordinary mail in his name is refused now; hers is not.
         submit(self.message(spam=False), "bob")
@@ -85,6 +96,7 @@ class Story(WireTest):
         # Who asks before it is quiet is told what is red. Then it is mended.
         breach.diagnosis(relaying["case"], "open relay")
         self.assertEqual(breach.probe(relaying["case"]), "open")
+        self.picture("2-open-relay", relaying["case"], "open relay", "hold")
         refused = self.gate.postern("case", "request", relaying["case"], check=False)
         self.assertEqual(refused, "")
         self.sender.set(mynetworks=OWN_NETWORKS)
@@ -93,6 +105,7 @@ class Story(WireTest):
         breach.restore(stolen["case"], relaying["case"])
         self.assertEqual({case["state"] for case in breach.cases().values()}, {"probation"})
         self.assertEqual(breach.in_force(), ("throttle", {}))
+        self.picture("3-probation", relaying["case"], "probation")
         self.sender.flush()
         self.assertEqual(self.sender.settle(), [])
         self.assertIn(identity(waiting.octets), self.arrived())
@@ -104,3 +117,4 @@ class Story(WireTest):
         wait_until(lambda: breach.cases()[None]["state"] == "open", 30, "the relapse", poll_s=0.2)
         self.assertEqual(breach.in_force()[0], "hold")
         self.assertEqual(breach.case(relaying["case"])["history"][-1]["action"], "relapsed")
+        self.picture("4-relapse", relaying["case"], "relapsed")
