@@ -316,10 +316,42 @@ Result<void> Restoration::look(uint64_t now_unix_s) {
     return std::ranges::find(*cases, entry.first, &Case::reference) == cases->end();
   });
   for (const Case& about : *cases) {
-    on_probation_.try_emplace(about.reference, OnProbation{about.subject, {}});
+    const auto [entry, is_new] =
+        on_probation_.try_emplace(about.reference, OnProbation{about.subject, {}});
+    if (is_new) {
+      if (auto done = recall(about, entry->second); !done) return done;
+      if (has_relapsed(entry->second)) {
+        const size_t messages = entry->second.fingerprints.size();
+        if (auto done = relapse(about.reference, messages, now_unix_s); !done) return done;
+        continue;
+      }
+    }
     if (auto done = advance(about, now_unix_s); !done) return done;
   }
   return {};
+}
+
+// What an earlier process saw of a probation.
+Result<void> Restoration::recall(const Case& about, OnProbation& there) {
+  constexpr uint32_t kMost = 10'000;
+  const uint64_t since_unix_s = read_record(about.marks).probation_since_unix_s;
+  const auto events = ledger_.events({.client = about.subject.server, .limit = kMost});
+  if (!events) return std::unexpected(events.error());
+  for (const channel::v1::Event& event : *events) {
+    if (event.wall_us() / 1'000'000 >= since_unix_s) count(event, there);
+  }
+  return {};
+}
+
+void Restoration::count(const channel::v1::Event& event, OnProbation& there) {
+  if (!is_spam(event) || !concerns(there.subject, event)) return;
+  auto& seen = there.fingerprints;
+  if (std::ranges::find(seen, event.content_hash()) == seen.end())
+    seen.push_back(event.content_hash());
+}
+
+bool Restoration::has_relapsed(const OnProbation& there) const {
+  return there.fingerprints.size() >= settings_.relapse_messages;
 }
 
 void Restoration::observe(const channel::v1::EventBatch& batch, uint64_t now_unix_s) {
@@ -327,13 +359,9 @@ void Restoration::observe(const channel::v1::EventBatch& batch, uint64_t now_uni
   if (on_probation_.empty()) return;
   std::map<CaseReference, size_t> relapsed;
   for (const channel::v1::Event& event : batch.events()) {
-    if (!is_spam(event)) continue;
     for (auto& [reference, there] : on_probation_) {
-      if (!concerns(there.subject, event)) continue;
-      auto& seen = there.fingerprints;
-      if (std::ranges::find(seen, event.content_hash()) == seen.end())
-        seen.push_back(event.content_hash());
-      if (seen.size() >= settings_.relapse_messages) relapsed[reference] = seen.size();
+      count(event, there);
+      if (has_relapsed(there)) relapsed[reference] = there.fingerprints.size();
     }
   }
   for (const auto& [reference, messages] : relapsed) {

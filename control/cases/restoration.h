@@ -93,6 +93,9 @@ class Restoration {
     std::vector<std::string> fingerprints;  // of spam, each once
   };
 
+  ledger::Result<void> recall(const ledger::Case& about, OnProbation& there);
+  static void count(const channel::v1::Event& event, OnProbation& there);
+  bool has_relapsed(const OnProbation& there) const;
   ledger::Result<ledger::Case> find(CaseReference reference);
   ledger::Result<void> write(ledger::Case& about, const RestorationRecord& record,
                              const std::string& author, const std::string& action,

@@ -343,6 +343,41 @@ TEST_F(RestorationTest, NewSpamInProbationBringsTheOldStateBack) {
   EXPECT_EQ(ledger_->cases().history(kReference)->size(), history.size());
 }
 
+TEST_F(RestorationTest, AnotherProcessKnowsWhatWasSeenInProbation) {
+  open();
+  set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
+  constexpr Switch kSmorf[] = {Switch::SWITCH_SMORF_BLOCK};
+  ASSERT_TRUE(restoration_->restore(kReference, kSmorf, "anna", true, kOpened));
+  channel::v1::EventBatch batch;
+  batch.set_batch(1);
+  *batch.add_events() = event(kOpened - 1, "refused_content", "before");
+  *batch.add_events() = event(kOpened + 10, "refused_content", "aa");
+  ASSERT_TRUE(ledger_->store_events("edge", batch, kOpened + 10));
+  restoration_ = make({});
+  ASSERT_TRUE(restoration_->look(kOpened + 20));
+  EXPECT_EQ(now_is().state, CaseState::kProbation);
+  spam(kOpened + 30, "aa");
+  EXPECT_EQ(now_is().state, CaseState::kProbation);
+  spam(kOpened + 31, "bb");
+  EXPECT_EQ(now_is().state, CaseState::kOpen);
+}
+
+TEST_F(RestorationTest, ARelapseThatNobodySawIsSeenByTheNextProcess) {
+  open();
+  set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
+  constexpr Switch kSmorf[] = {Switch::SWITCH_SMORF_BLOCK};
+  ASSERT_TRUE(restoration_->restore(kReference, kSmorf, "anna", true, kOpened));
+  channel::v1::EventBatch batch;
+  batch.set_batch(1);
+  *batch.add_events() = event(kOpened + 10, "refused_content", "aa");
+  *batch.add_events() = event(kOpened + 11, "refused_content", "bb");
+  ASSERT_TRUE(ledger_->store_events("edge", batch, kOpened + 11));
+  restoration_ = make({});
+  ASSERT_TRUE(restoration_->look(kOpened + 20));
+  EXPECT_EQ(now_is().state, CaseState::kOpen);
+  EXPECT_THAT(in_force(), ElementsAre("smorf REFUSE 0 policy"));
+}
+
 TEST_F(RestorationTest, OneUsersProbationSlowsNobodyElse) {
   open("user:bob");
   set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
