@@ -41,6 +41,13 @@ Seen look(const ledger::Subject& subject, std::span<const Event> newest_first) {
   return seen;
 }
 
+// "12 minutes", "45 seconds": for people.
+std::string span_text(uint64_t seconds) {
+  constexpr uint64_t kMinute_s = 60;
+  if (seconds >= 2 * kMinute_s) return fmt::format("{} minutes", seconds / kMinute_s);
+  return fmt::format("{} second{}", seconds, seconds == 1 ? "" : "s");
+}
+
 Mark since_when(MarkKind kind, uint64_t last_s, std::string_view what, bool all_of_them,
                 uint64_t opened_s, const MarkSettings& settings, uint64_t now_s) {
   Mark mark{.kind = kind, .since_unix_s = last_s};
@@ -51,12 +58,12 @@ Mark since_when(MarkKind kind, uint64_t last_s, std::string_view what, bool all_
   const uint64_t begin = std::max(last_s, opened_s);
   const uint64_t quiet = now_s > begin ? now_s - begin : 0;
   mark.green = quiet >= settings.quiet_s;
-  const std::string asked = fmt::format("{} minutes are asked for", settings.quiet_s / 60);
+  const std::string asked = fmt::format("{} are asked for", span_text(settings.quiet_s));
   if (last_s == 0) {
     mark.text =
-        fmt::format("{} since the case was opened, {} minutes ago; {}", what, quiet / 60, asked);
+        fmt::format("{} since the case was opened, {} ago; {}", what, span_text(quiet), asked);
   } else {
-    mark.text = fmt::format("{} for {} minutes; {}", what, quiet / 60, asked);
+    mark.text = fmt::format("{} for {}; {}", what, span_text(quiet), asked);
   }
   return mark;
 }

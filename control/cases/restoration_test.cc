@@ -72,6 +72,10 @@ TEST(Marks, NewSpamIsNotQuietAndSpamAgainIsAQueue) {
   EXPECT_EQ(mark(later, MarkKind::kQuiet).since_unix_s, kOpened + 10 * kMinute);
   EXPECT_FALSE(mark(later, MarkKind::kPurged).green);  // since minute 20
   EXPECT_FALSE(all_green(later));
+  EXPECT_THAT(mark(early, MarkKind::kQuiet).text,
+              HasSubstr("for 29 minutes; 30 minutes are asked for"));
+  EXPECT_THAT(mark(at(kOpened + 1, about(), {}), MarkKind::kQuiet).text,
+              HasSubstr("since the case was opened, 1 second ago;"));
   EXPECT_TRUE(all_green(at(kOpened + 50 * kMinute, about(), events)));
   EXPECT_FALSE(all_green(at(kOpened + 50 * kMinute, about(), events, /*all=*/false)));
   // With nothing seen, the time begins with the case.

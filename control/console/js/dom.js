@@ -82,6 +82,9 @@ export const tile = (name, value, unit, picture) =>
   el('div', {class: 'tile'}, el('dt', {}, name), el('dd', {}, value, unit && el('small', {}, ` ${unit}`), picture));
 export const head = (title, text, ...beside) => el('div', {class: 'head'},
   el('div', {class: 'title'}, el('h1', {}, title), beside), text && el('p', {class: 'muted'}, text));
+// Somebody reads on in it or fills it in: it is not to be made anew under his hands.
+export const inUse = (node) => node.contains(document.activeElement) || node.querySelector('details[open]') !== null ||
+  [...node.querySelectorAll('input, textarea')].some((f) => f.value !== f.defaultValue || f.checked !== f.defaultChecked);
 export const notice = (tone, ...children) => el('div', {class: `notice ${tone}`}, children);
 
 // Hours as columns, spam in its own colour on top. `hours`: [{hour_unix_s, messages, refused_spam}].

@@ -1,6 +1,6 @@
 // Cases and customers.
 import {get, may, post, put, remove} from './api.js';
-import {badge, count, el, facts, flush, head, panel, replace, table, time, when} from './dom.js';
+import {badge, count, el, facts, flush, head, inUse, panel, replace, table, time, when} from './dom.js';
 import {action, field, form} from './forms.js';
 import * as live from './live.js';
 import * as parts from './case_parts.js';
@@ -79,6 +79,14 @@ export async function oneCase(page, reference, again) {
           }),
           action('Close the case', async () => { await post(`${path}/close`); return 'closed; its verdicts stay as they are'; }, again)), link),
         panel('History', parts.history(about.history)))));
+  // A case changes by others' hands, its marks with time alone.
+  const shown = Date.now();
+  const follow = () => { if (!inUse(page)) again(); };
+  const leaves = [
+    live.on('cases', (changed) => { if (changed.some((k) => k.case === about.case)) follow(); }),
+    live.on('status', () => { if (about.state !== 'closed' && Date.now() - shown > 20_000) follow(); }),
+  ];
+  return () => leaves.forEach((f) => f());
 }
 
 const told = (c) => [c.channels.email && 'e-mail', c.channels.arf && 'ARF', c.channels.xarf && 'XARF', c.channels.webhook_url && 'webhook'].filter(Boolean).join(', ') || 'is not told';
