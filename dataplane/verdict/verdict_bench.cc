@@ -1,6 +1,10 @@
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <map>
+#include <memory>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "dataplane/verdict/decide.h"
@@ -26,25 +30,89 @@ std::vector<PrefixVerdict> verdicts(size_t count) {
   return out;
 }
 
-void BM_VerdictLookup(benchmark::State& state) {
-  const auto count = static_cast<size_t>(state.range(0));
-  auto table = *VerdictTable::create({.capacity = static_cast<uint32_t>(count)});
-  const auto all = verdicts(count);
-  table->replace_all(all).value();
-  std::mt19937 random(2);
-  std::vector<IpAddress> asked;
-  for (int i = 0; i < 1 << 16; ++i) {  // half of them known, half not
+// `hosts` single addresses and as many prefixes as one table of a big operator may have.
+struct Held {
+  std::vector<IpAddress> hosts;
+  std::unique_ptr<VerdictTable> table;
+};
+
+constexpr uint32_t kPrefixes = 4'000;
+
+const Held& held(uint32_t hosts) {
+  static std::map<uint32_t, Held> all;  // one at a time: the largest takes a GiB
+  if (const auto found = all.find(hosts); found != all.end()) return found->second;
+  all.clear();
+  Held& out = all[hosts];
+  out.table = *VerdictTable::create({.capacity = hosts + kPrefixes});
+  std::mt19937 random(1);
+  std::vector<PrefixVerdict> some;
+  const auto put = [&] {
+    out.table->apply(some, {}).value();
+    some.clear();
+  };
+  const auto next = [&] {
     const uint32_t n = random();
-    asked.push_back(i % 2 ? all[n % count].prefix.address
-                          : IpAddress::from_v4(reinterpret_cast<const uint8_t*>(&n)));
+    return IpAddress::from_v4(reinterpret_cast<const uint8_t*>(&n));
+  };
+  constexpr uint8_t kLengths[] = {16, 20, 24, 28};
+  for (uint32_t i = 0; i < kPrefixes; ++i)
+    some.push_back({IpPrefix::containing(next(), kLengths[i % 4]), Treatment::kRefuse});
+  for (uint32_t i = 0; i < hosts; ++i) {
+    out.hosts.push_back(next());
+    some.push_back({IpPrefix::host(out.hosts.back()), Treatment::kRefuse, 0, CaseReference{i}, 0});
+    if (some.size() > 100'000) put();
   }
+  put();
+  return out;
+}
+
+constexpr size_t kAsked = 1 << 18;
+
+// Arguments: hosts held, whether the addresses asked for are among them.
+std::vector<IpAddress> asked(const benchmark::State& state) {
+  const auto& hosts = held(static_cast<uint32_t>(state.range(0))).hosts;
+  std::mt19937 random(2);
+  std::vector<IpAddress> out;
+  for (size_t i = 0; i < kAsked; ++i) {
+    const uint32_t n = random();
+    out.push_back(state.range(1) != 0 ? hosts[n % hosts.size()]
+                                      : IpAddress::from_v4(reinterpret_cast<const uint8_t*>(&n)));
+  }
+  return out;
+}
+
+void BM_VerdictLookup(benchmark::State& state) {
+  const VerdictTable& table = *held(static_cast<uint32_t>(state.range(0))).table;
+  const auto addresses = asked(state);
   size_t i = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(table->lookup(asked[i++ & 0xffff], 1));
+    benchmark::DoNotOptimize(table.lookup(addresses[i++ % kAsked], 1));
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_VerdictLookup)->Arg(10'000)->Arg(1'000'000);
+
+void BM_VerdictLookupBurst(benchmark::State& state) {
+  constexpr size_t kBurst = 32;
+  const VerdictTable& table = *held(static_cast<uint32_t>(state.range(0))).table;
+  const auto addresses = asked(state);
+  std::array<Verdict, kBurst> verdicts;
+  size_t i = 0;
+  for (auto _ : state) {
+    table.lookup_burst(std::span(addresses).subspan(i % kAsked, kBurst), 1, verdicts);
+    benchmark::DoNotOptimize(verdicts);
+    i += kBurst;
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kBurst));
+}
+
+void sizes(benchmark::internal::Benchmark* benchmark) {
+  for (const int hosts : {10'000, 1'000'000, 10'000'000}) {
+    for (const int present : {1, 0}) benchmark->Args({hosts, present});
+  }
+  benchmark->ArgNames({"hosts", "present"});
+}
+BENCHMARK(BM_VerdictLookup)->Apply(sizes);
+BENCHMARK(BM_VerdictLookupBurst)->Apply(sizes);
 
 void BM_VerdictReplaceAll(benchmark::State& state) {
   const auto count = static_cast<size_t>(state.range(0));

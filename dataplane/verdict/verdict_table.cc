@@ -11,67 +11,22 @@
 #include <new>
 #include <thread>
 
+#include "dataplane/verdict/verdict_table_record.h"
+
 namespace postern::verdict {
 namespace {
 
-constexpr unsigned kProbesAtOnce = 8;
 constexpr size_t kPrefetchAhead = 8;
 constexpr auto kReaderPatience = std::chrono::seconds(2);
+constexpr size_t kSixteens = 1 << 16;
+constexpr uint8_t kShortestLong = 96 + 17;  // in the 128-bit key space
 
-uint64_t big_endian(const uint8_t* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof word);
-  return __builtin_bswap64(word);
+// Place of a key of IPv4, longer than 16, in what is counted.
+size_t long_v4_place(uint64_t low, uint8_t length) {
+  return sixteen_of(low) * 16 + (length - kShortestLong);
 }
-
-// Clears all but the first `length` of 128 bits.
-void mask(uint64_t& high, uint64_t& low, unsigned length) {
-  high = length == 0 ? 0 : length >= 64 ? high : high & ~uint64_t{0} << (64 - length);
-  low = length <= 64 ? 0 : length == 128 ? low : low & ~uint64_t{0} << (128 - length);
-}
-
-uint64_t fold(uint64_t a, uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-bool in_v4_space(uint64_t high, uint64_t low) { return high == 0 && low >> 32 == 0xffff; }
 
 }  // namespace
-
-// One cache line. The reader's part is constant while the record is linked, `next` and the bucket
-// aside; the last three are the writer's own.
-struct alignas(64) VerdictTable::Record {
-  uint64_t high, low;
-  uint8_t length;
-  Treatment treatment;
-  StartTls starttls;
-  Switch of;
-  uint32_t messages_per_minute;
-  uint64_t case_reference;
-  uint64_t expires_unix_s;
-  mutable ThrottleBucket bucket;
-  Link next;
-  uint32_t
-      next_unlinked;  // in the list of retired or of free records: readers may still need `next`
-  uint32_t pass : 31;
-  uint32_t linked : 1;
-
-  Key key() const { return {high, low, length, of}; }
-  Verdict verdict() const {
-    return {treatment,
-            messages_per_minute,
-            CaseReference{case_reference},
-            treatment == Treatment::kThrottle ? &bucket : nullptr,
-            starttls,
-            of};
-  }
-  bool says(const PrefixVerdict& v) const {
-    return treatment == v.treatment && messages_per_minute == v.messages_per_minute &&
-           case_reference == v.case_reference.number && expires_unix_s == v.expires_unix_s &&
-           starttls == v.starttls;
-  }
-};
 
 void VerdictTable::QsbrFree::operator()(rte_rcu_qsbr* qsbr) const { std::free(qsbr); }
 
@@ -81,18 +36,22 @@ std::expected<std::unique_ptr<VerdictTable>, std::string> VerdictTable::create(
   if (config.capacity == 0 || config.capacity > 1'000'000'000 || config.readers == 0) {
     return std::unexpected("the verdict table needs a capacity of 1 to 1,000,000,000 and a reader");
   }
-  // At most half as many records as chains, so that most probes of an absent prefix end at the
-  // head.
-  auto heads = PageArray<Link>::create(std::bit_ceil(uint64_t{config.capacity} * 4));
+  // At most half as many records as chains, so that most chains are of one record.
+  auto heads = PageArray<Head>::create(std::bit_ceil(uint64_t{config.capacity} * 2));
   if (!heads) return std::unexpected(heads.error() + ": lower the capacity of the verdict table");
   // Twice the capacity: a snapshot that shares nothing with what is held is linked whole before the
   // old verdicts go. One more for a change at that moment, one because index 0 ends a chain.
   auto records = PageArray<Record>::create(uint64_t{config.capacity} * 2 + 2);
   if (!records)
     return std::unexpected(records.error() + ": lower the capacity of the verdict table");
+  auto lengths = PageArray<std::atomic<uint16_t>>::create(kSixteens);
+  if (!lengths) return std::unexpected(lengths.error());
+  auto counts = PageArray<uint32_t>::create(kSixteens * 16);
+  if (!counts) return std::unexpected(counts.error());
   heads->touch_all();
-  std::unique_ptr<VerdictTable> table(
-      new VerdictTable(config, std::move(*heads), std::move(*records)));
+  lengths->touch_all();
+  std::unique_ptr<VerdictTable> table(new VerdictTable(
+      config, std::move(*heads), std::move(*records), {std::move(*lengths), std::move(*counts)}));
   if (getentropy(table->secret_.data(), sizeof table->secret_) != 0) {
     return std::unexpected(fmt::format("no random bytes from the kernel: {}", strerror(errno)));
   }
@@ -104,12 +63,14 @@ std::expected<std::unique_ptr<VerdictTable>, std::string> VerdictTable::create(
   return table;
 }
 
-VerdictTable::VerdictTable(const VerdictTableConfig& config, PageArray<Link> heads,
-                           PageArray<Record> records)
+VerdictTable::VerdictTable(const VerdictTableConfig& config, PageArray<Head> heads,
+                           PageArray<Record> records, Sixteens sixteens)
     : config_(config),
       heads_(std::move(heads)),
       records_(std::move(records)),
-      head_mask_(static_cast<uint32_t>(heads_.size() - 1)) {}
+      head_mask_(static_cast<uint32_t>(heads_.size() - 1)),
+      long_v4_(std::move(sixteens.lengths)),
+      long_v4_counts_(std::move(sixteens.counts)) {}
 
 VerdictTable::~VerdictTable() = default;
 
@@ -133,102 +94,22 @@ void VerdictTable::online(unsigned id) { rte_rcu_qsbr_thread_online(qsbr_.get(),
 
 VerdictTable::Key VerdictTable::key_of(const VerdictKey& verdict) {
   const uint8_t* const bytes = verdict.prefix.address.bytes().data();
-  Key key{big_endian(bytes), big_endian(bytes + 8), verdict.prefix.mapped_length(), verdict.of};
-  mask(key.high, key.low, key.length);
+  Key key{big_endian_word(bytes), big_endian_word(bytes + 8), verdict.prefix.mapped_length(),
+          verdict.of};
+  mask_words(key.high, key.low, key.length);
   return key;
 }
 
-uint64_t VerdictTable::hash(const Key& key) const {
-  const uint64_t rest = key.length | static_cast<uint64_t>(key.of) << 8;
-  return fold(fold(key.high ^ secret_[0], key.low ^ secret_[1]) ^ rest, secret_[2] | 1);
-}
-
-const VerdictTable::Record* VerdictTable::find(const Key& key, uint32_t head) const {
-  for (uint32_t i = heads_[head].load(std::memory_order_acquire); i != 0;) {
-    const Record& record = records_[i];
-    if (record.key() == key) return &record;
-    i = record.next.load(std::memory_order_acquire);
-  }
-  return nullptr;
-}
-
-Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
-  const uint64_t high = big_endian(address.bytes().data());
-  const uint64_t low = big_endian(address.bytes().data() + 8);
-  const Record* const treatment = most_specific(Switch::kTreatment, high, low, wall_s);
-  Verdict out =
-      treatment != nullptr ? treatment->verdict() : Verdict{.treatment = config_.default_treatment};
-  for (size_t i = 1; i < kSenderSwitches; ++i) {
-    const Record* const record = most_specific(static_cast<Switch>(i), high, low, wall_s);
-    if (record != nullptr) out = strictest(out, record->verdict());
-  }
-  return out;
-}
-
-std::optional<Treatment> VerdictTable::said(Switch of, const IpAddress& address,
-                                            uint64_t wall_s) const {
-  const uint64_t high = big_endian(address.bytes().data());
-  const uint64_t low = big_endian(address.bytes().data() + 8);
-  const Record* const record = most_specific(of, high, low, wall_s);
-  if (record == nullptr) return std::nullopt;
-  return record->treatment;
-}
-
-Entry VerdictTable::entry(const IpAddress& source, const IpAddress& destination,
-                          uint64_t wall_s) const {
-  const auto guard = said(Switch::kInboundGuard, destination, wall_s);
-  if (entry_of(guard, std::nullopt) == Entry::kOpen) return Entry::kOpen;
-  return entry_of(guard, said(Switch::kInboundSource, source, wall_s));
-}
-
-const VerdictTable::Record* VerdictTable::most_specific(Switch of, uint64_t high, uint64_t low,
-                                                        uint64_t wall_s) const {
-  // An IPv6 prefix never covers an IPv4 address (IpPrefix::contains), so each family has its
-  // lengths.
-  const bool v4 = in_v4_space(high, low);
-  const Lengths& present = lengths_[static_cast<size_t>(of)];
-  std::array<uint64_t, 3> lengths{};
-  if (v4) {
-    lengths[0] = present.v4.load(std::memory_order_acquire);
-  } else {
-    for (int i = 0; i < 3; ++i) lengths[i] = present.v6[i].load(std::memory_order_acquire);
-  }
-
-  struct Probe {
-    Key key;
-    uint32_t head;
-  };
-  std::array<Probe, kProbesAtOnce> probes;
-  for (int word = v4 ? 0 : 2; word >= 0;) {
-    unsigned count = 0;
-    while (word >= 0 && count < kProbesAtOnce) {
-      if (lengths[word] == 0) {
-        --word;
-        continue;
-      }
-      const unsigned bit = 63 - static_cast<unsigned>(std::countl_zero(lengths[word]));
-      lengths[word] &= ~(uint64_t{1} << bit);
-      const unsigned length = static_cast<unsigned>(word) * 64 + bit + (v4 ? 96 : 0);
-      Probe& probe = probes[count++];
-      probe.key = {high, low, static_cast<uint8_t>(length), of};
-      mask(probe.key.high, probe.key.low, length);
-      probe.head = static_cast<uint32_t>(hash(probe.key)) & head_mask_;
-      __builtin_prefetch(&heads_[probe.head]);
-    }
-    for (unsigned i = 0; i < count; ++i) {
-      __builtin_prefetch(&records_[heads_[probes[i].head].load(std::memory_order_relaxed)]);
-    }
-    for (unsigned i = 0; i < count; ++i) {
-      const Record* record = find(probes[i].key, probes[i].head);
-      if (record == nullptr) continue;
-      if (record->expires_unix_s == 0 || record->expires_unix_s > wall_s) return record;
-    }
-  }
-  return nullptr;
+VerdictTable::Head& VerdictTable::head_of(const Key& key) {
+  return heads_[static_cast<uint32_t>(hash(key.high, key.low, key.length)) & head_mask_];
 }
 
 VerdictTable::Link* VerdictTable::find_link(const Key& key) {
-  Link* link = &heads_[static_cast<uint32_t>(hash(key)) & head_mask_];
+  const uint64_t hashed = hash(key.high, key.low, key.length);
+  Head& head = heads_[static_cast<uint32_t>(hashed) & head_mask_];
+  // What is new mostly has neighbours in its chain that need not be read.
+  if ((head.tags.load(std::memory_order_relaxed) & tag_of(hashed)) == 0) return &nowhere_;
+  Link* link = &head.first;
   for (uint32_t i; (i = link->load(std::memory_order_relaxed)) != 0; link = &records_[i].next) {
     if (records_[i].key() == key) break;
   }
@@ -245,6 +126,13 @@ void VerdictTable::count_length(const Key& key, int change) {
   count += static_cast<uint32_t>(change);
   if (count == 1 && change > 0) present.fetch_or(bit, std::memory_order_release);
   if (count == 0) present.fetch_and(~bit, std::memory_order_release);
+  if (!v4 || key.length < kShortestLong) return;
+  uint32_t& here = long_v4_counts_[long_v4_place(key.low, key.length)];
+  auto& lengths = long_v4_[sixteen_of(key.low)];
+  const auto long_bit = static_cast<uint16_t>(1u << (key.length - kShortestLong));
+  here += static_cast<uint32_t>(change);
+  if (here == 1 && change > 0) lengths.fetch_or(long_bit, std::memory_order_release);
+  if (here == 0) lengths.fetch_and(static_cast<uint16_t>(~long_bit), std::memory_order_release);
 }
 
 std::expected<void, std::string> VerdictTable::upsert(const PrefixVerdict& verdict) {
@@ -279,9 +167,12 @@ std::expected<void, std::string> VerdictTable::upsert(const PrefixVerdict& verdi
   };
   if (old == 0) {
     // At the head of the chain: what a worker asks for next is most likely what was just set.
-    Link& head = heads_[static_cast<uint32_t>(hash(key)) & head_mask_];
-    record->next.store(head.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    head.store(index, std::memory_order_release);
+    const uint64_t hashed = hash(key.high, key.low, key.length);
+    Head& head = heads_[static_cast<uint32_t>(hashed) & head_mask_];
+    record->next.store(head.first.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    head.tags.store(head.tags.load(std::memory_order_relaxed) | tag_of(hashed),
+                    std::memory_order_relaxed);
+    head.first.store(index, std::memory_order_release);
     count_length(key, 1);
     size_.fetch_add(1, std::memory_order_relaxed);
   } else {
@@ -298,16 +189,31 @@ void VerdictTable::remove(Link* link) {
   const uint32_t index = link->load(std::memory_order_relaxed);
   Record& record = records_[index];
   link->store(record.next.load(std::memory_order_relaxed), std::memory_order_release);
+  forget_tags(record.key());
   count_length(record.key(), -1);
   size_.fetch_sub(1, std::memory_order_relaxed);
   retire(index);
+}
+
+// After a record of `key` was unlinked: leaves the tags of what is in its chain still.
+void VerdictTable::forget_tags(const Key& key) {
+  Head& head = head_of(key);
+  uint32_t tags = 0;
+  for (uint32_t i = head.first.load(std::memory_order_relaxed); i != 0;) {
+    const Record& record = records_[i];
+    tags |= tag_of(hash(record.high, record.low, record.length));
+    i = record.next.load(std::memory_order_relaxed);
+  }
+  head.tags.store(tags, std::memory_order_release);
 }
 
 std::expected<void, std::string> VerdictTable::upsert_all(std::span<const PrefixVerdict> upserts) {
   for (size_t i = 0; i < upserts.size(); ++i) {
     if (i + kPrefetchAhead < upserts.size()) {
       const Key ahead = key_of(upserts[i + kPrefetchAhead].key());
-      __builtin_prefetch(&heads_[static_cast<uint32_t>(hash(ahead)) & head_mask_]);
+      __builtin_prefetch(&head_of(ahead));
+      if (ahead.length >= kShortestLong && in_v4_space(ahead.high, ahead.low))
+        __builtin_prefetch(&long_v4_counts_[long_v4_place(ahead.low, ahead.length)]);
     }
     if (auto done = upsert(upserts[i]); !done) {
       whole_ = false;

@@ -1,11 +1,18 @@
 // The verdicts in force: written by one thread, read by every worker without a lock.
 //
 // Theory of operation. Records live in an array made at start and hang in a hash table of chains,
-// keyed by the switch, the masked address in the 128-bit key space and the prefix length in it. For
-// each switch, a look-up probes the prefix lengths that are present, longest first; what it must
-// touch is prefetched for all of them before the first is compared. A record is never changed once
+// keyed by the masked address in the 128-bit key space and the prefix length in it; what several
+// switches say of one prefix hangs in one chain. A look-up probes the prefix lengths that are
+// present, longest first, for all switches at once; what it must touch is prefetched for all of
+// them, and for all addresses of a burst, before the first is read. A record is never changed once
 // it is linked: an update links its successor in its place with one store, so a reader sees the old
 // verdict or the new one, whole.
+//
+// A look-up costs what it waits for memory, so two small things keep it from asking in vain. Each
+// /16 of IPv4 has a bit for each longer length that occurs in it: absent lengths cost nothing. And
+// beside the head of each chain stand tags, a bit of 32 for each record in it: who does not find
+// its bit there need not read the chain. Both are set before a record is linked and cleared after
+// it was unlinked.
 //
 // A record that was unlinked is used again only after every worker has passed a quiescent state
 // (DPDK's RCU QSBR). A worker is a reader under an id of its own: register_reader() on its thread,
@@ -51,7 +58,7 @@ struct VerdictTableConfig {
 class VerdictTable : public VerdictSource {
  public:
   // Takes all its memory: 16 to 32 bytes of table for each verdict of the capacity at once, and 64
-  // (128 while a snapshot replaces everything) for each one held. Needs no EAL.
+  // (128 while a snapshot replaces everything) for each one held; 4 MiB beside. Needs no EAL.
   static std::expected<std::unique_ptr<VerdictTable>, std::string> create(
       const VerdictTableConfig& config);
   ~VerdictTable() override;
@@ -61,6 +68,10 @@ class VerdictTable : public VerdictSource {
   // Readers, each on its own thread. The result's bucket is valid until the reader's next
   // quiescent(), offline() or unregister_reader().
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override;
+  // The same for each of `addresses`, into the place of `verdicts` with its number; there are as
+  // many. The waits for memory of 32 addresses overlap.
+  void lookup_burst(std::span<const IpAddress> addresses, uint64_t wall_s,
+                    std::span<Verdict> verdicts) const;
   Entry entry(const IpAddress& source, const IpAddress& destination,
               uint64_t wall_s) const override;
   const NarrowBlocks* narrow() const override { return narrow_.load(std::memory_order_acquire); }
@@ -108,24 +119,40 @@ class VerdictTable : public VerdictSource {
     bool operator==(const Key&) const = default;
   };
   struct Record;
+  struct Walk;
   struct Retired {
     uint64_t token;
     uint32_t first, count;
   };
   using Link = std::atomic<uint32_t>;  // index of a record; 0: end of the chain
+  struct alignas(8) Head {
+    Link first;
+    std::atomic<uint32_t> tags;  // of all records in the chain, perhaps of more
+  };
+  // What is kept for each /16 of IPv4.
+  struct Sixteens {
+    PageArray<std::atomic<uint16_t>> lengths;  // bit n: length 17 + n occurs in it
+    PageArray<uint32_t> counts;                // the writer's: 16 for each
+  };
   struct QsbrFree {
     void operator()(rte_rcu_qsbr* qsbr) const;
   };
 
-  VerdictTable(const VerdictTableConfig& config, PageArray<Link> heads, PageArray<Record> records);
+  VerdictTable(const VerdictTableConfig& config, PageArray<Head> heads, PageArray<Record> records,
+               Sixteens sixteens);
   static Key key_of(const VerdictKey& key);
-  std::optional<Treatment> said(Switch of, const IpAddress& address, uint64_t wall_s) const;
-  const Record* most_specific(Switch of, uint64_t high, uint64_t low, uint64_t wall_s) const;
-  uint64_t hash(const Key& key) const;
-  const Record* find(const Key& key, uint32_t head) const;
+  uint64_t hash(uint64_t high, uint64_t low, unsigned length) const;
+  Head& head_of(const Key& key);
+  // The link to the record of `key`; if there is none, one that is 0 and must not be set.
   Link* find_link(const Key& key);
   std::expected<void, std::string> check_room(std::span<const PrefixVerdict> upserts,
                                               std::span<const VerdictKey> removals);
+  // verdict_table_lookup.cc
+  void begin(Walk& walk, const IpAddress& address, unsigned switches) const;
+  template <size_t kWalks, unsigned kProbes>
+  void finish(std::span<Walk> walks, uint64_t wall_s) const;
+  Verdict verdict_of(const Walk& walk) const;
+  std::optional<Treatment> said(Switch of, const IpAddress& address, uint64_t wall_s) const;
   // verdict_table_narrow.cc
   std::expected<void, std::string> check_narrow_size(size_t blocks) const;
   std::expected<void, std::string> check_narrow_room(std::span<const NarrowVerdict> upserts,
@@ -136,6 +163,7 @@ class VerdictTable : public VerdictSource {
   std::expected<void, std::string> upsert(const PrefixVerdict& verdict);
   std::expected<void, std::string> upsert_all(std::span<const PrefixVerdict> upserts);
   void remove(Link* link);
+  void forget_tags(const Key& key);
   uint32_t take_record();
   void retire(uint32_t index);
   void seal_retired();
@@ -145,7 +173,7 @@ class VerdictTable : public VerdictSource {
 
   const VerdictTableConfig config_;
   std::array<uint64_t, 3> secret_;
-  PageArray<Link> heads_;
+  PageArray<Head> heads_;
   PageArray<Record> records_;
   uint32_t head_mask_;
   std::unique_ptr<rte_rcu_qsbr, QsbrFree> qsbr_;
@@ -156,6 +184,7 @@ class VerdictTable : public VerdictSource {
     std::array<std::atomic<uint64_t>, 3> v6{};
   };
   std::array<Lengths, kSwitches> lengths_;
+  PageArray<std::atomic<uint16_t>> long_v4_;  // Sixteens::lengths
   std::atomic<uint32_t> size_{0};
   std::atomic<const NarrowBlocks*> narrow_{nullptr};  // null: there are none
   std::atomic<uint32_t> narrow_size_{0};
@@ -166,6 +195,8 @@ class VerdictTable : public VerdictSource {
     std::array<uint32_t, 129> v6{};
   };
   std::array<Counts, kSwitches> counts_;
+  PageArray<uint32_t> long_v4_counts_;
+  Link nowhere_{0};
   bool whole_ = true;
   uint32_t untouched_ = 1;  // records from here on were never used
   uint32_t free_ = 0;       // chain of records to use again

@@ -1,6 +1,7 @@
 // One writer against several readers; meant to be run under -Dsanitize=thread as well.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -53,6 +54,20 @@ TEST(VerdictTableRace, NoReaderSeesAnUncoveredSenderOrATornRecord) {
           if (v.case_reference.number != case_for(asked, v.messages_per_minute)) torn.fetch_add(1);
         }
         lookups.fetch_add(1, std::memory_order_relaxed);
+        if (n % 8 == 0) {
+          std::array<IpAddress, 40> burst;
+          std::array<Verdict, 40> verdicts;
+          for (uint32_t i = 0; i < burst.size(); ++i)
+            burst[i] = sender(static_cast<uint32_t>((n + i) % kSenders));
+          table->lookup_burst(burst, 0, verdicts);
+          for (size_t i = 0; i < burst.size(); ++i) {
+            if (verdicts[i].treatment != Treatment::kThrottle)
+              uncovered.fetch_add(1);
+            else if (verdicts[i].case_reference.number !=
+                     case_for(burst[i], verdicts[i].messages_per_minute))
+              torn.fetch_add(1);
+          }
+        }
         if (n % 16 == 0) table->quiescent(id);
         if (n % 1024 == 0) {
           table->offline(id);

@@ -211,6 +211,17 @@ TEST(VerdictTable, AgreesWithALinearSearchThroughRandomChanges) {
     ASSERT_EQ(contents(*table), model);
     StaticVerdicts linear;
     for (const auto& [key, v] : model) linear.add(v);
+    std::vector<IpAddress> burst;
+    for (int i = 0; i < 70; ++i) burst.push_back(random_address(i % 2));
+    std::vector<Verdict> verdicts(burst.size());
+    table->lookup_burst(burst, 1000, verdicts);
+    for (size_t i = 0; i < burst.size(); ++i) {
+      const Verdict expected = linear.lookup(burst[i], 1000);
+      ASSERT_EQ(verdicts[i].treatment, expected.treatment) << burst[i].to_string();
+      ASSERT_EQ(verdicts[i].held_by, expected.held_by) << burst[i].to_string();
+      ASSERT_EQ(verdicts[i].messages_per_minute, expected.messages_per_minute);
+      ASSERT_EQ(verdicts[i].case_reference, expected.case_reference) << burst[i].to_string();
+    }
     for (int i = 0; i < 200; ++i) {
       const IpAddress asked = random_address(i % 2);
       const Verdict expected = linear.lookup(asked, 1000), got = table->lookup(asked, 1000);
@@ -249,6 +260,44 @@ TEST(VerdictTable, TheInboundGuardIsAskedByItself) {
   // And says nothing of what they send.
   EXPECT_EQ(table->lookup(address("192.0.2.64"), 0).treatment, Treatment::kInspect);
   EXPECT_EQ(table->lookup(address("203.0.113.9"), 0).treatment, Treatment::kInspect);
+}
+
+// What the table keeps of a /16 must not outlive the last prefix of a length, nor go before it.
+TEST(VerdictTable, ALengthThatOccursTwiceInASixteenStaysWhenOneGoes) {
+  const auto table = table_of(
+      10, {verdict("192.0.2.0/24", Treatment::kRefuse), verdict("192.0.3.0/24", Treatment::kDrop),
+           verdict("192.0.0.0/16", Treatment::kHold)});
+  ASSERT_TRUE(table->apply({}, std::vector{VerdictKey{prefix("192.0.2.0/24")}}));
+  EXPECT_EQ(table->lookup(address("192.0.2.1"), 0).treatment, Treatment::kHold);
+  EXPECT_EQ(table->lookup(address("192.0.3.1"), 0).treatment, Treatment::kDrop);
+  ASSERT_TRUE(table->apply({}, std::vector{VerdictKey{prefix("192.0.3.0/24")}}));
+  EXPECT_EQ(table->lookup(address("192.0.3.1"), 0).treatment, Treatment::kHold);
+  ASSERT_TRUE(table->apply(std::vector{verdict("192.0.3.0/24", Treatment::kRefuse)}, {}));
+  EXPECT_EQ(table->lookup(address("192.0.3.1"), 0).treatment, Treatment::kRefuse);
+  EXPECT_EQ(table->lookup(address("192.1.3.1"), 0).treatment, Treatment::kInspect);
+}
+
+// Few chains for many records: what is beside one that goes is found still.
+TEST(VerdictTable, RemovalsLeaveTheirNeighboursInTheChain) {
+  constexpr uint32_t kCapacity = 1000;
+  const auto host = [](uint32_t i) {
+    const uint8_t bytes[4] = {10, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+    return IpAddress::from_v4(bytes);
+  };
+  const auto table = table_of(kCapacity);
+  std::vector<PrefixVerdict> all;
+  std::vector<VerdictKey> gone;
+  for (uint32_t i = 0; i < kCapacity; ++i) {
+    all.push_back({IpPrefix::host(host(i)), Treatment::kRefuse, 0, CaseReference{i + 1}});
+    if (i % 2) gone.push_back(all.back().key());
+  }
+  ASSERT_TRUE(table->replace_all(all));
+  ASSERT_TRUE(table->apply({}, gone));
+  for (uint32_t i = 0; i < kCapacity; ++i) {
+    const Verdict found = table->lookup(host(i), 0);
+    EXPECT_EQ(found.treatment, i % 2 ? Treatment::kInspect : Treatment::kRefuse) << i;
+    EXPECT_EQ(found.case_reference.number, i % 2 ? 0 : i + 1) << i;
+  }
 }
 
 TEST(VerdictTable, SaysWhichCapacityItCannotHave) {
