@@ -19,6 +19,7 @@
 #include "control/policy/settings.h"
 #include "control/probe/settings.h"
 #include "control/server/clock.h"
+#include "control/server/remote_settings.h"
 #include "control/server/server.h"
 #include "control/settings.h"
 
@@ -69,6 +70,8 @@ int run(const std::string& config_file) {
   if (!probes) return fail(fmt::format("{}: {}", config_file, probes.error()), kUsageError);
   const auto about_api = api::read_settings(*config);
   if (!about_api) return fail(fmt::format("{}: {}", config_file, about_api.error()), kUsageError);
+  const auto remote = server::read_remote_settings(*config);
+  if (!remote) return fail(fmt::format("{}: {}", config_file, remote.error()), kUsageError);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("postern-control"));
   spdlog::set_level(spdlog::level::from_str(config->text("control.log_level")));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -96,11 +99,13 @@ int run(const std::string& config_file) {
        .policy = *ladder,
        .notices = std::move(*notices),
        .probe = *probes,
-       .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for}});
+       .case_page = {.url = about_cases->page_url, .link_good_for = about_cases->link_good_for},
+       .remote = *remote});
   if (!server) return fail(server.error(), kFailure);
   spdlog::info("postern-control {} serves on {}, ledger {} at version {}, {}", kVersion,
                config->text("control.socket"), ledger_file.string(), (*ledger)->version().number,
                allocator_name());
+  if (!remote->listen.empty()) spdlog::info("gates on other machines: {}", remote->listen);
   std::unique_ptr<api::Server> api;
   if (!about_api->address.empty()) {
     auto started = api::Server::start(**ledger, (*server)->channel(), *about_api);

@@ -5,6 +5,7 @@
 #include "control/notify/settings.h"
 #include "control/policy/settings.h"
 #include "control/probe/settings.h"
+#include "control/server/remote_settings.h"
 
 namespace postern {
 namespace {
@@ -42,8 +43,9 @@ const std::vector<ConfigKey> kOwnKeys{
 const std::vector<ConfigKey>& control_config_keys() {
   static const std::vector<ConfigKey> all = [] {
     std::vector<ConfigKey> out = kOwnKeys;
-    for (const auto* more : {&policy::config_keys(), &cases::config_keys(), &notify::config_keys(),
-                             &probe::config_keys(), &api::config_keys()})
+    for (const auto* more :
+         {&server::remote_config_keys(), &policy::config_keys(), &cases::config_keys(),
+          &notify::config_keys(), &probe::config_keys(), &api::config_keys()})
       out.insert(out.end(), more->begin(), more->end());
     return out;
   }();

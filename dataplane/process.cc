@@ -101,6 +101,11 @@ std::expected<void, std::string> DataPlane::make_agent() {
   config.gate = settings_.gate;
   config.software = fmt::format("postern-dataplane {}", kVersion);
   config.control = "unix:" + settings_.control_socket;
+  if (!settings_.remote_control.empty()) {
+    config.control = "dns:///" + settings_.remote_control;
+    config.remote = {.files = settings_.control_files,
+                     .server_name = settings_.control_server_name};
+  }
   config.verdicts.directory = settings_.state_directory;
   config.events.capacity = settings_.event_spool;
   auto agent = agent::Agent::create(
@@ -159,7 +164,14 @@ std::expected<void, std::string> DataPlane::launch() {
     if (const auto warning = ports::warn_of_merging(device)) spdlog::warn(*warning);
   if (auto launched = gate_->launch(); !launched) return std::unexpected(launched.error());
   intake_->start();
-  register_telemetry(gate_.get());
+  register_telemetry(gate_.get(), [agent = agent_.get()] {
+    const uint64_t version = agent->verdicts_in_force().number;
+    const std::string away = agent->away_because();
+    if (!away.empty())
+      return fmt::format("away, and verdicts of version {} stay in force: {}", version, away);
+    return fmt::format("{}; verdicts of version {} are in force",
+                       agent->attached() ? "it answers" : "it is being dialled", version);
+  });
   spdlog::info("gate {} is up: {}", settings_.gate, gate_->describe_distribution());
   return {};
 }

@@ -1,8 +1,10 @@
 #include "dataplane/settings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include "dataplane/smtp/replies.h"
@@ -327,6 +329,22 @@ std::vector<ConfigKey> own_keys() {
       {.name = "control.socket",
        .default_value = "/run/postern/control.sock",
        .help = "Unix socket of the control process."},
+      {.name = "control.address",
+       .default_value = "",
+       .help = "Where the control process is when it is on another machine: "
+               "\"tls://HOST:PORT\", in place of control.socket. Both sides show certificates."},
+      {.name = "control.certificate",
+       .default_value = "",
+       .help = "PEM file with this gate's certificate, which must be for gate.id, and its chain. "
+               "deploy/certificates makes it. Renewed files are taken up at the next connection."},
+      {.name = "control.key", .default_value = "", .help = "PEM file with the certificate's key."},
+      {.name = "control.ca",
+       .default_value = "",
+       .help = "PEM file with the authorities that vouch for the control process."},
+      {.name = "control.server_name",
+       .default_value = "",
+       .help = "Name for which the control process's certificate must be. Empty: the host of "
+               "control.address."},
       {.name = "state.directory",
        .default_value = "/var/lib/postern",
        .help = "Where the verdicts in force are kept, so that they hold across a restart."},
@@ -427,6 +445,56 @@ worker::PipelineConfig pipeline_config(const ConfigValues& values) {
   return config;
 }
 
+// "tls://control.example.net:4711", "tls://[2001:db8::1]:4711": what stands behind the scheme;
+// empty when it is no such address.
+std::string tls_host_and_port(std::string_view text) {
+  constexpr std::string_view kScheme = "tls://";
+  if (!text.starts_with(kScheme)) return "";
+  text.remove_prefix(kScheme.size());
+  const size_t colon = text.rfind(':');
+  if (colon == text.npos || colon == 0) return "";
+  const std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
+  const bool bracketed = host.size() > 2 && host.starts_with('[') && host.ends_with(']');
+  if (host.find_first_of(bracketed ? "/" : "/:[]") != host.npos) return "";
+  uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size() || port == 0) return "";
+  return std::string(text);
+}
+
+// The files are looked at now, so that a mistake is found before the gate is put into the way.
+template <typename Mistake>
+void take_remote_control(const ConfigValues& values, Settings& settings, Mistake&& mistake) {
+  const std::string& address = values.text("control.address");
+  if (address.empty()) {
+    for (const char* key :
+         {"control.certificate", "control.key", "control.ca", "control.server_name"})
+      if (!values.text(key).empty())
+        mistake(key, "is for a control process on another machine: name it in control.address");
+    return;
+  }
+  settings.remote_control = tls_host_and_port(address);
+  if (settings.remote_control.empty())
+    mistake("control.address", fmt::format("is \"{}\": write it as \"tls://HOST:PORT\"", address));
+  settings.control_server_name = values.text("control.server_name");
+  settings.control_files = {.certificate = values.text("control.certificate"),
+                            .key = values.text("control.key"),
+                            .authorities = values.text("control.ca")};
+  const auto identity = read_tls_files(
+      settings.control_files,
+      {.certificate = "control.certificate", .key = "control.key", .authorities = "control.ca"});
+  if (!identity)
+    mistake("control.address", fmt::format("is on another machine. {}", identity.error()));
+  else if (std::ranges::find(identity->names, settings.gate) == identity->names.end())
+    mistake(
+        "control.certificate",
+        fmt::format("is for {}, and gate.id is {}: control would turn the gate away. Name one "
+                    "as the other",
+                    identity->names.empty() ? "nobody"
+                                            : fmt::format("{}", fmt::join(identity->names, ", ")),
+                    settings.gate));
+}
+
 Settings from_values(const ConfigValues& values, std::string& errors) {
   const auto mistake = [&](std::string_view key, std::string_view what) {
     errors += fmt::format("{}{}: {}", errors.empty() ? "" : "\n", key, what);
@@ -492,6 +560,7 @@ Settings from_values(const ConfigValues& values, std::string& errors) {
   settings.event_queue = integer(values, "limits.event_queue");
   settings.event_spool = integer(values, "agent.spool_events");
   settings.control_socket = values.text("control.socket");
+  take_remote_control(values, settings, mistake);
   settings.state_directory = values.text("state.directory");
   settings.log_level = values.text("log.level");
   settings.huge_pages = values.boolean("eal.huge_pages");

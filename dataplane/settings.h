@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "base/tls_files.h"
 #include "dataplane/ports/eal.h"
 #include "dataplane/ports/reassembly.h"
 #include "dataplane/verdict/verdict.h"
@@ -40,6 +41,9 @@ struct Settings {
   uint32_t event_queue = 0;    // events between a worker and the agent
   uint32_t event_spool = 0;    // events kept while the control plane is away
   std::string control_socket;
+  std::string remote_control;       // "HOST:PORT"; empty: control is on this machine
+  TlsFiles control_files;           // of a remote control, as are the rest
+  std::string control_server_name;  // empty: HOST
   std::filesystem::path state_directory;
   std::string log_level;
   bool huge_pages = true;

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/test_certificates.h"
+
 namespace postern {
 namespace {
 
@@ -175,6 +177,35 @@ TEST(Settings, ThePoolHoldsWhatTheLimitsAllow) {
                 settings("[limits]\nfragments = 160\n").pool_frames(),
             8u * 1440);
   EXPECT_EQ(s.frame_bytes(), 1500u + 14 + 8);
+}
+
+TEST(Settings, AControlOnAnotherMachineNeedsCertificatesThatFit) {
+  EXPECT_TRUE(settings("").remote_control.empty());
+  TestCertificates certificates;
+  const TlsFiles edge = certificates.gate("edge-2");
+  const auto section = [&](std::string_view address, const TlsFiles& files,
+                           std::string_view gate = "edge-2") {
+    return fmt::format(
+        "[gate]\nid = \"{}\"\n[control]\naddress = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n"
+        "ca = \"{}\"\n",
+        gate, address, files.certificate.string(), files.key.string(), files.authorities.string());
+  };
+  EXPECT_EQ(settings(section("tls://control.test:4711", edge)).remote_control, "control.test:4711");
+  EXPECT_EQ(settings(section("tls://[2001:db8::1]:4711", edge)).remote_control,
+            "[2001:db8::1]:4711");
+  for (const char* wrong : {"control.test:4711", "tls://control.test", "tls://:4711",
+                            "tls://2001:db8::1:4711", "tls://a:0", "tls://a/b:4711"})
+    EXPECT_THAT(error_with_ports(section(wrong, edge)), HasSubstr("tls://HOST:PORT")) << wrong;
+
+  EXPECT_THAT(error_with_ports("[control]\naddress = \"tls://a:1\"\n"),
+              HasSubstr("control.certificate: names no file"));
+  TlsFiles mixed = edge;
+  mixed.key = certificates.control().key;
+  EXPECT_THAT(error_with_ports(section("tls://a:1", mixed)), HasSubstr("is not the key of"));
+  EXPECT_THAT(error_with_ports(section("tls://a:1", edge, "edge-3")),
+              HasSubstr("is for edge-2, and gate.id is edge-3"));
+  EXPECT_THAT(error_with_ports("[control]\nca = \"/x.pem\"\n"),
+              HasSubstr("name it in control.address"));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <sys/un.h>
 
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "base/instance_lock.h"
 #include "control/diagnosis/diagnosis.h"
@@ -16,6 +18,7 @@
 #include "control/server/guard_desk.h"
 #include "control/server/notify_desk.h"
 #include "control/server/probe_desk.h"
+#include "control/server/remote_gates.h"
 #include "control/server/token_desk.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_changes.h"
@@ -50,7 +53,11 @@ struct Server::Parts {
         verdict_channel(
             ledger, gates, *signatures,
             [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
-            options.feed) {
+            options.feed),
+        remote_channel(
+            ledger, gates, *signatures,
+            [this](const channel::v1::EventBatch& batch) { observe(batch, unix_s()); },
+            options.feed, options.remote) {
     if (options.notices) {
       notifier.emplace(ledger, *options.notices,
                        [this](CaseReference about) { return case_desk.link_to(about); });
@@ -120,7 +127,10 @@ struct Server::Parts {
   GuardDesk guards;
   TokenDesk tokens;
   VerdictChannel verdict_channel;
+  VerdictChannel remote_channel;
   std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<grpc::Server> remote_server;  // null: remote.listen is empty
+  int remote_port = 0;
 };
 
 namespace {
@@ -146,6 +156,38 @@ std::string clear_the_way(const fs::path& socket) {
   if (!fs::remove(socket, error))
     return fmt::format("cannot remove the stale socket {}: {}", socket.string(), error.message());
   return "";
+}
+
+// A batch of events fits, and a data plane that is stopped or hangs, or whose machine is gone, is
+// noticed; it may look after us as often as it likes.
+void limit(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(64 << 20);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+}
+
+// The verdict channel and nothing else. Owns nothing: `service` outlives what it returns.
+std::expected<std::pair<std::unique_ptr<grpc::Server>, int>, std::string> serve_remote_gates(
+    const RemoteSettings& settings, VerdictChannel& service) {
+  auto credentials = remote_credentials(settings.files);
+  if (!credentials) return std::unexpected(std::move(credentials.error()));
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(settings.listen, *credentials, &port);
+  builder.RegisterService(&service);
+  limit(builder);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
+  auto server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return std::unexpected(fmt::format(
+        "remote.listen: cannot listen on {}: the address must be one of this machine's, and the "
+        "port free",
+        settings.listen));
+  }
+  return std::pair(std::move(server), port);
 }
 
 }  // namespace
@@ -176,12 +218,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
   builder.RegisterService(&parts->guards);
   builder.RegisterService(&parts->tokens);
   if (parts->notify_desk) builder.RegisterService(&*parts->notify_desk);
-  builder.SetMaxReceiveMessageSize(64 << 20);  // a batch of events
-  // A data plane that is stopped or hangs is noticed, and may look after us as often as it likes.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  limit(builder);
   // Owner and group from the first moment: the process's other threads make no files now.
   const mode_t mask = umask(0117);
   parts->server = builder.BuildAndStart();
@@ -190,10 +227,20 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
     return std::unexpected(
         fmt::format("cannot listen on {}: its directory must exist and be writable", path));
   }
+  if (!options.remote.listen.empty()) {
+    auto remote = serve_remote_gates(options.remote, parts->remote_channel);
+    if (!remote) {
+      parts->server->Shutdown(std::chrono::system_clock::now());
+      return std::unexpected(std::move(remote.error()));
+    }
+    std::tie(parts->remote_server, parts->remote_port) = std::move(*remote);
+  }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+uint16_t Server::remote_port() const { return static_cast<uint16_t>(parts_->remote_port); }
 
 std::shared_ptr<grpc::Channel> Server::channel() {
   grpc::ChannelArguments arguments;
@@ -202,7 +249,9 @@ std::shared_ptr<grpc::Channel> Server::channel() {
 }
 
 Server::~Server() {
-  parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+  const auto patience = std::chrono::system_clock::now() + std::chrono::milliseconds(500);
+  if (parts_->remote_server) parts_->remote_server->Shutdown(patience);
+  parts_->server->Shutdown(patience);
 }
 
 }  // namespace postern::server

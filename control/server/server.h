@@ -1,5 +1,6 @@
-// The control process's server: the verdict channel and the desks on one Unix socket, what watches
-// the events that come in, and the upkeep of the ledger.
+// The control process's server: the verdict channel and the desks on one Unix socket, the verdict
+// channel alone on a port with mutual TLS, what watches the events that come in, and the upkeep of
+// the ledger.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -18,6 +19,7 @@
 #include "control/probe/settings.h"
 #include "control/server/case_desk.h"
 #include "control/server/operator.h"
+#include "control/server/remote_settings.h"
 #include "control/server/upkeep.h"
 #include "control/server/verdict_feed.h"
 
@@ -33,6 +35,7 @@ struct ServerOptions {
   std::optional<notify::Settings> notices = {};  // nothing: nobody is told
   probe::Settings probe = {};
   CasePage case_page = {};
+  RemoteSettings remote = {};
 };
 
 class Server {
@@ -41,6 +44,8 @@ class Server {
   // one is an error. `ledger` must outlive the server.
   static std::expected<std::unique_ptr<Server>, std::string> start(ledger::Ledger& ledger,
                                                                    ServerOptions options);
+  // Where data planes on other machines are served; 0: nowhere.
+  uint16_t remote_port() const;
   // Leads to the desks without the socket.
   std::shared_ptr<grpc::Channel> channel();
   // Ends all streams and removes the socket.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/server/clock.h"
+#include "control/server/remote_gates.h"
 
 namespace postern::server {
 namespace {
@@ -177,6 +178,14 @@ grpc::Status VerdictChannel::Attach(grpc::ServerContext* context, Stream* stream
   }
   const channel::v1::Hello hello = message.hello();
   const std::string& gate = hello.gate();
+  if (remote_) {
+    const std::string why =
+        obstacle(certified_names(*context->auth_context()), remote_->allowed, gate);
+    if (!why.empty()) {
+      spdlog::error("a data plane at {} was turned away: {}", context->peer(), why);
+      return {grpc::StatusCode::PERMISSION_DENIED, why};
+    }
+  }
   spdlog::info("gate {} attached: software {}, holds version {}", gate, hello.software(),
                hello.version());
 

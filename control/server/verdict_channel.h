@@ -8,10 +8,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "control/channel/channel.grpc.pb.h"
 #include "control/ledger/ledger.h"
 #include "control/server/gates.h"
+#include "control/server/remote_settings.h"
 #include "control/server/signature_store.h"
 #include "control/server/verdict_feed.h"
 
@@ -22,13 +24,16 @@ using Observer = std::function<void(const channel::v1::EventBatch&)>;
 
 class VerdictChannel final : public channel::v1::VerdictChannel::Service {
  public:
+  // `remote`: what serves other machines; a gate must then be whom its certificate names.
   VerdictChannel(ledger::Ledger& ledger, Gates& gates, SignatureStore& signatures,
-                 Observer observer, FeedLimits limits = {})
+                 Observer observer, FeedLimits limits = {},
+                 std::optional<RemoteSettings> remote = {})
       : ledger_(ledger),
         gates_(gates),
         signatures_(signatures),
         observer_(std::move(observer)),
-        limits_(limits) {}
+        limits_(limits),
+        remote_(std::move(remote)) {}
 
   grpc::Status Attach(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<channel::v1::ToDataPlane,
@@ -40,6 +45,7 @@ class VerdictChannel final : public channel::v1::VerdictChannel::Service {
   SignatureStore& signatures_;
   const Observer observer_;
   FeedLimits limits_;
+  const std::optional<RemoteSettings> remote_;
 };
 
 }  // namespace postern::server

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <ctime>
 #include <random>
 #include <utility>
 
@@ -23,12 +24,57 @@ std::string new_boot() {
   return fmt::format("{:08x}{:08x}", random(), random());
 }
 
-// Our own waiting between attempts is the only one: gRPC's would add to it.
-std::shared_ptr<grpc::Channel> dial(const AgentConfig& config) {
+// What a channel to another machine needs, and one to a socket does not: a machine that is gone
+// says nothing, neither when it is dialled nor afterwards.
+void expect_silence(const RemoteControl& remote, grpc::ChannelArguments& arguments) {
+  const auto milliseconds = [](std::chrono::milliseconds time) {
+    return static_cast<int>(time.count());
+  };
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(remote.keepalive_after));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(remote.keepalive_patience));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // gRPC gives a connection no less time than this to come about.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, milliseconds(remote.keepalive_patience));
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+}
+
+// Our own waiting between attempts is the only one: gRPC's would add to it. `identity` is there
+// when control is remote.
+std::shared_ptr<grpc::Channel> dial(const AgentConfig& config,
+                                    const std::optional<TlsIdentity>& identity) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytes);
-  return grpc::CreateCustomChannel(config.control, grpc::InsecureChannelCredentials(), arguments);
+  if (!identity)
+    return grpc::CreateCustomChannel(config.control, grpc::InsecureChannelCredentials(), arguments);
+  expect_silence(*config.remote, arguments);
+  if (!config.remote->server_name.empty())
+    arguments.SetSslTargetNameOverride(config.remote->server_name);
+  return grpc::CreateCustomChannel(config.control,
+                                   grpc::SslCredentials({.pem_root_certs = identity->authorities,
+                                                         .pem_private_key = identity->key,
+                                                         .pem_cert_chain = identity->certificate}),
+                                   arguments);
+}
+
+// Why a connection ended, or did not come about, for the log. OpenSSL says little of a certificate
+// that we did not like; and a client whose certificate is not liked sees with TLS 1.3 only that the
+// connection ends before anything was said.
+std::string reason(const grpc::Status& end, const std::optional<TlsIdentity>& identity,
+                   bool heard) {
+  std::string why = end.error_message();
+  if (!identity || heard || end.error_code() != grpc::StatusCode::UNAVAILABLE) return why;
+  if (why.contains("certificate verify failed")) {
+    return why +
+           ": its certificate is of no authority in control.ca, or not for a server, or has "
+           "expired";
+  }
+  if (why.contains("Peer name") || why.contains("Connection refused")) return why;
+  if (identity->expires_unix_s < std::time(nullptr))
+    return why + ": our certificate has expired: make a new one";
+  return why +
+         ": if it is reachable, see its log: it may not know the authority of our certificate";
 }
 
 }  // namespace
@@ -150,7 +196,18 @@ void Agent::run_channel() {
 
 // One connection, from its hello to its end. True: control was there and spoke.
 bool Agent::converse() {
-  const auto stub = channel::v1::VerdictChannel::NewStub(dial(config_));
+  std::optional<TlsIdentity> identity;
+  if (config_.remote) {
+    auto read = read_tls_files(
+        config_.remote->files,
+        {.certificate = "control.certificate", .key = "control.key", .authorities = "control.ca"});
+    if (!read) {
+      note_away(read.error(), false);
+      return false;
+    }
+    identity = std::move(*read);
+  }
+  const auto stub = channel::v1::VerdictChannel::NewStub(dial(config_, identity));
   grpc::ClientContext context;
   {
     const std::lock_guard lock(mutex_);
@@ -176,7 +233,11 @@ bool Agent::converse() {
   bool heard = false;
   // Read to the end in any case: Finish() would wait for a message that nobody takes.
   for (ToDataPlane message; stream->Read(&message);) {
-    if (!std::exchange(heard, true)) spdlog::info("control at {} answers", config_.control);
+    if (!std::exchange(heard, true)) {
+      spdlog::info("control at {} answers", config_.control);
+      const std::lock_guard lock(mutex_);
+      away_because_.clear();
+    }
     receive(message);
   }
   {
@@ -185,7 +246,7 @@ bool Agent::converse() {
   }
   changed_.notify_all();
   if (sender.joinable()) sender.join();
-  const std::string end = stream->Finish().error_message();
+  const grpc::Status end = stream->Finish();
   attached_ = false;
   bool our_end;
   {
@@ -194,13 +255,26 @@ bool Agent::converse() {
     our_end = ending_;
   }
   changed_.notify_all();
-  if (!our_end && (!told_away_ || heard)) {
-    spdlog::warn(
-        "control at {} is away ({}): enforcing version {} of the verdicts, spooling events",
-        config_.control, end, intake_->in_force().number);
-  }
-  told_away_ = true;
+  if (!our_end) note_away(reason(end, identity, heard), heard);
   return heard;
+}
+
+// Logged once for each reason: attempts come every few seconds.
+void Agent::note_away(const std::string& why, bool heard) {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::string shown = why.empty() ? "it ended the connection" : why;
+    if (!heard && away_because_ == shown) return;
+    away_because_ = shown;
+  }
+  changed_.notify_all();
+  spdlog::warn("control at {} is away ({}): enforcing version {} of the verdicts, spooling events",
+               config_.control, why, intake_->in_force().number);
+}
+
+std::string Agent::away_because() const {
+  const std::lock_guard lock(mutex_);
+  return away_because_;
 }
 
 void Agent::receive(const ToDataPlane& message) {

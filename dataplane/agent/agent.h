@@ -5,6 +5,7 @@
 //   channel  dials control, says hello, reads, and puts verdicts in force as they come;
 //   sender   for each connection: acknowledgements, event batches, a status each second;
 //   file     writes the verdicts to disk (verdict_file.h).
+// Control on another machine is spoken to with mutual TLS (RemoteControl).
 // When control is gone the channel thread tries again, less and less often up to a bound; the
 // workers go on with the verdicts in the table, and events wait in the spool.
 #pragma once
@@ -20,10 +21,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/tls_files.h"
 #include "control/channel/channel.grpc.pb.h"
 #include "dataplane/agent/event_queue.h"
 #include "dataplane/agent/event_spool.h"
@@ -32,10 +35,21 @@
 
 namespace postern::agent {
 
+// A control process on another machine. The files are read for each connection, so that renewed
+// ones are taken up.
+struct RemoteControl {
+  TlsFiles files = {};
+  std::string server_name = {};  // whom its certificate must name; empty: the host of the target
+  // When nothing has come for so long, it is asked, and given up when it does not answer.
+  std::chrono::milliseconds keepalive_after{10'000};
+  std::chrono::milliseconds keepalive_patience{5'000};
+};
+
 struct AgentConfig {
   std::string gate;      // this data plane's name, unique among those of one control
   std::string software;  // "postern-dataplane 0.1.0"
   std::string control = "unix:/run/postern/control.sock";  // a gRPC target
+  std::optional<RemoteControl> remote = {};                // nothing: without TLS
   VerdictFileConfig verdicts{.directory = "/var/lib/postern"};
   EventSpoolConfig events;
   std::chrono::milliseconds drain_every{5};
@@ -76,6 +90,8 @@ class Agent {
   void send(channel::v1::FromDataPlane message) { post(std::move(message)); }
 
   bool attached() const { return attached_.load(); }  // control answers
+  // Why control is away, as it was logged; empty: it answers, or was not asked yet. Any thread.
+  std::string away_because() const;
   VerdictIntake::Version verdicts_in_force() const { return intake_->in_force(); }
   uint64_t events_spooled() const { return spool_.spooled(); }
   uint64_t events_lost() const { return spool_.lost(); }
@@ -90,6 +106,7 @@ class Agent {
   void drain();
   void run_channel();
   bool converse();
+  void note_away(const std::string& why, bool heard);
   void receive(const channel::v1::ToDataPlane& message);
   void run_sender(Stream& stream);
   bool send_due(Stream& stream);
@@ -105,7 +122,6 @@ class Agent {
   EventSpool spool_;
   std::unique_ptr<VerdictIntake> intake_;
   std::atomic<bool> attached_{false};
-  bool told_away_ = false;  // the channel thread has logged it
 
   std::mutex names_mutex_;
   std::map<uint64_t, std::shared_ptr<const SignatureNames>> names_;  // by generation
@@ -116,6 +132,7 @@ class Agent {
   bool ending_ = false;              // nor talking
   bool hung_up_ = false;             // this connection is over
   bool wake_ = false;                // the sender has something to look at
+  std::string away_because_;         // logged
   std::vector<channel::v1::FromDataPlane> outbox_;
   grpc::ClientContext* context_ = nullptr;  // of the connection or attempt, to cancel it
 

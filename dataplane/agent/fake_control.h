@@ -1,5 +1,5 @@
-// For tests: a control process in this process, on a Unix socket, that says what a test tells it
-// to.
+// For tests: a control process in this process, on a Unix socket or a port, that says what a test
+// tells it to.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -20,15 +20,18 @@ class FakeControl final : public channel::v1::VerdictChannel::Service {
   using FromDataPlane = channel::v1::FromDataPlane;
   using ToDataPlane = channel::v1::ToDataPlane;
 
-  explicit FakeControl(const std::string& target, bool acknowledge_events = true)
+  explicit FakeControl(const std::string& target, bool acknowledge_events = true,
+                       const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                           grpc::InsecureServerCredentials())
       : acknowledge_events_(acknowledge_events) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(target, grpc::InsecureServerCredentials());
+    builder.AddListeningPort(target, credentials, &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
   ~FakeControl() override { kill(); }
 
+  int port() const { return port_; }  // of a target with one
   // Ends it as a death would: the stream breaks in the middle.
   void kill() {
     if (!server_) return;
@@ -99,6 +102,7 @@ class FakeControl final : public channel::v1::VerdictChannel::Service {
 
  private:
   static constexpr auto kPatience = std::chrono::seconds(30);
+  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,0 +1,34 @@
+// Who may speak for which gate, of those that come from other machines.
+//
+// Theory of operation. The handshake has already turned away whoever shows no certificate, or one
+// of an authority that is not ours. What is left to ask is whether the gate that a stream's Hello
+// names is the one that the certificate is for: events, reports and acknowledgements are filed
+// under that name, and one gate must not speak for another.
+#pragma once
+
+#include <grpcpp/security/auth_context.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/server/remote_settings.h"
+
+namespace postern::server {
+
+// For a port that speaks only to those with a certificate of one of the authorities. The error says
+// what to do.
+std::expected<std::shared_ptr<grpc::ServerCredentials>, std::string> remote_credentials(
+    const TlsFiles& files);
+
+// Whom the certificate of a peer is for: its DNS names; when it has none, its common name.
+std::vector<std::string> certified_names(const grpc::AuthContext& peer);
+
+// Empty: a peer with these names may speak for `gate`. Else why not, and what to do. `allowed` is
+// RemoteSettings'.
+std::string obstacle(const std::vector<std::string>& names, const std::vector<std::string>& allowed,
+                     const std::string& gate);
+
+}  // namespace postern::server
