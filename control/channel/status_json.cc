@@ -1,6 +1,5 @@
-#include <map>
-
 #include "base/time_text.h"
+#include "control/channel/counters.h"
 #include "control/channel/json.h"
 #include "control/channel/treatment.h"
 
@@ -9,15 +8,6 @@ namespace {
 
 using namespace v1;
 using nlohmann::ordered_json;
-
-// A counter's workers together.
-std::map<std::string, uint64_t> counters(const DataPlaneStatus& status) {
-  std::map<std::string, uint64_t> sums;
-  for (const WorkerStatus& worker : status.workers()) {
-    for (const CounterValue& counter : worker.counters()) sums[counter.name()] += counter.value();
-  }
-  return sums;
-}
 
 double seconds_since(uint64_t unix_ms, uint64_t now_unix_ms) {
   return now_unix_ms > unix_ms ? static_cast<double>(now_unix_ms - unix_ms) / 1000.0 : 0.0;
@@ -68,7 +58,7 @@ ordered_json gate_json(const AttachedDataPlane& gate, uint64_t now_unix_ms) {
                               {"messages_in_flight", worker.messages_in_flight()},
                               {"counters", values}});
   }
-  out["counters"] = counters(status);
+  out["counters"] = summed_counters(status);
   return out;
 }
 

@@ -11,6 +11,7 @@ void add_verdict_command(CLI::App& app, int* exit_code);
 // The inbound guard.
 void add_guard_command(CLI::App& app, int* exit_code);
 void add_status_command(CLI::App& app, int* exit_code);
+void add_top_command(CLI::App& app, int* exit_code);
 void add_events_command(CLI::App& app, int* exit_code);
 void add_audit_command(CLI::App& app, int* exit_code);
 void add_policy_command(CLI::App& app, int* exit_code);

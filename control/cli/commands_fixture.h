@@ -51,6 +51,7 @@ class CommandsTest : public testing::Test {
     add_verdict_command(app, &exit_code);
     add_guard_command(app, &exit_code);
     add_status_command(app, &exit_code);
+    add_top_command(app, &exit_code);
     add_events_command(app, &exit_code);
     add_signature_loading_commands(*app.add_subcommand("signatures", ""), &exit_code);
     add_feed_command(app, &exit_code);

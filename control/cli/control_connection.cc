@@ -48,22 +48,31 @@ int complain(std::string_view what, ExitCode code) {
   return code;
 }
 
+ExitCode ControlConnection::tell(std::string what, ExitCode code) const {
+  if (trouble_ == nullptr) {
+    complain(what, code);
+  } else {
+    *trouble_ = std::move(what);
+  }
+  return code;
+}
+
 ExitCode ControlConnection::dial() {
   if (channel_ != nullptr) return kOk;
   const int code = knock(socket_);
   if (code == EACCES || code == EPERM) {
-    complain(fmt::format("may not use the control process's socket {}: run this as root or as a "
-                         "member of the socket's group",
-                         socket_),
-             kUnreachable);
+    tell(fmt::format("may not use the control process's socket {}: run this as root or as a "
+                     "member of the socket's group",
+                     socket_),
+         kUnreachable);
     return kUnreachable;
   }
   if (code != 0) {
-    complain(fmt::format("no control process answers at {} ({}): is postern-control running? "
-                         "Another socket is named with "
-                         "--socket PATH or POSTERN_SOCKET",
-                         socket_, std::strerror(code)),
-             kUnreachable);
+    tell(fmt::format("no control process answers at {} ({}): is postern-control running? "
+                     "Another socket is named with "
+                     "--socket PATH or POSTERN_SOCKET",
+                     socket_, std::strerror(code)),
+         kUnreachable);
     return kUnreachable;
   }
   grpc::ChannelArguments arguments;
@@ -86,21 +95,21 @@ ExitCode ControlConnection::judge(const grpc::Status& status) const {
       code = kUsage;
       break;
     case grpc::StatusCode::UNIMPLEMENTED:
-      complain(
+      tell(
           "the control process is of another version and does not know this command: install the "
           "same version of both",
           kUnreachable);
       return kUnreachable;
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      complain(fmt::format("the control process at {} does not answer ({}): look at its log",
-                           socket_, status.error_message()),
-               kUnreachable);
+      tell(fmt::format("the control process at {} does not answer ({}): look at its log", socket_,
+                       status.error_message()),
+           kUnreachable);
       return kUnreachable;
     default:
       code = kUnreachable;
   }
-  complain(status.error_message(), code);
+  tell(status.error_message(), code);
   return code;
 }
 

@@ -34,7 +34,9 @@ int complain(std::string_view what, ExitCode code);
 // Asks one question. Returns kOk with the reply filled, or the exit code after complaining.
 class ControlConnection {
  public:
-  explicit ControlConnection(std::string socket) : socket_(std::move(socket)) {}
+  // Complaints go to standard error, or into `trouble`, which must outlive it.
+  explicit ControlConnection(std::string socket, std::string* trouble = nullptr)
+      : socket_(std::move(socket)), trouble_(trouble) {}
 
   // `method` is one of a service's Stub: &Operator::Stub::Status.
   template <typename Stub, typename Request, typename Reply>
@@ -60,8 +62,10 @@ class ControlConnection {
  private:
   ExitCode dial();
   ExitCode judge(const grpc::Status& status) const;
+  ExitCode tell(std::string what, ExitCode code) const;
 
   std::string socket_;
+  std::string* trouble_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

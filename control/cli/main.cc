@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   postern::cli::add_verdict_command(app, &exit_code);
   postern::cli::add_status_command(app, &exit_code);
+  postern::cli::add_top_command(app, &exit_code);
   postern::cli::add_events_command(app, &exit_code);
   postern::cli::add_sender_command(app, &exit_code);
   postern::cli::add_case_command(app, &exit_code);

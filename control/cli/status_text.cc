@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
-
+#include "control/channel/counters.h"
 #include "control/channel/treatment.h"
 #include "control/cli/table.h"
 
@@ -12,15 +11,6 @@ namespace postern::cli {
 namespace {
 
 using namespace channel::v1;
-
-// A counter's workers together.
-std::map<std::string, uint64_t> counters(const DataPlaneStatus& status) {
-  std::map<std::string, uint64_t> sums;
-  for (const WorkerStatus& worker : status.workers()) {
-    for (const CounterValue& counter : worker.counters()) sums[counter.name()] += counter.value();
-  }
-  return sums;
-}
 
 // Those that begin with `prefix` and are not zero: "forwarded 12, refused_content 3".
 std::string in_words(const std::map<std::string, uint64_t>& sums, std::string_view prefix) {
@@ -106,7 +96,7 @@ void add_gate(Table& table, const AttachedDataPlane& gate, const StatusReply& re
   }
   table.add({"  workers", fmt::format("{}, {} flows, {} messages under way", status.workers_size(),
                                       flows, in_flight)});
-  const auto sums = counters(status);
+  const auto sums = channel::summed_counters(status);
   table.add({"  messages", in_words(sums, "messages_")});
   table.add({"  drops", in_words(sums, "drop_")});
   table.add({"  events",

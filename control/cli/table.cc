@@ -11,13 +11,12 @@ namespace {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-// Characters, not octets (UTF-8).
+}  // namespace
+
 size_t width(std::string_view text) {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](char c) { return !is_continuation(c); }));
 }
-
-}  // namespace
 
 std::string printable(std::string_view text, size_t most) {
   std::string out;

@@ -12,6 +12,9 @@ namespace postern::cli {
 // Cut to `most` characters, with "…", when longer.
 std::string printable(std::string_view text, size_t most = 60);
 
+// Characters, not octets (UTF-8).
+size_t width(std::string_view text);
+
 // Columns two spaces apart, as wide as their widest cell; the last one is not padded.
 class Table {
  public:
