@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "base/test_certificates.h"
+#include "base/testing/test_certificates.h"
 
 namespace postern {
 namespace {

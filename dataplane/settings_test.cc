@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/test_certificates.h"
+#include "base/testing/test_certificates.h"
 
 namespace postern {
 namespace {

@@ -316,12 +316,13 @@ Result<void> Restoration::look(uint64_t now_unix_s) {
     return std::ranges::find(*cases, entry.first, &Case::reference) == cases->end();
   });
   for (const Case& about : *cases) {
-    const auto [entry, is_new] =
-        on_probation_.try_emplace(about.reference, OnProbation{about.subject, {}});
-    if (is_new) {
-      if (auto done = recall(about, entry->second); !done) return done;
-      if (has_relapsed(entry->second)) {
-        const size_t messages = entry->second.fingerprints.size();
+    if (!on_probation_.contains(about.reference)) {
+      auto known = recall(about);
+      if (!known) return std::unexpected(known.error());
+      const OnProbation& there =
+          on_probation_.emplace(about.reference, std::move(*known)).first->second;
+      if (has_relapsed(there)) {
+        const size_t messages = there.fingerprints.size();
         if (auto done = relapse(about.reference, messages, now_unix_s); !done) return done;
         continue;
       }
@@ -332,15 +333,19 @@ Result<void> Restoration::look(uint64_t now_unix_s) {
 }
 
 // What an earlier process saw of a probation.
-Result<void> Restoration::recall(const Case& about, OnProbation& there) {
+Result<Restoration::OnProbation> Restoration::recall(const Case& about) {
   constexpr uint32_t kMost = 10'000;
   const uint64_t since_unix_s = read_record(about.marks).probation_since_unix_s;
-  const auto events = ledger_.events({.client = about.subject.server, .limit = kMost});
-  if (!events) return std::unexpected(events.error());
-  for (const channel::v1::Event& event : *events) {
-    if (event.wall_us() / 1'000'000 >= since_unix_s) count(event, there);
+  OnProbation out{about.subject, {}};
+  for (const std::string_view outcome : kSpamOutcomes) {
+    const auto events = ledger_.events(
+        {.client = about.subject.server, .outcome = std::string(outcome), .limit = kMost});
+    if (!events) return std::unexpected(events.error());
+    for (const channel::v1::Event& event : *events) {
+      if (event.wall_us() / 1'000'000 >= since_unix_s) count(event, out);
+    }
   }
-  return {};
+  return out;
 }
 
 void Restoration::count(const channel::v1::Event& event, OnProbation& there) {

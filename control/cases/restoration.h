@@ -93,7 +93,7 @@ class Restoration {
     std::vector<std::string> fingerprints;  // of spam, each once
   };
 
-  ledger::Result<void> recall(const ledger::Case& about, OnProbation& there);
+  ledger::Result<OnProbation> recall(const ledger::Case& about);
   static void count(const channel::v1::Event& event, OnProbation& there);
   bool has_relapsed(const OnProbation& there) const;
   ledger::Result<ledger::Case> find(CaseReference reference);

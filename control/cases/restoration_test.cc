@@ -248,6 +248,21 @@ class RestorationTest : public testing::Test {
     restoration_->observe(batch, at);
   }
 
+  // Of a case that a SMORF block held.
+  void begin_probation() {
+    open();
+    set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
+    constexpr Switch kSmorf[] = {Switch::SWITCH_SMORF_BLOCK};
+    ASSERT_TRUE(restoration_->restore(kReference, kSmorf, "anna", true, kOpened));
+  }
+  // Into the ledger, past restoration.
+  void store(const std::vector<Event>& events) {
+    channel::v1::EventBatch batch;
+    batch.set_batch(1);
+    for (const Event& one : events) *batch.add_events() = one;
+    ASSERT_TRUE(ledger_->store_events("edge", batch, kOpened));
+  }
+
   static constexpr std::string_view kSwitch[] = {"treatment", "trusted", "smorf", "range"};
   std::filesystem::path directory_;
   std::unique_ptr<ledger::Ledger> ledger_;
@@ -348,15 +363,9 @@ TEST_F(RestorationTest, NewSpamInProbationBringsTheOldStateBack) {
 }
 
 TEST_F(RestorationTest, AnotherProcessKnowsWhatWasSeenInProbation) {
-  open();
-  set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
-  constexpr Switch kSmorf[] = {Switch::SWITCH_SMORF_BLOCK};
-  ASSERT_TRUE(restoration_->restore(kReference, kSmorf, "anna", true, kOpened));
-  channel::v1::EventBatch batch;
-  batch.set_batch(1);
-  *batch.add_events() = event(kOpened - 1, "refused_content", "before");
-  *batch.add_events() = event(kOpened + 10, "refused_content", "aa");
-  ASSERT_TRUE(ledger_->store_events("edge", batch, kOpened + 10));
+  begin_probation();
+  store({event(kOpened - 1, "refused_content", "before"),
+         event(kOpened + 10, "refused_envelope", "aa")});
   restoration_ = make({});
   ASSERT_TRUE(restoration_->look(kOpened + 20));
   EXPECT_EQ(now_is().state, CaseState::kProbation);
@@ -367,15 +376,9 @@ TEST_F(RestorationTest, AnotherProcessKnowsWhatWasSeenInProbation) {
 }
 
 TEST_F(RestorationTest, ARelapseThatNobodySawIsSeenByTheNextProcess) {
-  open();
-  set(of_case(Switch::SWITCH_SMORF_BLOCK, channel::v1::TREATMENT_REFUSE));
-  constexpr Switch kSmorf[] = {Switch::SWITCH_SMORF_BLOCK};
-  ASSERT_TRUE(restoration_->restore(kReference, kSmorf, "anna", true, kOpened));
-  channel::v1::EventBatch batch;
-  batch.set_batch(1);
-  *batch.add_events() = event(kOpened + 10, "refused_content", "aa");
-  *batch.add_events() = event(kOpened + 11, "refused_content", "bb");
-  ASSERT_TRUE(ledger_->store_events("edge", batch, kOpened + 11));
+  begin_probation();
+  store(
+      {event(kOpened + 10, "refused_content", "aa"), event(kOpened + 11, "refused_content", "bb")});
   restoration_ = make({});
   ASSERT_TRUE(restoration_->look(kOpened + 20));
   EXPECT_EQ(now_is().state, CaseState::kOpen);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace postern::cases {
 namespace {
@@ -42,9 +43,7 @@ bool is_of_another_case(const ledger::Subject& subject, std::span<const ledger::
 }
 
 bool is_spam(const channel::v1::Event& event) {
-  const std::string& outcome = event.outcome();
-  return outcome == "refused_content" || outcome == "refused_envelope" ||
-         outcome == "refused_smuggling";
+  return std::ranges::find(kSpamOutcomes, event.outcome()) != std::end(kSpamOutcomes);
 }
 
 bool is_blocked_attempt(const ledger::Subject& subject, const channel::v1::Event& event) {

@@ -19,7 +19,9 @@ bool concerns(const ledger::Subject& subject, const channel::v1::Event& event);
 bool is_of_another_case(const ledger::Subject& subject, std::span<const ledger::Case> unclosed,
                         const channel::v1::Event& event);
 
-// A message that was refused for what it is.
+// Outcomes of messages that were refused for what they are.
+inline constexpr std::string_view kSpamOutcomes[] = {"refused_content", "refused_envelope",
+                                                     "refused_smuggling"};
 bool is_spam(const channel::v1::Event& event);
 // Something that the subject tried and was blocked from, unread: whether it was spam nobody saw.
 // What a block on a part of a server's mail stopped is that part's, which has a case of its own,

@@ -61,19 +61,17 @@ ExitCode ControlConnection::dial() {
   if (channel_ != nullptr) return kOk;
   const int code = knock(socket_);
   if (code == EACCES || code == EPERM) {
-    tell(fmt::format("may not use the control process's socket {}: run this as root or as a "
-                     "member of the socket's group",
-                     socket_),
-         kUnreachable);
-    return kUnreachable;
+    return tell(fmt::format("may not use the control process's socket {}: run this as root or as a "
+                            "member of the socket's group",
+                            socket_),
+                kUnreachable);
   }
   if (code != 0) {
-    tell(fmt::format("no control process answers at {} ({}): is postern-control running? "
-                     "Another socket is named with "
-                     "--socket PATH or POSTERN_SOCKET",
-                     socket_, std::strerror(code)),
-         kUnreachable);
-    return kUnreachable;
+    return tell(fmt::format("no control process answers at {} ({}): is postern-control running? "
+                            "Another socket is named with "
+                            "--socket PATH or POSTERN_SOCKET",
+                            socket_, std::strerror(code)),
+                kUnreachable);
   }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // a list may be long
@@ -95,22 +93,19 @@ ExitCode ControlConnection::judge(const grpc::Status& status) const {
       code = kUsage;
       break;
     case grpc::StatusCode::UNIMPLEMENTED:
-      tell(
+      return tell(
           "the control process is of another version and does not know this command: install the "
           "same version of both",
           kUnreachable);
-      return kUnreachable;
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      tell(fmt::format("the control process at {} does not answer ({}): look at its log", socket_,
-                       status.error_message()),
-           kUnreachable);
-      return kUnreachable;
+      return tell(fmt::format("the control process at {} does not answer ({}): look at its log",
+                              socket_, status.error_message()),
+                  kUnreachable);
     default:
       code = kUnreachable;
   }
-  tell(status.error_message(), code);
-  return code;
+  return tell(status.error_message(), code);
 }
 
 std::string user_name() {

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <thread>
+#include <tuple>
 
 #include "base/duration.h"
 #include "control/channel/cases.grpc.pb.h"

@@ -206,6 +206,7 @@ std::vector<TopLine> top_lines(const TopFrame& frame, const std::map<std::string
     auto senders = in_order(frame.senders, screen.order);
     const size_t passed_over = std::min(screen.scroll, senders.empty() ? 0 : senders.size() - 1);
     senders.erase(senders.begin(), senders.begin() + static_cast<ptrdiff_t>(passed_over));
+    if (screen.rows != 0 && senders.size() > screen.rows) senders.resize(screen.rows);
     out.push_back({fmt::format("senders since {}, by {}", local_time(frame.senders.since_unix_s()),
                                kTopOrderNames[static_cast<size_t>(screen.order)]),
                    Look::kPlain});

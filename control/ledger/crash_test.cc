@@ -1,19 +1,15 @@
 // What a killed process and a full disk leave of the ledger.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <fmt/format.h>
 
 #include "base/testing/child_process.h"
 #include "control/ledger/audit.h"
-#include "control/ledger/sqlite_ledger.h"
+#include "control/ledger/testing/ledger_file.h"
 
 namespace postern::ledger {
 namespace {
-
-using channel::v1::Event;
-using channel::v1::EventBatch;
 
 IpPrefix range(std::string_view text) { return *IpPrefix::parse(text); }
 
@@ -31,55 +27,7 @@ IpPrefix server(int round, uint64_t number) {
   return range(fmt::format("10.{}.{}.{}", round, number >> 8 & 0xff, number & 0xff));
 }
 
-EventBatch events(uint64_t number, int count, std::string boot = "boot-1") {
-  EventBatch out;
-  out.set_batch(number);
-  out.set_boot(std::move(boot));
-  for (int i = 0; i < count; ++i) {
-    Event* event = out.add_events();
-    event->set_kind("message");
-    event->set_outcome(i % 2 == 0 ? "refused_content" : "forwarded");
-    event->set_client("192.0.2.7");
-    event->set_message_bytes(number * 1000 + static_cast<uint64_t>(i));
-  }
-  return out;
-}
-
-class LedgerCrashTest : public ::testing::Test {
- protected:
-  LedgerCrashTest() {
-    std::string name = ::testing::TempDir() + "postern-crash-XXXXXX";
-    directory_ = mkdtemp(name.data());
-    file_ = directory_ / "ledger.sqlite";
-  }
-  ~LedgerCrashTest() override { std::filesystem::remove_all(directory_); }
-
-  std::unique_ptr<Ledger> open() {
-    auto ledger = open_sqlite_ledger(file_);
-    EXPECT_TRUE(ledger.has_value()) << ledger.error();
-    return std::move(*ledger);
-  }
-  // What the sqlite3 library itself says, beside our code.
-  std::string ask(const char* sql) {
-    sqlite3* connection = nullptr;
-    EXPECT_EQ(sqlite3_open(file_.c_str(), &connection), SQLITE_OK);
-    std::string answer;
-    char* error = nullptr;
-    sqlite3_exec(
-        connection, sql,
-        [](void* out, int, char** columns, char**) {
-          *static_cast<std::string*>(out) += columns[0] != nullptr ? columns[0] : "";
-          return 0;
-        },
-        &answer, &error);
-    if (error != nullptr) answer = error;
-    sqlite3_free(error);
-    sqlite3_close(connection);
-    return answer;
-  }
-
-  std::filesystem::path directory_, file_;
-};
+class LedgerCrashTest : public LedgerFileTest {};
 
 // The child acknowledges each version and batch over a pipe after the call returned; it is killed
 // in the middle of its work. All that was acknowledged must be there, and no batch in part.
@@ -96,7 +44,7 @@ TEST_F(LedgerCrashTest, AKilledProcessLosesNothingThatWasAcknowledged) {
       for (uint64_t i = 1;; ++i) {
         const auto version = (*ledger)->apply(std::vector{set_on(server(round, i))});
         const auto stored =
-            (*ledger)->store_events("edge-1", events(i, kEventsPerBatch, std::to_string(round)), 0);
+            (*ledger)->store_events("edge-1", batch(i, kEventsPerBatch, std::to_string(round)), 0);
         if (!version || !stored) return 2;
         const uint64_t acknowledged[2] = {*version, i};
         if (write(acknowledgements[1], acknowledged, sizeof acknowledged) != sizeof acknowledged)
@@ -219,7 +167,7 @@ TEST_F(LedgerCrashTest, AFullDiskIsToldAndLosesNothing) {
       if (!(*ledger)->apply(std::vector{set_on(range("192.0.2.1"))})) return 2;
       Result<bool> result = true;
       while (result) {
-        result = (*ledger)->store_events("edge-1", events(stored + 1, 50), 0);
+        result = (*ledger)->store_events("edge-1", batch(stored + 1, 50), 0);
         if (result) ++stored;
       }
       if (result.error().find("is full") == std::string::npos) return 3;
@@ -232,7 +180,7 @@ TEST_F(LedgerCrashTest, AFullDiskIsToldAndLosesNothing) {
     auto ledger = open_sqlite_ledger(file_);
     if (!ledger) return 7;
     if ((*ledger)->totals()->events != stored * 50 || stored == 0) return 8;
-    if ((*ledger)->store_events("edge-1", events(stored + 1, 50), 0) != true) return 9;
+    if ((*ledger)->store_events("edge-1", batch(stored + 1, 50), 0) != true) return 9;
     if (ask("PRAGMA integrity_check") != "ok") return 10;
     return 0;
   });

@@ -9,6 +9,7 @@
 
 #include "control/channel/treatment.h"
 #include "control/ledger/schema.h"
+#include "control/ledger/testing/ledger_file.h"
 
 namespace postern::ledger {
 namespace {
@@ -19,42 +20,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A directory that goes with the test.
-class SqliteLedgerTest : public testing::Test {
- protected:
-  SqliteLedgerTest() {
-    std::string name = testing::TempDir() + "postern-ledger-XXXXXX";
-    directory_ = mkdtemp(name.data());
-    file_ = directory_ / "ledger.sqlite";
-  }
-  ~SqliteLedgerTest() override { std::filesystem::remove_all(directory_); }
-
-  std::unique_ptr<Ledger> open() {
-    auto ledger = open_sqlite_ledger(file_);
-    EXPECT_TRUE(ledger.has_value()) << ledger.error();
-    return std::move(*ledger);
-  }
-  // What the sqlite3 library itself says, beside our code.
-  std::string ask(const char* sql) {
-    sqlite3* connection = nullptr;
-    EXPECT_EQ(sqlite3_open(file_.c_str(), &connection), SQLITE_OK);
-    std::string answer;
-    char* error = nullptr;
-    sqlite3_exec(
-        connection, sql,
-        [](void* out, int, char** columns, char**) {
-          *static_cast<std::string*>(out) += columns[0] != nullptr ? columns[0] : "";
-          return 0;
-        },
-        &answer, &error);
-    if (error != nullptr) answer = error;
-    sqlite3_free(error);
-    sqlite3_close(connection);
-    return answer;
-  }
-
-  std::filesystem::path directory_, file_;
-};
+class SqliteLedgerTest : public LedgerFileTest {};
 
 IpPrefix parsed(std::string_view text) { return *IpPrefix::parse(text); }
 
@@ -72,20 +38,6 @@ Change clear(std::string_view on) {
   return {
       Action::kClear,
       {.prefix = parsed(on), .reason = "mended", .author = "bert", .set_unix_s = 1'700'000'100}};
-}
-
-EventBatch batch(uint64_t number, int events, std::string boot = "boot-1") {
-  EventBatch out;
-  out.set_batch(number);
-  out.set_boot(std::move(boot));
-  for (int i = 0; i < events; ++i) {
-    Event* event = out.add_events();
-    event->set_kind("message");
-    event->set_outcome(i % 2 == 0 ? "refused_content" : "forwarded");
-    event->set_client("192.0.2.7");
-    event->set_message_bytes(number * 1000 + static_cast<uint64_t>(i));
-  }
-  return out;
 }
 
 std::vector<std::string> names(const std::vector<Verdict>& verdicts) {

@@ -56,7 +56,6 @@ FeedImports::FeedImports(ledger::Ledger& ledger, Gates& gates, VerdictChanges& c
     : ledger_(ledger), gates_(gates), changes_(changes), thread_([this] { run(); }) {}
 
 FeedImports::~FeedImports() {
-  stopping_ = true;  // a download, too
   {
     const std::lock_guard guard(mutex_);
     stopped_ = true;
@@ -179,7 +178,7 @@ ledger::FeedSource FeedImports::read(ledger::FeedSource source) {
   source.problem.clear();
   const auto format = feeds::parse_format(source.format);
   const auto treatment = channel::parse_treatment(source.treatment);
-  const auto text = feeds::read_list(source.path, stopping_);
+  const auto text = feeds::read_list(source.path, stopped_);
   if (!format || !treatment || !text) {
     source.problem = text ? "its format or treatment is not known here" : text.error();
     return source;

@@ -65,10 +65,9 @@ class FeedImports {
   VerdictChanges& changes_;
   std::mutex import_mutex_;  // one at a time: what is in force is read first
 
-  std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;  // ends a download, too
   bool look_ = false;
   std::thread thread_;
 };

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <optional>
 
-#include "base/test_certificates.h"
+#include "base/testing/test_certificates.h"
 #include "control/channel/channel.grpc.pb.h"
 #include "control/channel/operator.grpc.pb.h"
 #include "control/ledger/sqlite_ledger.h"

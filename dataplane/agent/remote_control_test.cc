@@ -14,7 +14,7 @@
 #include <optional>
 #include <thread>
 
-#include "base/test_certificates.h"
+#include "base/testing/test_certificates.h"
 #include "dataplane/agent/agent.h"
 #include "dataplane/agent/fake_control.h"
 #include "dataplane/agent/scratch_directory.h"

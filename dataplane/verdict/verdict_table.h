@@ -11,8 +11,8 @@
 // A look-up costs what it waits for memory, so two small things keep it from asking in vain. Each
 // /16 of IPv4 has a bit for each longer length that occurs in it: absent lengths cost nothing. And
 // beside the head of each chain stand tags, a bit of 32 for each record in it: who does not find
-// its bit there need not read the chain. Both are set before a record is linked and cleared after
-// it was unlinked.
+// its bit there need not read the chain. A tag is there before its record is linked, and a length
+// right after, with which the record is first met; both go only after the record was unlinked.
 //
 // A record that was unlinked is used again only after every worker has passed a quiescent state
 // (DPDK's RCU QSBR). A worker is a reader under an id of its own: register_reader() on its thread,
