@@ -3,6 +3,7 @@
 
 #include <emmintrin.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,6 +53,25 @@ constexpr std::string_view trim(std::string_view text) {
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;
 }
+
+// Octets to be looked for, one look-up for each that is met: string_view::find_first_of calls
+// memchr.
+class OctetSet {
+ public:
+  constexpr explicit OctetSet(std::string_view members) {
+    for (const char c : members) has_[static_cast<uint8_t>(c)] = true;
+  }
+  constexpr bool has(char c) const { return has_[static_cast<uint8_t>(c)]; }
+  // Where the first of them stands in `text`; its size when there is none.
+  constexpr size_t find_in(std::string_view text) const {
+    size_t at = 0;
+    while (at < text.size() && !has(text[at])) ++at;
+    return at;
+  }
+
+ private:
+  std::array<bool, 256> has_{};
+};
 
 // The first `a` or `b` in [p, end), or `end`.
 inline const char* find_either(const char* p, const char* end, char a, char b) {

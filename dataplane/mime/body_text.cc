@@ -7,21 +7,25 @@ namespace postern::mime {
 void BodyText::Told::paragraph(std::string_view text) {
   hidden ? sink->hidden(text) : sink->body(text);
   if (skeleton != nullptr) sink->skeleton(skeleton->fold(text));
+  if (!uris_wanted && links == nullptr) return;
   uris.begin(text);
   for (std::string_view uri = uris.next(); !uri.empty(); uri = uris.next()) this->uri(uri);
 }
 
 void BodyText::Told::uri(std::string_view uri) {
-  sink->uri(uri);
-  if (links != nullptr) links->read(uri, sink);
+  if (uris_wanted) sink->uri(uri);
+  if (links != nullptr) links->read(uri, sink, link_uris);
 }
 
 void BodyText::begin(RenderSink* sink, bool unseen_in_body, Renderings wanted) {
   unseen_in_body_ = unseen_in_body;
   asides_wanted_ = wanted.hidden;
+  raw_wanted_ = wanted.raw;
   observer_ = wanted.facts ? sink->text_observer() : nullptr;
   visible_sink_.sink = hidden_sink_.sink = aside_sink_.sink = sink;
   visible_sink_.links = hidden_sink_.links = wanted.links ? &links_ : nullptr;
+  visible_sink_.link_uris = hidden_sink_.link_uris = wanted.link_uris;
+  visible_sink_.uris_wanted = hidden_sink_.uris_wanted = wanted.uris;
   hidden_sink_.hidden = true;
   visible_sink_.skeleton = wanted.skeleton ? &skeleton_ : nullptr;
   visible_.begin(unseen_in_body);
@@ -80,7 +84,7 @@ void BodyText::part_octets_end() {
 }
 
 void BodyText::part_octets(std::string_view octets) {
-  if (!rendering_.raw) return;
+  if (!rendering_.raw || !raw_wanted_) return;
   while (!octets.empty()) {
     const size_t line_feed = octets.find('\n');
     std::string_view line = octets.substr(0, line_feed);

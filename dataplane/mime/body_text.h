@@ -53,6 +53,8 @@ class BodyText final : private PartTextSink {
     RenderSink* sink = nullptr;
     Skeleton* skeleton = nullptr;  // when wanted
     LinkReader* links = nullptr;   // null when they are not wanted
+    bool link_uris = true;
+    bool uris_wanted = true;
     bool hidden = false;
     UriFinder uris;
   };
@@ -80,6 +82,7 @@ class BodyText final : private PartTextSink {
 
   bool unseen_in_body_ = false;
   bool asides_wanted_ = false;
+  bool raw_wanted_ = true;
   TextObserver* observer_ = nullptr;
   Rendering rendering_;
   PartText text_;

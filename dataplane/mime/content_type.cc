@@ -8,6 +8,10 @@
 namespace postern::mime {
 namespace {
 
+// What ends a parameter's name, its value, a value that is a file name, and a type.
+constexpr OctetSet kNameEnds("= \t\r\n;("), kValueEnds("; \t\r\n"), kFileNameEnds(";\r\n"),
+    kTypeEnds("; \t\r\n(");
+
 // One "name=value"; a value may be cut into sections: "name*0*=" (RFC 2231 3).
 struct Parameter {
   std::string_view name;   // without the "*" parts
@@ -54,7 +58,7 @@ Parameter next_parameter(std::string_view& text) {
   while (parameter.name.empty()) {
     text = skip_space_and_comments(text);
     if (text.empty()) return parameter;
-    const size_t end = std::min(text.find_first_of("= \t\r\n;("), text.size());
+    const size_t end = kNameEnds.find_in(text);
     const std::string_view name = text.substr(0, end);
     text.remove_prefix(end);
     std::string_view rest = trim(text);
@@ -77,7 +81,7 @@ Parameter next_parameter(std::string_view& text) {
   } else {
     // File names are often written bare, blanks and all.
     const bool name = ends_ignoring_case(parameter.name, "name");
-    const size_t end = std::min(text.find_first_of(name ? ";\r\n" : "; \t\r\n"), text.size());
+    const size_t end = (name ? kFileNameEnds : kValueEnds).find_in(text);
     parameter.value = trim(text.substr(0, end));
     text.remove_prefix(end);
   }
@@ -193,7 +197,7 @@ void ContentFields::field(std::string_view name, std::string_view value) {
 void ContentFields::content_type(std::string_view value) {
   ++type_fields_;
   value = skip_space_and_comments(value);
-  const size_t end = std::min(value.find_first_of("; \t\r\n("), value.size());
+  const size_t end = kTypeEnds.find_in(value);
   type_.clear();
   for (char c : value.substr(0, end)) {
     if (c > ' ' && c < 0x7f && c != '"') type_.append(to_lower(c));
@@ -261,7 +265,7 @@ void ContentFields::transfer_encoding(std::string_view value) {
   ++encoding_fields_;
   const std::string_view words = value;
   value = trim(skip_space_and_comments(value));
-  value = value.substr(0, value.find_first_of(" \t\r\n;("));
+  value = value.substr(0, kTypeEnds.find_in(value));
   if (value.size() > 1 && value[0] == '"' && value.back() == '"') {
     value = value.substr(1, value.size() - 2);
   }

@@ -24,11 +24,28 @@ size_t fold_length(std::string_view text) {
 }  // namespace
 
 bool holds_encoded_words(std::string_view name) {
-  constexpr std::array<std::string_view, 8> plain{"received",   "message-id",  "resent-message-id",
-                                                  "date",       "resent-date", "mime-version",
-                                                  "references", "in-reply-to"};
-  for (std::string_view field : plain) {
-    if (equals_ignoring_case(name, field)) return false;
+  const auto is = [name](std::string_view field) { return equals_ignoring_case(name, field); };
+  switch (name.size()) {
+    case 4:
+      if (is("date")) return false;
+      break;
+    case 8:
+      if (is("received")) return false;
+      break;
+    case 10:
+      if (is("message-id") || is("references")) return false;
+      break;
+    case 11:
+      if (is("resent-date") || is("in-reply-to")) return false;
+      break;
+    case 12:
+      if (is("mime-version")) return false;
+      break;
+    case 17:
+      if (is("resent-message-id")) return false;
+      break;
+    default:
+      break;
   }
   return !starts_ignoring_case(name, "list-");
 }
@@ -59,7 +76,8 @@ std::string_view HeaderDecoder::decode(std::string_view folded, Words words, std
   cut_ = false;
   in_words_ = false;
   std::string_view rest = trim(folded);
-  plain_ = utf8_prefix(rest) == rest.size() ? Charset{} : converters_->find({});
+  ascii_ = ascii_prefix(rest) == rest.size();
+  plain_ = ascii_ || utf8_prefix(rest) == rest.size() ? Charset{} : converters_->find({});
   while (!rest.empty()) {
     const size_t mark = words == Words::kDecode ? rest.find("=?") : rest.npos;
     if (mark == rest.npos) {
@@ -84,23 +102,28 @@ std::string_view HeaderDecoder::decode(std::string_view folded, Words words, std
 void HeaderDecoder::put_plain(std::string_view text) {
   if (text.empty()) return;
   end_charset();
-  text_.begin(plain_);
+  if (!ascii_) text_.begin(plain_);
   while (!text.empty()) {
     const size_t fold = fold_length(text);
     if (fold > 0) {
-      put_octets(" ");
+      put_plain_octets(" ");
       text.remove_prefix(fold);
       continue;
     }
     size_t line = text.find('\n', 1);
     if (line != text.npos && line > 1 && text[line - 1] == '\r') --line;
     if (line == 0 || line == text.npos) line = text.size();
-    put_octets(text.substr(0, line));
+    put_plain_octets(text.substr(0, line));
     text.remove_prefix(line);
   }
+  if (ascii_) return;
   in_words_ = true;  // a charset is open: flush it
   charset_.clear();
   end_charset();
+}
+
+void HeaderDecoder::put_plain_octets(std::string_view octets) {
+  ascii_ ? write(octets) : put_octets(octets);
 }
 
 void HeaderDecoder::put_word(const Word& word) {

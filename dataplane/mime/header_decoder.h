@@ -38,6 +38,7 @@ class HeaderDecoder {
   static Word read_word(std::string_view text);
 
   void put_plain(std::string_view text);
+  void put_plain_octets(std::string_view octets);
   void put_word(const Word& word);
   void put_octets(std::string_view octets);
   void end_charset();
@@ -47,6 +48,7 @@ class HeaderDecoder {
   TextDecoder text_;
   Charset plain_;                                   // of what stands outside of words
   FixedText<ConverterCache::kLabelBytes> charset_;  // of the words under way
+  bool ascii_ = false;                              // all of the value
   bool in_words_ = false;
   std::span<char> out_;
   size_t made_ = 0;

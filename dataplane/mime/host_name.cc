@@ -234,6 +234,22 @@ const psl_ctx_t* public_suffixes() {
   return list;
 }
 
+// Hosts that this thread has looked up before: mail names few of them again and again, and the list
+// is what costs most.
+struct Known {
+  std::array<char, 62> host;
+  uint8_t size, domain_at;
+};
+constinit thread_local std::array<Known, 1024> known_domains{};
+
+std::string_view look_up_domain(std::string_view name) {
+  char terminated[HostName::kBytes + 2];
+  std::memcpy(terminated, name.data(), name.size());
+  terminated[name.size()] = '\0';
+  const char* domain = psl_registrable_domain(public_suffixes(), terminated);
+  return domain == nullptr ? std::string_view{} : name.substr(domain - terminated);
+}
+
 }  // namespace
 
 bool read_host(std::string_view written, HostName* host) {
@@ -281,12 +297,16 @@ void load_public_suffixes() {
 
 std::string_view registrable_domain(const HostName& host) {
   if (host.is_address || public_suffixes() == nullptr) return {};
-  char terminated[HostName::kBytes + 2];
   const std::string_view name = host.name.view();
-  std::memcpy(terminated, name.data(), name.size());
-  terminated[name.size()] = '\0';
-  const char* domain = psl_registrable_domain(public_suffixes(), terminated);
-  return domain == nullptr ? std::string_view{} : name.substr(domain - terminated);
+  Known& known = known_domains[std::hash<std::string_view>()(name) % known_domains.size()];
+  if (std::string_view(known.host.data(), known.size) == name) return name.substr(known.domain_at);
+  const std::string_view domain = look_up_domain(name);
+  if (name.size() <= known.host.size()) {
+    std::ranges::copy(name, known.host.begin());
+    known.size = static_cast<uint8_t>(name.size());
+    known.domain_at = static_cast<uint8_t>(name.size() - domain.size());
+  }
+  return domain;
 }
 
 bool is_top_level_domain(std::string_view label) {

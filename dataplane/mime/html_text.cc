@@ -10,6 +10,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr OctetSet kLineEndsAndTabs("\t\r\n"), kRefreshEnds("'\";");
 constexpr size_t kMaxNumber = 256;  // characters of a numeric reference in an attribute
 
 std::string_view between(const char* p, const char* end) {
@@ -275,13 +276,20 @@ const char* HtmlText::in_comment(const char* p, const char* end) {
 
 // Follows the tag to its ">", which is returned, or to `end`.
 const char* HtmlText::scan_tag(const char* p, const char* end) {
+  const char* quote = p;  // none before it
   for (; p < end; ++p) {
+    if (p >= quote && tag_state_ != TagState::kSingle && tag_state_ != TagState::kDouble) {
+      // Only a quote can keep the next ">" from being the tag's end.
+      quote = find_any(p, end, '>', '"', '\'');
+      if (quote < end && *quote == '>') return quote;
+      ++quote;
+    }
     const char c = *p;
     switch (tag_state_) {
       case TagState::kSingle:
       case TagState::kDouble: {
-        const char quote = tag_state_ == TagState::kSingle ? '\'' : '"';
-        p = find_either(p, end, quote, quote);
+        const char closing = tag_state_ == TagState::kSingle ? '\'' : '"';
+        p = find_either(p, end, closing, closing);
         if (p == end) return end;
         tag_state_ = TagState::kBetween;
         break;
@@ -459,7 +467,7 @@ void HtmlText::uri(std::string_view value) {
     if (text.starts_with(quote)) text.remove_prefix(quote.size());
     if (text.ends_with(quote)) text.remove_suffix(quote.size());
   }
-  if (text.find_first_of("\t\r\n") != text.npos) {
+  if (kLineEndsAndTabs.find_in(text) != text.size()) {
     // Line ends and tabs within are dropped, as browsers do it.
     size_t kept = 0;
     char* const out = value_.data();
@@ -480,7 +488,7 @@ void HtmlText::refresh(std::string_view content) {
     if (!rest.starts_with('=')) continue;
     rest = trim(rest.substr(1));
     if (rest.starts_with('\'') || rest.starts_with('"')) rest.remove_prefix(1);
-    uri(rest.substr(0, rest.find_first_of("'\";")));
+    uri(rest.substr(0, kRefreshEnds.find_in(rest)));
     return;
   }
 }

@@ -53,14 +53,13 @@ void PartText::finish() {
 size_t PartText::take_block(std::string_view block, bool last) {
   if (kind_ == Kind::kOctets) return block.size();
   if (reading_ != Reading::kAsLabelled) {
-    const bool labelled_utf8 = charset_.kind == Charset::Kind::kUtf8;
-    const size_t whole = charset_.ascii_compatible ? utf8_prefix(block) : 0;
-    const std::string_view rest = block.substr(whole);
-    if (rest.empty() && reading_ == Reading::kUndecided && ascii_prefix(block) == block.size() &&
-        charset_.ascii_compatible) {
+    if (charset_.ascii_compatible && ascii_prefix(block) == block.size()) {
       text(block);
       return block.size();
     }
+    const bool labelled_utf8 = charset_.kind == Charset::Kind::kUtf8;
+    const size_t whole = charset_.ascii_compatible ? utf8_prefix(block) : 0;
+    const std::string_view rest = block.substr(whole);
     const bool cut = !last && rest.size() < 4 && is_utf8_beginning(rest);
     if (charset_.ascii_compatible && !labelled_utf8 && (rest.empty() || cut)) {
       reading_ = Reading::kAsUtf8;

@@ -52,28 +52,39 @@ inline constexpr std::array<std::string_view, 13> kAnomalyNames{"nesting_limit",
 
 // Where a URI of the message leads. Views live until the call returns.
 struct Link {
-  std::string_view uri;     // canonical
+  std::string_view uri;     // canonical; empty unless asked for
   std::string_view host;    // lower case
   std::string_view domain;  // the registrable one; empty when there is none
 };
 
-// The renderings that go beyond SpamAssassin's, each told only when it is asked for: a message that
-// no rule looks at in this way pays nothing for it.
+// Which renderings are told: those that go beyond SpamAssassin's only when they are asked for, and
+// of its own those that cost something by themselves unless nobody listens. A message that no rule
+// looks at in some way pays nothing for it.
 struct Renderings {
   bool hidden = false;  // also of what is no text part; what HTML hides is always told
   bool skeleton = false;
   bool links = false;
   bool part_headers = false;
-  bool digests = false;  // Part::sha256
-  bool facts = false;    // RenderSink's observers
+  bool digests = false;   // Part::sha256
+  bool facts = false;     // RenderSink's observers
+  bool raw = true;        // rawbody()
+  bool uris = true;       // uri()
+  bool link_uris = true;  // Link::uri, else empty
 
   static constexpr Renderings all() {
     return {.hidden = true, .skeleton = true, .links = true, .part_headers = true};
   }
+  static constexpr Renderings none() { return {.raw = false, .uris = false, .link_uris = false}; }
   constexpr Renderings operator|(Renderings other) const {
-    return {hidden || other.hidden,   skeleton || other.skeleton,
-            links || other.links,     part_headers || other.part_headers,
-            digests || other.digests, facts || other.facts};
+    return {hidden || other.hidden,
+            skeleton || other.skeleton,
+            links || other.links,
+            part_headers || other.part_headers,
+            digests || other.digests,
+            facts || other.facts,
+            raw || other.raw,
+            uris || other.uris,
+            link_uris || other.link_uris};
   }
 };
 

@@ -1,5 +1,7 @@
 #include "dataplane/mime/uri_finder.h"
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <array>
 
@@ -18,6 +20,35 @@ constexpr std::array<bool, 256> make_beginnings() {
   return table;
 }
 constexpr std::array<bool, 256> kBeginnings = make_beginnings();
+
+// Every candidate has one of these among its first octets: a colon, an "@", or the two letters with
+// which "www." and "ftp." begin. Where the next stands in `text` at or behind `from`, or its size.
+constexpr size_t kMostBeforeHint = 6;  // "mailto"
+size_t next_hint(std::string_view text, size_t from) {
+  const __m128i colon = _mm_set1_epi8(':'), at_sign = _mm_set1_epi8('@');
+  const __m128i f = _mm_set1_epi8('f'), t = _mm_set1_epi8('t'), w = _mm_set1_epi8('w');
+  const __m128i lower_case = _mm_set1_epi8(0x20);
+  size_t at = from;
+  for (; at + 17 <= text.size(); at += 16) {
+    const char* const p = text.data() + at;
+    const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i lower = _mm_or_si128(here, lower_case);
+    const __m128i next =
+        _mm_or_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 1)), lower_case);
+    const __m128i signs = _mm_or_si128(_mm_cmpeq_epi8(here, colon), _mm_cmpeq_epi8(here, at_sign));
+    const __m128i pairs =
+        _mm_or_si128(_mm_and_si128(_mm_cmpeq_epi8(lower, w), _mm_cmpeq_epi8(next, w)),
+                     _mm_and_si128(_mm_cmpeq_epi8(lower, f), _mm_cmpeq_epi8(next, t)));
+    const int hits = _mm_movemask_epi8(_mm_or_si128(signs, pairs));
+    if (hits != 0) return at + static_cast<size_t>(__builtin_ctz(static_cast<unsigned>(hits)));
+  }
+  const auto is_hint = [text](size_t i) {
+    const char c = to_lower(text[i]), next = i + 1 < text.size() ? to_lower(text[i + 1]) : ' ';
+    return c == ':' || c == '@' || (c == 'w' && next == 'w') || (c == 'f' && next == 't');
+  };
+  while (at < text.size() && !is_hint(at)) ++at;
+  return at;
+}
 
 // How a candidate begins, and what is put before it.
 struct Beginning {
@@ -79,6 +110,8 @@ std::string_view without_tail(std::string_view uri) {
   return uri;
 }
 
+constexpr OctetSet kDomainEnds("?&/:");
+
 constexpr bool is_word(char c) { return is_alnum(c) || c == '_'; }
 
 // Addresses end where other URIs do, and at characters that no mail program takes for part of one.
@@ -88,7 +121,7 @@ bool is_address_delimiter(char c) {
 
 // A name with a dot and a last label of letters, as every top-level domain in use has it.
 bool looks_like_domain(std::string_view host) {
-  host = host.substr(0, host.find_first_of("?&/:"));
+  host = host.substr(0, kDomainEnds.find_in(host));
   const size_t dot = host.rfind('.');
   if (dot == host.npos || dot == 0 || host.size() - dot < 3) return false;
   for (char c : host.substr(dot + 1)) {
@@ -130,7 +163,14 @@ std::string_view UriFinder::take(size_t start, std::string_view uri, std::string
 }
 
 std::string_view UriFinder::next() {
-  for (size_t at = 0; at < rest_.size(); ++at) {
+  size_t searched = 0;  // for hints
+  for (size_t at = 0;; ++at) {
+    if (at == searched) {
+      const size_t hint = next_hint(rest_, searched);
+      if (hint == rest_.size()) break;
+      at = std::max(at, hint - std::min(hint, kMostBeforeHint));
+      searched = hint + 1;
+    }
     if (!kBeginnings[static_cast<uint8_t>(rest_[at])]) continue;
     if (rest_[at] == '@') {
       const std::string_view address = address_at(at);

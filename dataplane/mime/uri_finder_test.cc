@@ -56,6 +56,30 @@ TEST(UriFinder, Nothing) {
   EXPECT_EQ(find(""), Uris{});
 }
 
+// What is looked at sixteen octets at a time must not be missed at any place.
+TEST(UriFinder, AtEveryPlace) {
+  const std::pair<std::string, std::string> written[] = {
+      {"http://a.example/x", "http://a.example/x"},
+      {"hTTps://b.example", "hTTps://b.example"},
+      {"FTP://c.example/", "FTP://c.example/"},
+      {"mailto:a@b.example", "mailto:a@b.example"},
+      {"WwW.d.example", "http://WwW.d.example"},
+      {"fTp.e.example", "ftp://fTp.e.example"},
+      {"someone@f.example", "mailto:someone@f.example"}};
+  for (const auto& [text, uri] : written) {
+    for (size_t before = 0; before < 40; ++before) {
+      for (size_t after = 0; after < 20; ++after) {
+        // Words with the letters that may begin a URI, and none of its signs.
+        std::string filler;
+        while (filler.size() < 40) filler += "who wants half from me ";
+        EXPECT_EQ(find(filler.substr(0, before) + " " + text + " " + filler.substr(0, after)),
+                  Uris{uri})
+            << before << " octets before, " << after << " behind";
+      }
+    }
+  }
+}
+
 TEST(UriFinder, OneBehindTheOther) {
   EXPECT_EQ(find("http://a.example,http://b.example"), (Uris{"http://a.example,http://b.example"}));
   EXPECT_EQ(find("http://a.example>www.b.example"),

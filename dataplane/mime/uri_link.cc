@@ -7,6 +7,10 @@
 namespace postern::mime {
 namespace {
 
+constexpr OctetSet kAuthorityEnds("/\\?#"), kParameterEnds("&#");
+
+// White space and control characters within, as browsers have it.
+constexpr bool is_dropped(char c) { return static_cast<uint8_t>(c) < ' ' || c == '\x7f'; }
 constexpr bool is_slash(char c) { return c == '/' || c == '\\'; }
 // Those for which a percent sign is never needed (RFC 3986 2.3).
 constexpr bool is_unreserved(char c) {
@@ -115,9 +119,14 @@ int encoded(std::string_view text, char c, size_t* length) {
 
 // Makes what was read last what it redirects to; false when it does not.
 bool LinkReader::follow() {
-  for (size_t at = tail_ + 1; at + 7 < uri_.size(); ++at) {
+  const char* const begin = uri_.data();
+  const char* const end = begin + uri_.size();
+  for (const char* p = begin + std::min(tail_ + 1, uri_.size());
+       (p = find_either(p, end, 'h', 'H')) < end; ++p) {
+    const auto at = static_cast<size_t>(p - begin);
+    if (at + 7 >= uri_.size()) return false;
     const std::string_view text = uri_.view().substr(at);
-    if (to_lower(text[0]) != 'h' || !starts_ignoring_case(text, "http")) continue;
+    if (!starts_ignoring_case(text, "http")) continue;
     size_t behind = to_lower(text[4]) == 's' ? 5 : 4;
     size_t length = 0;
     const int layers = encoded(text.substr(behind), ':', &length);
@@ -126,7 +135,7 @@ bool LinkReader::follow() {
     const std::string_view slash = text.substr(behind);
     if (encoded(slash, '/', &length) < 0 && encoded(slash, '\\', &length) < 0) continue;
     // Plain, it may have parameters of its own; encoded, an "&" is the redirector's.
-    uri_.resize(at + (layers > 0 ? std::min(text.find_first_of("&#"), text.size()) : text.size()));
+    uri_.resize(at + (layers > 0 ? kParameterEnds.find_in(text) : text.size()));
     uri_.remove_prefix(at);
     for (int layer = 0; layer < layers; ++layer) {
       uri_.resize(percent_decode(uri_.data(), uri_.size()));
@@ -136,28 +145,18 @@ bool LinkReader::follow() {
   return false;
 }
 
-std::string_view LinkReader::domain_of(const HostName& host) {
-  const std::string_view name = host.name.view();
-  for (const Known& known : known_) {
-    if (known.host.view() == name) return name.substr(known.domain_at);
-  }
-  const std::string_view domain = registrable_domain(host);
-  if (name.size() <= decltype(Known::host)::kCapacity) {
-    Known& known = known_[oldest_++ % kKnown];
-    known.host.assign(name);
-    known.domain_at = static_cast<uint8_t>(name.size() - domain.size());
-  }
-  return domain;
-}
-
-bool LinkReader::tell(RenderSink* sink) {
+bool LinkReader::tell(bool with_uri, RenderSink* sink) {
   const Scheme scheme = read_scheme(uri_.view());
   if (scheme.name.empty()) return false;
-  const size_t end = std::min(scheme.rest.find_first_of("/\\?#"), scheme.rest.size());
+  const size_t end = kAuthorityEnds.find_in(scheme.rest);
   const Authority authority = read_authority(scheme.rest.substr(0, end));
   const std::string_view tail = scheme.rest.substr(end);
   tail_ = uri_.size() - tail.size();
   if (!read_host(authority.host, &host_)) return false;
+  if (!with_uri) {
+    sink->link({{}, host_.name.view(), registrable_domain(host_)});
+    return true;
+  }
   canonical_.assign(scheme.name);
   canonical_.append("://");
   if (host_.is_v6) canonical_.append('[');
@@ -170,17 +169,24 @@ bool LinkReader::tell(RenderSink* sink) {
     canonical_.append(authority.port);
   }
   append_tail(tail, canonical_);
-  const std::string_view domain = domain_of(host_);
-  sink->link({canonical_.view(), host, domain});
+  sink->link({canonical_.view(), host, registrable_domain(host_)});
   return true;
 }
 
-void LinkReader::read(std::string_view uri, RenderSink* sink) {
-  uri_.clear();
-  for (char c : trim(uri)) {
-    if (static_cast<uint8_t>(c) >= ' ' && c != '\x7f' && !uri_.append(c)) break;
+void LinkReader::read(std::string_view uri, RenderSink* sink, bool with_uri) {
+  const std::string_view text = trim(uri);
+  bool dropped = false;
+  for (const char c : text) dropped |= is_dropped(c);
+  if (!dropped) {
+    uri_.assign(text);
+  } else {
+    uri_.clear();
+    for (const char c : text) {
+      if (!is_dropped(c) && !uri_.append(c)) break;
+    }
   }
-  for (int followed = 0; tell(sink) && followed < kRedirections && follow(); ++followed) continue;
+  for (int followed = 0; tell(with_uri, sink) && followed < kRedirections && follow(); ++followed)
+    continue;
 }
 
 }  // namespace postern::mime

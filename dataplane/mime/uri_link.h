@@ -7,9 +7,7 @@
 // percent-encoded, leads to that as well: redirectors are told with what they redirect to.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "dataplane/mime/fixed_text.h"
@@ -26,27 +24,17 @@ class LinkReader {
 
   LinkReader() { load_public_suffixes(); }
   // Tells where `uri` leads; nothing for what leads to no host (mailto:, cid:, a relative one).
-  void read(std::string_view uri, RenderSink* sink);
+  // `with_uri`: the canonical form as well.
+  void read(std::string_view uri, RenderSink* sink, bool with_uri = true);
 
  private:
-  static constexpr size_t kKnown = 8;
-
-  struct Known {
-    FixedText<62> host;
-    uint8_t domain_at = 0;
-  };
-
-  std::string_view domain_of(const HostName& host);
-  bool tell(RenderSink* sink);
+  bool tell(bool with_uri, RenderSink* sink);
   bool follow();
 
   FixedText<kUriBytes> uri_;  // white space dropped; then what it redirects to
   size_t tail_ = 0;           // where in it the host is behind
   FixedText<kUriBytes + 2 * HostName::kBytes> canonical_;  // the host may have grown
   HostName host_;
-  // The hosts looked up last: a message names few, and the list is what costs most.
-  std::array<Known, kKnown> known_;
-  size_t oldest_ = 0;
 };
 
 }  // namespace postern::mime

@@ -17,7 +17,7 @@ struct Told {
   }
 };
 
-std::vector<Told> read_link(std::string_view uri) {
+std::vector<Told> read_link(std::string_view uri, bool with_uri = true) {
   struct : RenderSink {
     void header(std::string_view, std::string_view, std::string_view) override {}
     void body(std::string_view) override {}
@@ -30,7 +30,7 @@ std::vector<Told> read_link(std::string_view uri) {
     std::vector<Told> links;
   } sink;
   LinkReader reader;
-  reader.read(uri, &sink);
+  reader.read(uri, &sink, with_uri);
   return sink.links;
 }
 
@@ -45,6 +45,12 @@ std::string host(std::string_view uri) {
 std::string domain(std::string_view uri) {
   const auto links = read_link(uri);
   return links.empty() ? "" : links[0].domain;
+}
+
+TEST(UriLink, WithoutItsCanonicalForm) {
+  EXPECT_EQ(
+      read_link("http://Go.shop.co.uk/?u=http%3A%2F%2Fwww.a.example%2F", false),
+      (std::vector<Told>{{"", "go.shop.co.uk", "shop.co.uk"}, {"", "www.a.example", "a.example"}}));
 }
 
 TEST(UriLink, CanonicalForm) {

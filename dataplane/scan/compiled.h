@@ -90,7 +90,10 @@ struct SignatureSet::Compiled {
             .links = !plan(kUriDomain).empty() || lists.needs_links(),
             .part_headers = !part_headers.empty(),
             .digests = lists.needs_digests(),
-            .facts = evals.needs(evals::kNeedsReading)};
+            .facts = evals.needs(evals::kNeedsReading),
+            .raw = !plan(kRawBody).empty() || evals.needs(evals::kNeedsText),
+            .uris = !plan(kUri).empty() || !lists.empty(),
+            .link_uris = lists.needs_links()};
   }
 
   static std::expected<std::unique_ptr<Compiled>, std::string> make(artefact::ArtefactFile file,

@@ -15,7 +15,8 @@ namespace postern::worker {
 class MessageFacts {
  public:
   // The renderings that it needs of the scan.
-  static constexpr mime::Renderings kWanted{.links = true};
+  static constexpr mime::Renderings kWanted{
+      .links = true, .raw = false, .uris = false, .link_uris = false};
 
   void begin(std::string_view helo, const IpAddress& client);
   void header(std::string_view name, std::string_view raw);
