@@ -213,5 +213,7 @@ def rows_of(condition, values, octets):
                      'repetitions': [round(value, 1) for value in mine], 'input': f'{octets} octets, {condition}',
                      'compared_with': other})
     rows[0]['ratio'] = round(statistics.median(values[0]) / statistics.median(values[1]), 3)
+    rows[0]['ratio_is'] = 'rate'
+    rows[0]['ratios'] = [round(ratio, 4) for ratio in ratios]
     rows[0]['ratio_spread'] = round((max(ratios) - min(ratios)) / statistics.median(ratios), 3)
     return rows

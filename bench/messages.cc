@@ -9,6 +9,7 @@
 #include <regex>
 
 #include "bench/conversation.h"
+#include "bench/cycles.h"
 #include "bench/mail.h"
 #include "bench/replay.h"
 #include "bench/row.h"
@@ -293,6 +294,18 @@ std::vector<Row> wanted(std::vector<Row> rows, const std::regex& filter,
   return rows;
 }
 
+// Where the cycles of the group's whole messages go, if a row of them is wanted.
+Expected<void> add_cycles(Bench& bench, const std::regex& filter, const Effort& effort,
+                          ordered_json& reported) {
+  const Row whole = bench.rows().front();
+  const auto wanted = [&](const auto& name) { return std::regex_search(name, filter); };
+  if (std::ranges::none_of(cycle_names(whole), wanted)) return {};
+  auto measured = measure_cycles(whole, effort);
+  if (!measured) return std::unexpected(measured.error());
+  for (auto& row : *measured) reported.push_back(std::move(row));
+  return {};
+}
+
 Expected<ordered_json> run(const Arguments& arguments) {
   auto set_files = pairs(arguments.sets), folders = pairs(arguments.inputs);
   if (!set_files) return std::unexpected(set_files.error());
@@ -334,6 +347,9 @@ Expected<ordered_json> run(const Arguments& arguments) {
     auto rows = measure(wanted((*bench)->rows(), filter, out["rows"]), arguments.effort);
     if (!rows) return std::unexpected(rows.error());
     for (auto& row : *rows) out["rows"].push_back(std::move(row));
+    if (auto done = add_cycles(**bench, filter, arguments.effort, out["rows"]); !done) {
+      return std::unexpected(done.error());
+    }
   }
   return out;
 }

@@ -8,8 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/allocations.h"
+#include "base/testing/heap_calls.h"
 #include "dataplane/packet/checksum.h"
+#include "dataplane/stage.h"
 
 namespace postern::bench {
 
@@ -20,7 +21,7 @@ using As = ReplaySetup::As;
 namespace {
 
 constexpr size_t kBurst = worker::Pipeline::kBurst;  // as the worker's loop receives
-constexpr size_t kSwapBursts = 4;                   // between two swaps
+constexpr size_t kSwapBursts = 4;                    // between two swaps
 constexpr uint64_t kBurstUs = 20;                    // how far the clock moves on with each
 
 double thread_seconds() {
@@ -37,8 +38,8 @@ bool is_trouble(std::string_view counter) {
 
 }  // namespace
 
-Stopwatch::Stopwatch() : began_s_(thread_seconds()), allocations_(allocations()) {}
-Pass Stopwatch::read() const { return {thread_seconds() - began_s_, allocations() - allocations_}; }
+Stopwatch::Stopwatch() : began_s_(thread_seconds()), allocations_(heap_calls()) {}
+Pass Stopwatch::read() const { return {thread_seconds() - began_s_, heap_calls() - allocations_}; }
 
 std::expected<std::unique_ptr<Replay>, std::string> Replay::create(Traffic* traffic,
                                                                    const ReplaySetup& setup) {
@@ -89,6 +90,7 @@ void Replay::forward_all() {
 }
 
 void Replay::process_all() {
+  StageScope stage(Stage::kReceive);
   const auto arrivals = traffic_->arrivals();
   std::array<Frame*, kBurst> burst;
   size_t bursts = 0;

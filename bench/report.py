@@ -1,5 +1,11 @@
 """The report: rows of the micro benchmarks, and the table that a person reads."""
+import pathlib
+import re
 import statistics
+
+STAGES = ['total', *re.findall(r'^    {"(\w+)", ', (pathlib.Path(__file__).resolve().parent.parent /
+                                                    'dataplane/stage.h').read_text(), re.M)[1:]]
+YARDSTICK = 'BM_Yardstick'
 
 
 def stage_rows(runs):
@@ -10,15 +16,22 @@ def stage_rows(runs):
             raise SystemExit(f'bench: {entry["name"]}: {entry["error_message"]}: nothing is reported')
         if entry['run_type'] == 'iteration':
             repetitions.setdefault(entry['name'], []).append(entry)
-    return [stage_row(name, entries) for name, entries in repetitions.items()]
+    yardstick = [time_of(entry) for entry in repetitions.pop(YARDSTICK)]
+    return [stage_row(name, entries, yardstick) for name, entries in repetitions.items()]
 
 
-def stage_row(name, entries):
+def time_of(entry):
+    """CPU time in ns."""
     scale = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9}
-    times = [entry['cpu_time'] * scale[entry['time_unit']] for entry in entries]
+    return entry['cpu_time'] * scale[entry['time_unit']]
+
+
+def stage_row(name, entries, yardstick):
+    times = [time_of(entry) for entry in entries]
     middle = statistics.median(times)
     row = {'row': 'stage.' + name, 'what': 'micro benchmark', 'unit': 'ns', 'value': round(middle, 2),
            'spread': round((max(times) - min(times)) / middle, 3), 'repetitions': [round(time, 2) for time in times],
+           'of_yardstick': [float(f'{time / of:.4g}') for time, of in zip(times, yardstick)],
            'input': name.partition('/')[2] or None}
     for key, unit in (('bytes_per_second', 'megabytes_per_second'), ('items_per_second', 'items_per_second')):
         if key in entries[0]:
@@ -74,6 +87,22 @@ def print_messages(out, rows):
                       f'{row["spread"]:.0%}', number(row['megabytes_per_second']), ratio,
                       row.get('compared_with', '')))
     columns(table, '<>>>>><')
+
+
+def print_cycles(rows):
+    if not rows:
+        return
+    print('\nWhere the cycles of a whole message go (of the time stamp counter; looked at every 20 to 60 µs)')
+    groups = {}
+    for row in rows:
+        _, stage, group = row['row'].split('.', 2)
+        groups.setdefault(group, {})[stage] = row
+    table = [('stage', *groups)]
+    for stage in STAGES:
+        cells = [group[stage] for group in groups.values()]
+        table.append((stage, *(f'{cell["value"]:,.0f} {cell.get("ratio", 1):4.0%}' for cell in cells)))
+    table.append(('an octet', *(f'{group["total"]["cycles_per_octet"]:.3g}     ' for group in groups.values())))
+    columns(table, '<' + '>' * len(groups))
 
 
 def print_connections(rows):
@@ -139,8 +168,9 @@ def print_table(out):
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    others = ('stage.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.')
+    others = ('stage.', 'cycles.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
+    print_cycles([row for row in out['rows'] if row['row'].startswith('cycles.')])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
     print_verdicts([row for row in out['rows'] if row['row'].startswith(('verdict.', 'ledger.'))])
     print_signatures(out, [row for row in out['rows'] if row['row'].startswith(('match', 'set.'))])

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bench/yardstick.h"
+
 namespace postern::bench {
 
 using nlohmann::ordered_json;
@@ -31,10 +33,18 @@ double rounded(double value, int digits) {
   return std::stod(fmt::format("{:.{}g}", value, digits));
 }
 
+double yardstick_seconds() {
+  [[maybe_unused]] static volatile uint64_t kept;  // the work must be done
+  const Stopwatch stopwatch;
+  kept = yardstick();
+  return stopwatch.read().seconds;
+}
+
 struct Measured {
-  double passes = 1;            // of a repetition
-  std::vector<double> seconds;  // of a unit, by repetition
-  uint64_t allocations = 0;     // of all repetitions
+  double passes = 1;                 // of a repetition
+  std::vector<double> seconds;       // of a unit, by repetition
+  std::vector<double> of_yardstick;  // these, each by what the yardstick took before and after it
+  uint64_t allocations = 0;          // of all repetitions
 };
 
 std::expected<Pass, std::string> checked_pass(const Row& row) {
@@ -46,6 +56,8 @@ std::expected<Pass, std::string> checked_pass(const Row& row) {
 ordered_json report(const Row& row, const Measured& measured, int repetitions) {
   std::vector<double> rates;
   for (const double seconds : measured.seconds) rates.push_back(rounded(1 / seconds, 5));
+  std::vector<double> of_yardstick;
+  for (const double part : measured.of_yardstick) of_yardstick.push_back(rounded(part, 4));
   const double seconds = median(measured.seconds);
   ordered_json out{{"row", row.name},
                    {"what", row.what},
@@ -53,6 +65,7 @@ ordered_json report(const Row& row, const Measured& measured, int repetitions) {
                    {"value", rounded(1 / seconds, 4)},
                    {"spread", rounded(spread(measured.seconds), 2)},
                    {"repetitions", rates},
+                   {"of_yardstick", of_yardstick},
                    {"microseconds_each", rounded(seconds * 1e6, 4)},
                    {"megabytes_per_second",
                     rounded(row.octets_per_pass / row.units_per_pass / seconds / 1e6, 4)},
@@ -78,13 +91,16 @@ std::expected<std::vector<ordered_json>, std::string> measure(const std::vector<
   for (int repetition = 0; repetition < effort.repetitions; ++repetition) {
     for (size_t i = 0; i < rows.size(); ++i) {
       double seconds = 0;
+      const double yardstick_before = yardstick_seconds();
       for (int n = 0; n < static_cast<int>(all[i].passes); ++n) {
         const auto pass = checked_pass(rows[i]);
         if (!pass) return std::unexpected(pass.error());
         seconds += pass->seconds;
         all[i].allocations += pass->allocations;
       }
-      all[i].seconds.push_back(seconds / all[i].passes / rows[i].units_per_pass);
+      const double each = seconds / all[i].passes / rows[i].units_per_pass;
+      all[i].seconds.push_back(each);
+      all[i].of_yardstick.push_back(2 * each / (yardstick_before + yardstick_seconds()));
     }
   }
   std::vector<ordered_json> reports;

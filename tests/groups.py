@@ -4,6 +4,7 @@
     tests/run --quick             without the sanitizers, the fuzzers and the thousand lossy messages
     tests/run --only unit,wire    these groups; --unit, --fixtures, … mean the same for one
 
+    budget     the instructions that a message costs a worker, against bench/budget.json
     sets       the shipped signature sets: each rule with a message it hits and one it must not
     unit       the unit tests beside the code
     fixtures   packets in, packets out, through a whole worker
@@ -191,7 +192,7 @@ def test_tree():
 
 
 # Unit tests that say more without a sanitizer: it brings a heap of its own, and plays fewer sessions.
-PLAIN = ("allocator", "pipeline_model", "tcp", "worker", "loop")
+PLAIN = ("allocator", "pipeline_model", "tcp", "worker", "loop", "steady_state", "bench_compare")
 
 
 def unit(options):
@@ -348,6 +349,11 @@ def wire(options):
                          *(["--quick"] if options.quick else [])], "wire")
 
 
+def budget(_):
+    test_tree().ninja("bench/postern-bench-instructions")
+    return closing_line([sys.executable, ROOT / "bench/budget", "--build", test_tree().path], "budget")
+
+
 def console(_):
     test_tree().ninja("build.ninja")
     test_tree().ninja("tests/console/console-fixture")
@@ -408,9 +414,9 @@ def closing_line(words, name):
     return counts
 
 
-GROUPS = {"unit": unit, "fixtures": fixtures, "sets": sets, "tricks": tricks, "parity": parity,
+GROUPS = {"unit": unit, "fixtures": fixtures, "sets": sets, "tricks": tricks, "parity": parity, "budget": budget,
           "console": console, "wire": wire, "sanitize": sanitize, "threads": threads, "fuzz": fuzz}
-QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "console", "wire")
+QUICK = ("unit", "fixtures", "sets", "tricks", "parity", "budget", "console", "wire")
 
 
 def main():

@@ -17,6 +17,7 @@
 #include "dataplane/mime/part_digest.h"
 #include "dataplane/mime/transfer_decoder.h"
 #include "dataplane/mime/unshown_parts.h"
+#include "dataplane/stage.h"
 
 namespace postern::mime {
 namespace {
@@ -89,6 +90,7 @@ struct Reader::State final : StructureSink {
   void begin_leaf(Level& level);
   void preamble_as_text(MessageStream& stream);
   void decoded(size_t level, std::string_view octets);
+  void end_rendering_leaf();
 
   const ReaderLimits limits;
   RenderSink* sink = nullptr;
@@ -144,6 +146,7 @@ void Reader::State::feed(std::span<const uint8_t> bytes) {
 
 void Reader::State::finish() {
   levels[0]->stream.finish();
+  StageScope stage(Stage::kRender);
   body.finish();
   unshown.finish();
 }
@@ -288,8 +291,15 @@ void Reader::State::decoded(size_t level, std::string_view octets) {
   }
   decoded_bytes += octets.size();
   if (digest != nullptr) digest->update(octets);
+  StageScope stage(Stage::kRender);
   body.feed(octets);
   unshown.decoded(octets);
+}
+
+void Reader::State::end_rendering_leaf() {
+  StageScope stage(Stage::kRender);
+  body.end_part();
+  unshown.leaf_end(content.file_name());
 }
 
 void Reader::State::leaf_end(MessageStream& stream) {
@@ -303,8 +313,7 @@ void Reader::State::leaf_end(MessageStream& stream) {
     levels[index + 1]->stream.finish();
     return;
   }
-  body.end_part();
-  unshown.leaf_end(content.file_name());
+  end_rendering_leaf();
   if (structure != nullptr) structure->entity_end();
   Part part;
   part.content_type = type.view();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dataplane/mime/ascii.h"
+#include "dataplane/stage.h"
 
 namespace postern::scan {
 
@@ -90,6 +91,7 @@ void Collector::match(Gathering& gathering, bool keeps) {
 }
 
 void Collector::header(std::string_view name, std::string_view raw, std::string_view decoded) {
+  StageScope stage(Stage::kScan);
   fields_.add(name, raw, decoded);
   any_header_ = true;
   if (origin_ != nullptr) origin_->field(name, raw);
@@ -97,22 +99,26 @@ void Collector::header(std::string_view name, std::string_view raw, std::string_
 }
 
 void Collector::body(std::string_view paragraph) {
+  StageScope stage(Stage::kScan);
   gather_paragraph(body_, paragraph);
   if (evaluation_ != nullptr) evaluation_->body(paragraph);
   if (observer_ != nullptr) observer_->body(paragraph);
 }
 
 void Collector::hidden(std::string_view paragraph) {
+  StageScope stage(Stage::kScan);
   gather_paragraph(hidden_, paragraph);
   if (observer_ != nullptr) observer_->hidden(paragraph);
 }
 
 void Collector::skeleton(std::string_view paragraph) {
+  StageScope stage(Stage::kScan);
   gather_paragraph(skeleton_, paragraph);
   if (observer_ != nullptr) observer_->skeleton(paragraph);
 }
 
 void Collector::rawbody(std::string_view line) {
+  StageScope stage(Stage::kScan);
   if (wanted(raw_body_)) {
     for (std::string_view rest = line; !rest.empty();) {
       const size_t length = std::min<size_t>(rest.size(), chunk_.size() - chunk_used_);
@@ -127,6 +133,7 @@ void Collector::rawbody(std::string_view line) {
 }
 
 void Collector::uri(std::string_view uri) {
+  StageScope stage(Stage::kScan);
   if (wanted(uris_)) {
     gather(uris_, uri);
     // Where redirectors lead to is matched by itself, too.
@@ -141,12 +148,14 @@ void Collector::uri(std::string_view uri) {
 }
 
 void Collector::link(const mime::Link& link) {
+  StageScope stage(Stage::kScan);
   if (wanted(domains_) && !link.domain.empty()) gather(domains_, link.domain);
   if (lists_ != nullptr) lists_->link(link);
   if (observer_ != nullptr) observer_->link(link);
 }
 
 void Collector::part(const mime::Part& part) {
+  StageScope stage(Stage::kScan);
   end_chunks();
   if (evaluation_ != nullptr) evaluation_->part_end();
   if (lists_ != nullptr) lists_->part(part);
@@ -160,6 +169,7 @@ void Collector::begin_part() {
 }
 
 void Collector::part_header(std::string_view name, std::string_view raw, std::string_view decoded) {
+  StageScope stage(Stage::kScan);
   const auto& plans = set_->part_headers;
   std::array<bool, 2> whole{};
   for (size_t i = 0; i < plans.size(); ++i) {
@@ -190,6 +200,7 @@ void Collector::part_header(std::string_view name, std::string_view raw, std::st
 }
 
 void Collector::part_headers_end() {
+  StageScope stage(Stage::kScan);
   ++part_number_;
   for (uint32_t i = 0; i < set_->part_headers.size(); ++i) {
     const HeaderPlan& plan = set_->headers[set_->part_headers[i]];

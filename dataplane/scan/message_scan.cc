@@ -6,6 +6,7 @@
 #include "dataplane/scan/matcher.h"
 #include "dataplane/scan/origin_line.h"
 #include "dataplane/scan/scanner.h"
+#include "dataplane/stage.h"
 
 namespace postern::scan {
 
@@ -51,9 +52,13 @@ struct MessageScan::State {
   explicit State(const mime::ReaderLimits& limits) : reader(limits) { no_rules(); }
 
   const SignatureSet::Compiled& rules() const { return set ? set->compiled() : no_rules(); }
+  void end_reading() {
+    StageScope stage(Stage::kMime);
+    reader.finish();
+  }
 
   mime::Reader reader;
-  mime::Renderings observed;
+  mime::Renderings observed = mime::Renderings::none();
   Collector collector;
   Matcher matcher;
   FullText full;
@@ -72,6 +77,7 @@ MessageScan::MessageScan(const mime::ReaderLimits& limits)
 MessageScan::~MessageScan() = default;
 
 void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratch, Asked asked) {
+  StageScope stage(Stage::kScan);
   State& state = *state_;
   state.set = std::move(set);
   const SignatureSet::Compiled& compiled = state.rules();
@@ -92,7 +98,7 @@ void MessageScan::begin(std::shared_ptr<const SignatureSet> set, Scratch* scratc
 
 void MessageScan::observe(mime::RenderSink* observer, mime::Renderings wanted) {
   state_->collector.observe(observer);
-  state_->observed = wanted;
+  state_->observed = observer != nullptr ? wanted : mime::Renderings::none();
 }
 
 void MessageScan::envelope(language::Target target, std::string_view text) {
@@ -107,14 +113,17 @@ void MessageScan::connection(std::string_view helo, const IpAddress& client) {
 }
 
 void MessageScan::feed(std::span<const uint8_t> bytes) {
+  StageScope stage(Stage::kScan);
   if (state_->evaluation.active()) state_->evaluation.feed(bytes);
   state_->full.feed(bytes);
+  StageScope reading(Stage::kMime);
   state_->reader.feed(bytes);
 }
 
 ScanResult MessageScan::finish() {
   State& state = *state_;
-  state.reader.finish();
+  StageScope stage(Stage::kScan);
+  state.end_reading();
   state.full.finish();
   state.collector.finish();
   if (state.asks_origin && state.collector.any_header()) {

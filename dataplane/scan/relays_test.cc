@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "dataplane/scan/testing/allocation_count.h"
+#include "base/testing/heap_calls.h"
 #include "dataplane/scan/testing/rule_scan.h"
 
 namespace postern::scan {
@@ -166,12 +166,12 @@ TEST(Relays, stay_within_their_room_and_allocate_nothing) {
   Relays relays;
   const std::string long_line =
       "from " + std::string(5000, 'x') + " (b [203.0.113.5]) by c with SMTP id 1";
-  const uint64_t before = testing::allocations();
+  const uint64_t before = heap_calls();
   relays.begin();
   for (int i = 0; i < 2000; ++i) relays.field("Received", kPublic);
   relays.field("Received", long_line);
   relays.finish();
-  EXPECT_EQ(testing::allocations(), before);
+  EXPECT_EQ(heap_calls(), before);
   EXPECT_LE(relays.untrusted().size(), Relays::kTextBytes);
   EXPECT_TRUE(relays.untrusted().ends_with("msa=0 ]"));
 }

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <string>
 
+#include "base/testing/heap_calls.h"
 #include "dataplane/mime/fixed_text.h"
 #include "dataplane/scan/message_file.h"
-#include "dataplane/scan/testing/allocation_count.h"
 #include "dataplane/scan/testing/rule_scan.h"
 #include "patterns/artefact/artefact.h"
 #include "patterns/compile/compiler.h"
@@ -232,9 +232,9 @@ TEST_F(Scanner, links_are_read_without_allocation) {
       "\u0444'>x</a> http://0xc0000201/\r\n");
   (void)scan_message(scan_, nullptr, scratch_, message);
   observer.told = 0;
-  const uint64_t before = testing::allocations();
+  const uint64_t before = heap_calls();
   (void)scan_message(scan_, nullptr, scratch_, message);
-  EXPECT_EQ(testing::allocations() - before, 0u);
+  EXPECT_EQ(heap_calls() - before, 0u);
   ASSERT_EQ(observer.told, 4u);
   EXPECT_TRUE(observer.domains[0].view().starts_with("xn--bcher-und-noch-viel-mehr-in-einem"));
   EXPECT_EQ(observer.domains[1].view(), "shop.co.uk");
@@ -245,9 +245,9 @@ TEST_F(Scanner, links_are_read_without_allocation) {
 TEST_F(Scanner, nothing_is_allocated_while_a_message_passes) {
   const std::vector<uint8_t> message = octets(kSpam);
   (void)scan_message(scan_, set_, scratch_, message);
-  const uint64_t before = testing::allocations();
+  const uint64_t before = heap_calls();
   const ScanResult result = scan_message(scan_, set_, scratch_, message);
-  EXPECT_EQ(testing::allocations() - before, 0u);
+  EXPECT_EQ(heap_calls() - before, 0u);
   EXPECT_EQ(result.score, 15.0);
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dataplane/packet/edit.h"
+#include "dataplane/stage.h"
 #include "dataplane/worker/hosts.h"
 
 namespace postern::worker {
@@ -23,6 +24,7 @@ class ToSession : public tcp::Consumer {
  public:
   explicit ToSession(Flow& flow) : flow_(flow) {}
   Taken take(std::span<uint8_t> bytes) override {
+    StageScope stage(Stage::kSmtp);
     const smtp::ClientStep step = flow_.session.client_bytes(bytes);
     const auto taken = static_cast<uint32_t>(step.consumed);
     switch (step.step) {
@@ -55,6 +57,7 @@ class FromServer : public tcp::Consumer {
   explicit FromServer(Flow& flow, bool observe_only = false)
       : flow_(flow), observe_only_(observe_only) {}
   Taken take(std::span<uint8_t> bytes) override {
+    StageScope stage(Stage::kSmtp);
     const auto taken = static_cast<uint32_t>(bytes.size());
     if (!observe_only_) {
       const bool text = flow_.session.server_bytes(bytes);
@@ -82,6 +85,7 @@ class FromServer : public tcp::Consumer {
 }  // namespace
 
 void Connection::forward(Frame* frame, packet::Side from) {
+  StageScope stage(Stage::kTransmit);
   s_.transmitter->send(frame, packet::opposite(from));
 }
 

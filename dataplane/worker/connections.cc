@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/stage.h"
+
 namespace postern::worker {
 
 using packet::Frame;
@@ -126,6 +128,7 @@ void Connections::segment(Frame* frame, TcpPacket& tcp, Side arrived, Flow& flow
     return shared_.frames->release(frame);
   }
   Connection connection(shared_, flow, now);
+  StageScope stage(Stage::kTcp);
   if (from_client) {
     connection.from_client(frame, tcp);
   } else {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <random>
 
+#include "dataplane/stage.h"
 #include "dataplane/worker/hosts.h"
 #include "dataplane/worker/message_slot.h"
 #include "dataplane/worker/session_facts.h"
@@ -127,6 +128,7 @@ void MessageDesk::give_transaction(smtp::Transaction* transaction) {
 }
 
 bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction& transaction) {
+  StageScope stage(Stage::kDecide);
   uint32_t& used = flow_->host->messages;
   if (!may_take(used, free_slots_.size(), Counter::kDropMessageCap)) return false;
   ++used;
@@ -148,7 +150,9 @@ bool MessageDesk::message_begin(const smtp::Session& session, smtp::Transaction&
   slot->case_reference = {};
   slot->chained = observer_ != nullptr ? observer_->message_begin(transaction) : nullptr;
   XXH3_64bits_reset(&slot->digest);
-  slot->scan.observe(slot, MessageFacts::kWanted);
+  // Who is chained to the slot hears all that there is.
+  const mime::Renderings chained{.links = slot->chained != nullptr};
+  slot->scan.observe(slot, slot->chained != nullptr ? chained : MessageFacts::kWanted);
   slot->scan.begin(set_, scratch_);
   slot->scan.connection(session.helo(), flow_->client);
   begin_shadow(*slot, session.helo());
@@ -169,6 +173,7 @@ void MessageDesk::begin_shadow(Slot& slot, std::string_view helo) {
 }
 
 void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const uint8_t> bytes) {
+  StageScope stage(Stage::kMime);
   if (observer_ != nullptr) observer_->message_bytes(transaction, bytes);
   Slot& slot = *static_cast<Slot*>(transaction.message);
   slot.scan.feed(bytes);
@@ -177,6 +182,7 @@ void MessageDesk::message_bytes(smtp::Transaction& transaction, std::span<const 
 }
 
 bool MessageDesk::message_end(smtp::Session& session, smtp::Transaction& transaction) {
+  StageScope stage(Stage::kDecide);
   Slot& slot = *static_cast<Slot*>(transaction.message);
   counters_->add(Counter::kMessagesSeen);
   finish_scan(slot, session, transaction);
@@ -276,6 +282,7 @@ bool MessageDesk::masks_starttls(const Flow& flow, const Now& now) const {
 // a whole message first, and an envelope that is spam by itself need not be filled.
 bool MessageDesk::envelope_allowed(smtp::Session& session, smtp::Transaction& transaction,
                                    smtp::EnvelopeStep step, std::string_view address) {
+  StageScope stage(Stage::kDecide);
   if (config_.observe_only) return true;
   const verdict::Verdict verdict = verdict_on_session(session);
   using enum verdict::Treatment;
@@ -432,6 +439,7 @@ void MessageDesk::tell_message(Event* event, Slot& slot) {
 
 void MessageDesk::report(const smtp::Session& session, const smtp::Transaction& transaction,
                          Slot* slot) {
+  StageScope stage(Stage::kDecide);
   Event scratch_event;
   // Control wants messages; a transaction that never had one is only for the observer.
   Event* event = slot != nullptr ? reserve_event() : nullptr;

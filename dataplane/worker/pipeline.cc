@@ -5,6 +5,7 @@
 #include <random>
 
 #include "dataplane/packet/checksum.h"
+#include "dataplane/stage.h"
 #include "dataplane/worker/admission.h"
 #include "dataplane/worker/connections.h"
 #include "dataplane/worker/inbound_guard.h"
@@ -49,8 +50,13 @@ struct Pipeline::Impl {
     bool mail;
   };
   void process(Frame* frame, Side arrived, Read& read, const Now& now);
+  Flow* find(const TcpPacket& tcp, uint64_t hash) {
+    StageScope stage(Stage::kFlow);
+    return connections.find(FlowKey::of(tcp), hash);
+  }
   void forward(Frame* frame, Side arrived, Counter counted_as) {
     counters->add(counted_as);
+    StageScope stage(Stage::kTransmit);
     transmitter->send(frame, packet::opposite(arrived));
   }
   void discard(Frame* frame, Counter reason) {
@@ -105,6 +111,7 @@ void Pipeline::set_overloaded(bool overloaded) { impl_->admission.set_overloaded
 // Each pass over the burst asks for what the next one reads.
 void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& now) {
   Impl& impl = *impl_;
+  StageScope stage(Stage::kClassify);
   if (!impl.started) {
     impl.started = true;
     impl.admission.start(now);
@@ -121,6 +128,7 @@ void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& 
     impl.connections.prefetch_slot(read.hash);
   }
   if (frames.size() > 1) {
+    StageScope flow(Stage::kFlow);
     for (size_t i = 0; i < frames.size(); ++i) {
       if (impl.burst[i].mail) impl.connections.prefetch_flow(impl.burst[i].hash);
     }
@@ -136,7 +144,7 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
   const bool to_server = mail_port[tcp.destination_port];
   const bool from_server = mail_port[tcp.source_port];
   if (arrived == Side::kOutside && to_server && guard.stops(frame, tcp, now)) return;
-  Flow* flow = connections.find(FlowKey::of(tcp), read.hash);
+  Flow* flow = find(tcp, read.hash);
   // Between two mail ports only the flow, or the SYN, tells who is the client.
   const Side client_side = to_server ? arrived : packet::opposite(arrived);
   if (flow == nullptr && client_side == Side::kOutside && !config.inspect_inbound &&
@@ -149,6 +157,7 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
       !packet::checksums_right(*frame, tcp)) {
     return discard(frame, Counter::kDropChecksum);
   }
+  StageScope stage(Stage::kFlow);
   const bool inspected_side = arrived == Side::kInside || config.inspect_inbound;
   const Admission::Arrival arrival{.frame = frame,
                                    .tcp = tcp,
@@ -170,6 +179,7 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
 }
 
 void Pipeline::expire(const Now& now) {
+  StageScope stage(Stage::kFlow);
   impl_->connections.expire(now);
   impl_->admission.repeat(now);
 }

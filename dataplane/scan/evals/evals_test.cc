@@ -7,10 +7,10 @@
 #include <set>
 #include <string>
 
+#include "base/testing/heap_calls.h"
 #include "dataplane/scan/compiled.h"
 #include "dataplane/scan/evals/eval_plan.h"
 #include "dataplane/scan/evals/mail_date.h"
-#include "dataplane/scan/testing/allocation_count.h"
 #include "dataplane/scan/testing/rule_scan.h"
 
 namespace postern::scan {
@@ -303,10 +303,10 @@ TEST_F(Evals, allocate_nothing) {
   hits(scan_, set_, scratch_, kHtml, kHtml.size());
   for (std::string_view message : {kHtml, kPlain, kAlternative, kBase64, kNobody, kGone}) {
     scan_.begin(set_, &scratch_);
-    const uint64_t before = testing::allocations();
+    const uint64_t before = heap_calls();
     scan_.feed({reinterpret_cast<const uint8_t*>(message.data()), message.size()});
     scan_.finish();
-    EXPECT_EQ(testing::allocations() - before, 0u) << message.substr(0, 60);
+    EXPECT_EQ(heap_calls() - before, 0u) << message.substr(0, 60);
   }
 }
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/testing/heap_calls.h"
 #include "dataplane/scan/compiled.h"
-#include "dataplane/scan/testing/allocation_count.h"
 #include "dataplane/scan/testing/rule_scan.h"
 
 namespace postern::scan::testing {
@@ -25,14 +25,14 @@ class MessageHits {
   // when memory is taken from the heap.
   std::set<std::string> operator()(std::string_view message, size_t step = SIZE_MAX) {
     scan_.begin(set_, &scratch_);
-    const uint64_t before = allocations();
+    const uint64_t before = heap_calls();
     while (!message.empty()) {
       const std::string_view piece = message.substr(0, step);
       scan_.feed({reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});
       message.remove_prefix(piece.size());
     }
     const ScanResult result = scan_.finish();
-    EXPECT_EQ(allocations() - before, 0u);
+    EXPECT_EQ(heap_calls() - before, 0u);
     std::set<std::string> names;
     for (uint32_t rule : result.rules) names.emplace(set_->rule_name(rule));
     return names;

@@ -1,15 +1,12 @@
-#include "bench/allocations.h"
+#include "base/testing/heap_calls.h"
 
 #include <cstddef>
 
 namespace {
-uint64_t calls = 0;
-}
+constinit thread_local uint64_t calls = 0;
+}  // namespace
 
-namespace postern::bench {
-uint64_t allocations() { return calls; }
-}  // namespace postern::bench
-
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // These stand before the C library's own for every library of the process, and pass the call on.
 extern "C" {
 
@@ -30,3 +27,8 @@ void* realloc(void* memory, size_t bytes) {
   return __libc_realloc(memory, bytes);
 }
 }
+#endif
+
+namespace postern {
+uint64_t heap_calls() { return calls; }
+}  // namespace postern
