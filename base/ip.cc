@@ -8,13 +8,10 @@
 #include <cstring>
 
 namespace postern {
-namespace {
-constexpr std::array<uint8_t, 12> kMappedV4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-}
 
 IpAddress IpAddress::from_v4(const uint8_t* bytes) {
   IpAddress a;
-  std::copy(kMappedV4.begin(), kMappedV4.end(), a.bytes_.begin());
+  std::ranges::copy(kMappedV4, a.bytes_.begin());
   std::memcpy(a.bytes_.data() + 12, bytes, 4);
   return a;
 }
@@ -23,10 +20,6 @@ IpAddress IpAddress::from_v6(const uint8_t* bytes) {
   IpAddress a;
   std::memcpy(a.bytes_.data(), bytes, 16);
   return a;
-}
-
-bool IpAddress::is_v4() const {
-  return std::equal(kMappedV4.begin(), kMappedV4.end(), bytes_.begin());
 }
 
 std::expected<IpAddress, std::string> IpAddress::parse(std::string_view text) {

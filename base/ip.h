@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <expected>
 #include <functional>
 #include <string>
@@ -21,13 +22,16 @@ class IpAddress {
   // "192.0.2.7", "2001:db8::1". The error says what was wrong and what was expected.
   static std::expected<IpAddress, std::string> parse(std::string_view text);
 
-  bool is_v4() const;
+  bool is_v4() const { return std::memcmp(bytes_.data(), kMappedV4.data(), kMappedV4.size()) == 0; }
   const std::array<uint8_t, 16>& bytes() const { return bytes_; }
   const uint8_t* v4_bytes() const { return bytes_.data() + 12; }
   std::string to_string() const;
   auto operator<=>(const IpAddress&) const = default;
 
  private:
+  // RFC 4291 2.5.5.2.
+  static constexpr std::array<uint8_t, 12> kMappedV4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
   std::array<uint8_t, 16> bytes_{};
 };
 

@@ -152,7 +152,12 @@ bool LinkReader::tell(bool with_uri, RenderSink* sink) {
   const Authority authority = read_authority(scheme.rest.substr(0, end));
   const std::string_view tail = scheme.rest.substr(end);
   tail_ = uri_.size() - tail.size();
-  if (!read_host(authority.host, &host_)) return false;
+  if (authority.host.empty() || authority.host != written_.view()) {
+    written_.clear();
+    if (!read_host(authority.host, &host_)) return false;
+    // One that is cut is not to be taken for another.
+    if (!written_.assign(authority.host)) written_.clear();
+  }
   if (!with_uri) {
     sink->link({{}, host_.name.view(), registrable_domain(host_)});
     return true;

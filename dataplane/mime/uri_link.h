@@ -35,6 +35,7 @@ class LinkReader {
   size_t tail_ = 0;           // where in it the host is behind
   FixedText<kUriBytes + 2 * HostName::kBytes> canonical_;  // the host may have grown
   HostName host_;
+  FixedText<HostName::kBytes> written_;  // what host_ was read of: links of a message share hosts
 };
 
 }  // namespace postern::mime

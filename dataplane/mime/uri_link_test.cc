@@ -158,9 +158,9 @@ TEST(UriLink, ManyHostsByOneReader) {
     std::string domain;
   } sink;
   LinkReader reader;
-  // More of them than it remembers, each again before and after it is forgotten.
-  for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 20; ++i) {
+  // More of them than a thread remembers, each again before and after it is forgotten.
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 3000; ++i) {
       const std::string expected = "shop" + std::to_string(i) + ".co.uk";
       for (int again = 0; again < 2; ++again) {
         reader.read("http://www." + expected + "/", &sink);
@@ -170,6 +170,27 @@ TEST(UriLink, ManyHostsByOneReader) {
       }
     }
   }
+}
+
+// The host of the link before is not read again; one that is none must not be taken for it.
+TEST(UriLink, HostsOfNeighbours) {
+  struct : RenderSink {
+    void header(std::string_view, std::string_view, std::string_view) override {}
+    void body(std::string_view) override {}
+    void rawbody(std::string_view) override {}
+    void uri(std::string_view) override {}
+    void part(const Part&) override {}
+    void link(const Link& link) override { hosts.emplace_back(link.host); }
+    std::vector<std::string> hosts;
+  } sink;
+  LinkReader reader;
+  for (std::string_view uri :
+       {"http://A.example/1", "http://A.example/2", "http://?3", "http://a..example/",
+        "http://[2001:db8::1]/", "http://[2001:db8::1]:80/", "http://A.example"}) {
+    reader.read(uri, &sink);
+  }
+  EXPECT_EQ(sink.hosts, (std::vector<std::string>{"a.example", "a.example", "2001:db8::1",
+                                                  "2001:db8::1", "a.example"}));
 }
 
 TEST(UriLink, Redirectors) {

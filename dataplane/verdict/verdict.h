@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/case_reference.h"
@@ -138,6 +139,12 @@ class VerdictSource {
   // The strictest of what the switches say of `address`, each by its most specific unexpired
   // verdict; of a switch that says nothing, the configured default.
   virtual Verdict lookup(const IpAddress& address, uint64_t wall_s) const = 0;
+  // The same for each of `addresses`, into the place of `verdicts` with its number; there are as
+  // many.
+  virtual void lookup_burst(std::span<const IpAddress> addresses, uint64_t wall_s,
+                            std::span<Verdict> verdicts) const {
+    for (size_t i = 0; i < addresses.size(); ++i) verdicts[i] = lookup(addresses[i], wall_s);
+  }
   // Whether `source`, outside, may open a connection to a mail port of `destination`. Costs next to
   // nothing while nobody is guarded.
   virtual Entry entry(const IpAddress& source, const IpAddress& destination,

@@ -68,10 +68,9 @@ class VerdictTable : public VerdictSource {
   // Readers, each on its own thread. The result's bucket is valid until the reader's next
   // quiescent(), offline() or unregister_reader().
   Verdict lookup(const IpAddress& address, uint64_t wall_s) const override;
-  // The same for each of `addresses`, into the place of `verdicts` with its number; there are as
-  // many. The waits for memory of 32 addresses overlap.
+  // The waits for memory of 32 addresses overlap.
   void lookup_burst(std::span<const IpAddress> addresses, uint64_t wall_s,
-                    std::span<Verdict> verdicts) const;
+                    std::span<Verdict> verdicts) const override;
   Entry entry(const IpAddress& source, const IpAddress& destination,
               uint64_t wall_s) const override;
   const NarrowBlocks* narrow() const override { return narrow_.load(std::memory_order_acquire); }
@@ -151,7 +150,11 @@ class VerdictTable : public VerdictSource {
   void begin(Walk& walk, const IpAddress& address, unsigned switches) const;
   template <size_t kWalks, unsigned kProbes>
   void finish(std::span<Walk> walks, uint64_t wall_s) const;
-  Verdict verdict_of(const Walk& walk) const;
+  using FoundRecords = std::array<const Record*, kSenderSwitches>;
+  template <size_t kMost>
+  void find_v4(std::span<const IpAddress> addresses, uint64_t wall_s,
+               std::span<FoundRecords> found) const;
+  Verdict verdict_of(std::span<const Record* const> found) const;
   std::optional<Treatment> said(Switch of, const IpAddress& address, uint64_t wall_s) const;
   // verdict_table_narrow.cc
   std::expected<void, std::string> check_narrow_size(size_t blocks) const;

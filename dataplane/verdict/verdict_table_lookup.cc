@@ -122,32 +122,122 @@ void VerdictTable::finish(std::span<Walk> walks, uint64_t wall_s) const {
   }
 }
 
-Verdict VerdictTable::verdict_of(const Walk& walk) const {
-  const Record* const treatment = walk.found[static_cast<size_t>(Switch::kTreatment)];
+// The same for senders' switches and IPv4 addresses alone, with no more in hand than these need: a
+// burst of them waits for memory together, and then it is instructions that count.
+template <size_t kMost>
+void VerdictTable::find_v4(std::span<const IpAddress> addresses, uint64_t wall_s,
+                           std::span<FoundRecords> found) const {
+  constexpr unsigned kProbes = kMost == 1 ? kProbesAlone : kProbesInBurst;
+  constexpr uint64_t kMapped = uint64_t{0xffff} << 32;
+  struct Probe {
+    uint32_t address, head, tag, record;
+    uint8_t length, number;
+  };
+  uint64_t any = 0;
+  uint8_t asked = 0;
+  for (unsigned of = 0; of < kSenderSwitches; ++of) {
+    const uint64_t present = lengths_[of].v4.load(std::memory_order_acquire);
+    any |= present;
+    asked |= static_cast<uint8_t>((present != 0) << of);
+  }
+  std::array<uint64_t, kMost> lengths;  // not probed yet
+  std::array<uint8_t, kMost> open;      // switches of which nothing was found yet
+  for (size_t n = 0; n < addresses.size(); ++n) {
+    found[n] = {};
+    open[n] = asked;
+    lengths[n] = any;
+    if (any >> 17 == 0) continue;
+    const size_t sixteen = sixteen_of(big_endian_word(addresses[n].bytes().data() + 8));
+    const uint64_t here = long_v4_[sixteen].load(std::memory_order_acquire);
+    lengths[n] &= here << 17 | 0x1ffff;
+  }
+  std::array<Probe, kMost * kProbes> probes;
+  for (bool more = any != 0; more;) {
+    more = false;
+    size_t count = 0;
+    for (size_t n = 0; n < addresses.size(); ++n) {
+      if (open[n] == 0) continue;
+      const auto address = static_cast<uint32_t>(big_endian_word(addresses[n].bytes().data() + 8));
+      for (unsigned taken = 0; taken < kProbes && lengths[n] != 0; ++taken) {
+        const unsigned length = 63 - static_cast<unsigned>(std::countl_zero(lengths[n]));
+        lengths[n] &= ~(uint64_t{1} << length);
+        const uint32_t masked =
+            length == 0 ? 0 : address & static_cast<uint32_t>(~uint64_t{0} << (32 - length));
+        const uint64_t hashed = hash(0, kMapped | masked, 96 + length);
+        Probe& probe = probes[count++];
+        probe.address = masked;
+        probe.head = static_cast<uint32_t>(hashed) & head_mask_;
+        probe.tag = tag_of(hashed);
+        probe.length = static_cast<uint8_t>(96 + length);
+        probe.number = static_cast<uint8_t>(n);
+        __builtin_prefetch(&heads_[probe.head]);
+      }
+      more |= lengths[n] != 0;
+    }
+    size_t worth = 0;  // probes that found their tag
+    for (const Probe& probe : std::span(probes).first(count)) {
+      // In this order, as in finish().
+      const Head& head = heads_[probe.head];
+      const uint32_t first = head.first.load(std::memory_order_acquire);
+      if ((head.tags.load(std::memory_order_relaxed) & probe.tag) == 0 || first == 0) continue;
+      __builtin_prefetch(&records_[first]);
+      probes[worth] = probe;
+      probes[worth++].record = first;
+    }
+    for (const Probe& probe : std::span(probes).first(worth)) {
+      uint8_t& asked_still = open[probe.number];
+      for (uint32_t i = probe.record; i != 0 && asked_still != 0;) {
+        const Record& record = records_[i];
+        const auto of = static_cast<uint8_t>(1u << static_cast<unsigned>(record.of));
+        if (record.low == (kMapped | probe.address) && record.high == 0 &&
+            record.length == probe.length && (asked_still & of) != 0 &&
+            (record.expires_unix_s == 0 || record.expires_unix_s > wall_s)) {
+          found[probe.number][static_cast<size_t>(record.of)] = &record;
+          asked_still &= static_cast<uint8_t>(~of);
+        }
+        i = record.next.load(std::memory_order_acquire);
+      }
+    }
+  }
+}
+
+Verdict VerdictTable::verdict_of(std::span<const Record* const> found) const {
+  const Record* const treatment = found[static_cast<size_t>(Switch::kTreatment)];
   Verdict out =
       treatment != nullptr ? treatment->verdict() : Verdict{.treatment = config_.default_treatment};
   for (size_t i = 1; i < kSenderSwitches; ++i) {
-    if (walk.found[i] != nullptr) out = strictest(out, walk.found[i]->verdict());
+    if (found[i] != nullptr) out = strictest(out, found[i]->verdict());
   }
   return out;
 }
 
 Verdict VerdictTable::lookup(const IpAddress& address, uint64_t wall_s) const {
+  if (address.is_v4()) {
+    FoundRecords found;
+    find_v4<1>({&address, 1}, wall_s, {&found, 1});
+    return verdict_of(found);
+  }
   Walk walk;
   begin(walk, address, kSenders);
   finish<1, kProbesAlone>({&walk, 1}, wall_s);
-  return verdict_of(walk);
+  return verdict_of(walk.found);
 }
 
 void VerdictTable::lookup_burst(std::span<const IpAddress> addresses, uint64_t wall_s,
                                 std::span<Verdict> verdicts) const {
+  std::array<FoundRecords, kBurst> found;
   std::array<Walk, kBurst> walks;
   for (size_t done = 0; done < addresses.size();) {
-    const size_t count = std::min(kBurst, addresses.size() - done);
-    for (size_t i = 0; i < count; ++i) begin(walks[i], addresses[done + i], kSenders);
-    finish<kBurst, kProbesInBurst>(std::span(walks).first(count), wall_s);
-    for (size_t i = 0; i < count; ++i) verdicts[done + i] = verdict_of(walks[i]);
-    done += count;
+    const auto burst = addresses.subspan(done, std::min(kBurst, addresses.size() - done));
+    if (std::ranges::all_of(burst, &IpAddress::is_v4)) {
+      find_v4<kBurst>(burst, wall_s, found);
+      for (size_t i = 0; i < burst.size(); ++i) verdicts[done + i] = verdict_of(found[i]);
+    } else {
+      for (size_t i = 0; i < burst.size(); ++i) begin(walks[i], burst[i], kSenders);
+      finish<kBurst, kProbesInBurst>(std::span(walks).first(burst.size()), wall_s);
+      for (size_t i = 0; i < burst.size(); ++i) verdicts[done + i] = verdict_of(walks[i].found);
+    }
+    done += burst.size();
   }
 }
 

@@ -60,7 +60,8 @@ void Admission::take_data_off(const Arrival& arrival) {
 
 void Admission::syn(const Arrival& arrival, const Now& now) {
   const TcpPacket& tcp = arrival.tcp;
-  const verdict::Verdict verdict = verdicts_->lookup(tcp.source, now.wall_s());
+  const verdict::Verdict verdict =
+      arrival.verdict != nullptr ? *arrival.verdict : verdicts_->lookup(tcp.source, now.wall_s());
   if (verdict.treatment == Treatment::kDrop) {
     return discard(arrival.frame, Counter::kDropVerdict);
   }

@@ -26,7 +26,8 @@ class Admission {
   void start(const Now& now) { started_us_ = now.monotonic_us; }
 
   // A segment of a mail port, with what is known of it: its connection's hash and flow (null: none)
-  // and whether it travels towards the server. Each takes the frame's reference.
+  // whether it travels towards the server, and of some SYNs the verdict on their sender (null: not
+  // looked up yet). Each takes the frame's reference.
   struct Arrival {
     packet::Frame* frame;
     packet::TcpPacket& tcp;
@@ -34,6 +35,7 @@ class Admission {
     uint64_t hash;
     Flow* flow;
     bool to_server;
+    const verdict::Verdict* verdict;
   };
   void syn(const Arrival& arrival, const Now& now);
   void syn_ack(const Arrival& arrival, const Now& now);

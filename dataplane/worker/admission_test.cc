@@ -180,6 +180,32 @@ TEST(MidStream, AConnectionUnderTlsThatWeForgotGoesOn) {
   EXPECT_EQ(wire.from_client(record), as_sent(record, Side::kOutside));
 }
 
+TEST(Admission, EachSynOfABurstMeetsTheVerdictOnItsSender) {
+  Wire wire;
+  wire.verdicts.others[*IpAddress::parse("10.0.0.1")] = {.treatment = Treatment::kRefuse};
+  wire.verdicts.others[*IpAddress::parse("10.0.0.3")] = {.treatment = Treatment::kDrop};
+  std::vector<Packet> burst;
+  // Between them what is no SYN, and what is no mail.
+  for (const char* from : {"10.0.0.1:1024", "10.0.0.2:1024", "10.0.0.3:1024", "10.0.0.4:1024"}) {
+    burst.push_back({.from = from, .flags = kSyn});
+    burst.push_back({.from = from, .to = "198.51.100.1:443", .flags = kSyn});
+    burst.push_back({.from = "10.0.0.9:1024", .seq = 7, .ack = 9, .flags = kAck});
+  }
+  wire.in_burst(burst, Side::kInside);
+  EXPECT_EQ(wire.counters.get(Counter::kSynsAnswered), 1u);
+  EXPECT_EQ(wire.counters.get(Counter::kDropVerdict), 1u);
+  EXPECT_EQ(wire.counters.get(Counter::kFramesNotMail), 4u);
+  const auto left = wire.in_burst({{.from = "10.0.0.4:1025", .flags = kSyn},
+                                   {.from = "10.0.0.1:1025", .flags = kSyn},
+                                   {.from = "10.0.0.2:1025", .flags = kSyn}},
+                                  Side::kInside);
+  ASSERT_THAT(left, SizeIs(3));
+  EXPECT_EQ(left[0].out, Side::kOutside);
+  EXPECT_EQ(left[1].out, Side::kInside);
+  EXPECT_EQ(left[1].segment.to, "10.0.0.1:1025");
+  EXPECT_EQ(left[2].out, Side::kOutside);
+}
+
 struct Blocked : ::testing::Test {
   Blocked() {
     wire.verdicts.verdict = {.treatment = Treatment::kRefuse, .case_reference = CaseReference{42}};

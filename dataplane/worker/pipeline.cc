@@ -29,13 +29,14 @@ uint64_t random_key() {
 
 struct Pipeline::Impl {
   Impl(const PipelineConfig& settings, smtp::ReplyTexts reply_texts, packet::FrameSource* frames,
-       const verdict::VerdictSource* verdicts, EventSink* events, Transmitter* out,
+       const verdict::VerdictSource* verdict_source, EventSink* events, Transmitter* out,
        Counters* counter_set, Observer* observer)
       : config(settings),
         texts(std::move(reply_texts)),
         source(frames),
         transmitter(out),
         counters(counter_set),
+        verdicts(verdict_source),
         desk(config, &texts, verdicts, events, counters, observer),
         connections(config, frames, out, counters, &desk, &texts, random_key()),
         admission(config, frames, out, counters, verdicts, &desk, &connections),
@@ -48,7 +49,9 @@ struct Pipeline::Impl {
     TcpPacket tcp;
     uint64_t hash;
     bool mail;
+    const verdict::Verdict* verdict;  // on a SYN's sender; null: not looked up yet
   };
+  void look_up_senders(size_t frames, Side arrived, const Now& now);
   void process(Frame* frame, Side arrived, Read& read, const Now& now);
   Flow* find(const TcpPacket& tcp, uint64_t hash) {
     StageScope stage(Stage::kFlow);
@@ -69,6 +72,7 @@ struct Pipeline::Impl {
   packet::FrameSource* source;
   Transmitter* transmitter;
   Counters* counters;
+  const verdict::VerdictSource* verdicts;
   std::bitset<65536> mail_port;
   bool started = false;
   MessageDesk desk;
@@ -76,6 +80,8 @@ struct Pipeline::Impl {
   Admission admission;
   InboundGuard guard;
   std::array<Read, kBurst> burst;
+  std::array<IpAddress, kBurst> senders;
+  std::array<verdict::Verdict, kBurst> sender_verdicts;
 };
 
 std::expected<std::unique_ptr<Pipeline>, std::string> Pipeline::create(
@@ -120,6 +126,7 @@ void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& 
     Impl::Read& read = impl.burst[i];
     impl.counters->add(Counter::kFramesIn);
     impl.counters->add(Counter::kBytesIn, frames[i]->length);
+    read.verdict = nullptr;
     read.tcp = packet::parse(*frames[i]);
     read.mail = read.tcp.kind != Kind::kOther &&
                 (impl.mail_port[read.tcp.destination_port] || impl.mail_port[read.tcp.source_port]);
@@ -132,10 +139,27 @@ void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& 
     for (size_t i = 0; i < frames.size(); ++i) {
       if (impl.burst[i].mail) impl.connections.prefetch_flow(impl.burst[i].hash);
     }
+    impl.look_up_senders(frames.size(), arrived, now);
   }
   for (size_t i = 0; i < frames.size(); ++i) {
     impl.process(frames[i], arrived, impl.burst[i], now);
   }
+}
+
+// Many SYNs in one burst are a flood, most likely of addresses that no cache has.
+void Pipeline::Impl::look_up_senders(size_t frames, Side arrived, const Now& now) {
+  if (arrived != Side::kInside && !config.inspect_inbound) return;
+  size_t count = 0;
+  for (size_t i = 0; i < frames; ++i) {
+    Read& read = burst[i];
+    if (!read.mail || !mail_port[read.tcp.destination_port] || !read.tcp.has(packet::kSyn) ||
+        read.tcp.has(packet::kAck)) {
+      continue;
+    }
+    senders[count] = read.tcp.source;
+    read.verdict = &sender_verdicts[count++];
+  }
+  verdicts->lookup_burst(std::span(senders).first(count), now.wall_s(), sender_verdicts);
 }
 
 void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& now) {
@@ -164,7 +188,8 @@ void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& 
                                    .side = arrived,
                                    .hash = read.hash,
                                    .flow = flow,
-                                   .to_server = to_server && (!from_server || inspected_side)};
+                                   .to_server = to_server && (!from_server || inspected_side),
+                                   .verdict = read.verdict};
   if (tcp.has(packet::kSyn)) {
     const bool answer = tcp.has(packet::kAck);
     const Side opener = answer ? packet::opposite(arrived) : arrived;

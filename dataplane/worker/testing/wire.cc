@@ -49,6 +49,14 @@ std::vector<Sent> Wire::in_bytes(std::span<const uint8_t> frame, Side side) {
   return std::exchange(sent_, {});
 }
 
+std::vector<Sent> Wire::in_burst(const std::vector<Packet>& packets, Side side) {
+  sent_.clear();
+  std::vector<packet::Frame*> burst;
+  for (const Packet& packet : packets) burst.push_back(frames.copy_of(packet.bytes()));
+  pipeline->process(burst, side, now);
+  return std::exchange(sent_, {});
+}
+
 std::vector<Sent> Wire::wait(uint64_t milliseconds) {
   sent_.clear();
   const uint64_t end = now.monotonic_us + milliseconds * 1000;

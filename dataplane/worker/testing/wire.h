@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,10 +65,13 @@ class CollectedEvents : public EventSink {
   std::deque<HeaderSample> samples_;  // where events point to
 };
 
-// The verdict that the test says, on everybody.
+// The verdict that the test says, on everybody but those for whom it has another.
 class OneVerdict : public verdict::VerdictSource {
  public:
-  verdict::Verdict lookup(const IpAddress&, uint64_t) const override { return verdict; }
+  verdict::Verdict lookup(const IpAddress& address, uint64_t) const override {
+    const auto other = others.find(address);
+    return other != others.end() ? other->second : verdict;
+  }
   const verdict::NarrowBlocks* narrow() const override { return &blocks; }
   // A block on a part of 192.0.2.7, who is the client of a Dialogue.
   void block(std::string_view part, verdict::Treatment treatment = verdict::Treatment::kRefuse) {
@@ -82,6 +86,7 @@ class OneVerdict : public verdict::VerdictSource {
     return guard.entry(source, destination, wall_s);
   }
   verdict::Verdict verdict;
+  std::map<IpAddress, verdict::Verdict> others;
   verdict::NarrowBlocks blocks;
   verdict::StaticVerdicts guard;  // of the inbound guard's two switches only
 };
@@ -100,6 +105,8 @@ class Wire : public Transmitter {
   std::vector<Sent> from_server(const Packet& packet) { return in(packet, Side::kOutside); }
   std::vector<Sent> in(const Packet& packet, Side side) { return in_bytes(packet.bytes(), side); }
   std::vector<Sent> in_bytes(std::span<const uint8_t> frame, Side side);
+  // All of one burst.
+  std::vector<Sent> in_burst(const std::vector<Packet>& packets, Side side);
   // When set, takes each frame that leaves (and looks at it only during the call): nothing is then
   // returned by the calls above.
   std::function<void(packet::Frame&, Side out)> tap;
