@@ -324,14 +324,14 @@ def tricks(_):
 
 def parity(_):
     test_tree().ninja("control/cli/postern", "dataplane/mime/mime-dump")
-    decoding = closing_line([sys.executable, ROOT / "tests/parity/decoding.py", "--dump",
-                             test_tree().path / "dataplane/mime/mime-dump"], "parity")
-    postern = test_tree().path / "control/cli/postern"
-    rules = closing_line([sys.executable, ROOT / "tests/parity/rules.py", "--postern", postern], "parity-rules")
-    evals = closing_line([sys.executable, ROOT / "tests/parity/eval_rules.py", "--postern", postern,
-                          "--messages", "200"], "parity-evals")
+    dump, postern = (test_tree().path / name for name in ("dataplane/mime/mime-dump", "control/cli/postern"))
+    parts = {"parity": ["decoding.py", "--dump", dump], "parity-rules": ["rules.py", "--postern", postern],
+             "parity-evals": ["eval_rules.py", "--postern", postern, "--messages", "200"]}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(lambda name: closing_line(
+            [sys.executable, ROOT / "tests/parity" / parts[name][0], *parts[name][1:]], name), parts)
     total = Counts()
-    for part in (decoding, rules, evals):
+    for part in done:
         total.passed += part.passed
         total.failed += part.failed
         total.skipped += part.skipped

@@ -171,8 +171,24 @@ const char* HtmlText::in_text(const char* p, const char* end) {
     return stop + 1;
   }
   token_.clear();
+  if (*stop == '<' && !verbatim_) {
+    // As in_opening() would find out, octet by octet.
+    const bool closing = end - stop > 2 && stop[1] == '/';
+    const char* const name = stop + (closing ? 2 : 1);
+    if (name < end && is_alpha(*name)) {
+      begin_tag(closing);
+      return in_tag(name, end);
+    }
+  }
   state_ = *stop == '&' ? State::kEntity : verbatim_ ? State::kRawOpening : State::kOpening;
   return stop + 1;
+}
+
+void HtmlText::begin_tag(bool closing) {
+  closing_ = closing;
+  tag_.clear();
+  tag_state_ = TagState::kName;
+  state_ = State::kTag;
 }
 
 const char* HtmlText::in_entity(const char* p, const char* end) {
@@ -213,10 +229,7 @@ const char* HtmlText::in_opening(const char* p, const char* end) {
     const std::string_view before = token_.view();
     if (before.empty() || before == "/") {
       if (is_alpha(*p)) {
-        closing_ = !before.empty();
-        tag_.clear();
-        tag_state_ = TagState::kName;
-        state_ = State::kTag;
+        begin_tag(!before.empty());
         return p;
       }
       if (before.empty() && (*p == '/' || *p == '!')) {
@@ -536,10 +549,8 @@ const char* HtmlText::in_raw_opening(const char* p, const char* end) {
 const char* HtmlText::end_verbatim(const char* p) {
   verbatim_ = false;
   references_ = true;
-  closing_ = true;
+  begin_tag(true);
   tag_.assign(raw_end_.substr(1));
-  tag_state_ = TagState::kName;
-  state_ = State::kTag;
   return p;
 }
 

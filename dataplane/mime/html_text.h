@@ -72,6 +72,7 @@ class HtmlText {
   const char* in_text(const char* p, const char* end);
   const char* in_entity(const char* p, const char* end);
   const char* in_opening(const char* p, const char* end);
+  void begin_tag(bool closing);
   const char* in_tag(const char* p, const char* end);
   const char* in_comment(const char* p, const char* end);
   const char* in_raw(const char* p, const char* end);
