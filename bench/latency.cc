@@ -1,6 +1,7 @@
 #include "bench/latency.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <x86intrin.h>
 
@@ -53,6 +54,13 @@ Percentiles percentiles(std::vector<float>& us) {
   return {at(0.5), at(0.99), at(0.999), double{us.back()}};
 }
 
+// How often something else was given this thread's core.
+double preemptions() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  return static_cast<double>(usage.ru_nivcsw);
+}
+
 double rounded(double value) { return std::stod(fmt::format("{:.4g}", value)); }
 
 double median(std::vector<double> values) {
@@ -73,11 +81,13 @@ struct Measured {
   OpenLoop* loop;
   int load;
   std::vector<Percentiles> repetitions;
-  std::vector<double> offered;  // frames a second
+  std::vector<double> offered;      // frames a second
+  std::vector<double> preemptions;  // in each repetition
 };
 
 std::expected<void, std::string> repeat(Measured& row, double capacity) {
   std::vector<float> us;
+  const double before = preemptions();
   const double rate = capacity * row.load / 100;
   while (us.size() < kFramesLeast) {
     if (auto passed = row.loop->pass_at(rate, us); !passed) {
@@ -86,6 +96,7 @@ std::expected<void, std::string> repeat(Measured& row, double capacity) {
   }
   row.repetitions.push_back(percentiles(us));
   row.offered.push_back(rate);
+  row.preemptions.push_back(preemptions() - before);
   return {};
 }
 
@@ -106,6 +117,8 @@ ordered_json report(const Measured& row, const Measured& other) {
           {"p99", rounded(p99)},
           {"p99_9", rounded(median(row.repetitions, &Percentiles::p99_9))},
           {"max", rounded(median(row.repetitions, &Percentiles::longest))},
+          {"p99_least", rounded(least.p99)},
+          {"preemptions", rounded(median(row.preemptions))},
           {"spread", rounded((most.p99 - least.p99) / p99)},
           {"repetitions", p99s},
           {"offered_frames_per_second", rounded(median(row.offered))},

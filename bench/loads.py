@@ -5,6 +5,7 @@ import subprocess
 
 TARGETS = ['bench/postern-bench-loads']
 SET = 'outbound'
+LEAN_SET = 'literals_1k'  # of latency: what the aim speaks of
 # Rows that are measured together, and the inputs they need: INPUT:SET:CONNECTIONS:MESSAGES, quick and whole.
 FAMILIES = {
     'memory.': (['memory.idle', 'memory.message.2k', 'memory.message.100k'], '100k', 24, 24),
@@ -21,15 +22,22 @@ def selected(expression):
     return [family for family, (names, *_) in FAMILIES.items() if any(re.search(expression, name) for name in names)]
 
 
+def by_set(families):
+    """What is measured in one go: the name of a set, its families."""
+    lean = [family for family in families if family == 'latency.']
+    others = [family for family in families if family != 'latency.']
+    return [(name, some) for name, some in ((SET, others), (LEAN_SET, lean)) if some]
+
+
 def groups(families, quick):
     """What the program needs of messages, as bench/run's inputs() is asked for them."""
     return [f'{FAMILIES[family][1]}:{SET}:64:{FAMILIES[family][2 if quick else 3]}' for family in families]
 
 
-def measure(program, artefact, folders, origins, output, families, quick):
+def measure(program, set_name, artefact, folders, origins, output, families, quick):
     """What the program reports, with the origin of each input."""
     options = [f'--input={name}={path}' for name, path in folders.items()]
-    subprocess.run([str(program), f'--set={artefact}', f'--set-name={SET}', *options,
+    subprocess.run([str(program), f'--set={artefact}', f'--set-name={set_name}', *options,
                     f'--messages={400 if quick else 1000}',
                     '--filter=' + '|'.join('^' + re.escape(family) for family in families),
                     f'--repetitions={3 if quick else 5}', f'--seconds={0.06 if quick else 0.3}',

@@ -109,12 +109,13 @@ def print_connections(rows):
 def print_latency(rows):
     if not rows:
         return
-    print('\nLatency added to a forwarded frame by a worker under a share of its full load (µs of the wall clock, open loop)')
-    table = [('row', 'p50', 'p99', 'p99.9', 'max', 'spread of p99', 'frames/s', 'p99 × that of', '')]
+    print('\nLatency added to a forwarded frame by a worker under a share of its full load (µs of the wall clock, open loop; '
+          f'set {rows[0]["set"]})')
+    table = [('row', 'p50', 'p99', 'p99.9', 'max', 'least p99', 'preempted', 'frames/s', 'p99 × that of', '')]
     for row in rows:
-        table.append((row['row'], *(number(row[key]) for key in ('p50', 'p99', 'p99_9', 'max')), f'{row["spread"]:.0%}',
+        table.append((row['row'], *(number(row[key]) for key in ('p50', 'p99', 'p99_9', 'max', 'p99_least', 'preemptions')),
                       number(row['offered_frames_per_second']), f'{row["ratio"]:.3g}', row['compared_with']))
-    columns(table, '<>>>>>>><')
+    columns(table, '<>>>>>>>><')
 
 
 def print_memory(rows):
