@@ -5,7 +5,7 @@
 namespace {
 // Of each thread, so that threads measured together do not disturb each other by it.
 thread_local uint64_t calls = 0;
-}
+}  // namespace
 
 namespace postern::bench {
 uint64_t allocations() { return calls; }

@@ -288,15 +288,15 @@ Expected<void> Loads::memory() {
   };
   static constexpr Kind kKinds[] = {{"memory.idle",
                                      "resident memory of an idle connection",
-                                     "greeting and EHLO behind it",
+                                     "no message, greeting and EHLO behind it",
                                      {20'000, 0}},
                                     {"memory.message.2k",
                                      "of a connection in the middle of a message",
-                                     "2 KB of its data read",
+                                     "100k, 2 KB of its data read",
                                      {4'000, 2'000}},
                                     {"memory.message.100k",
                                      "of a connection in the middle of a message",
-                                     "100 KB of its data read",
+                                     "100k, 100 KB of its data read",
                                      {1'000, 100'000}}};
   for (const Kind& kind : kKinds) {
     const auto each = resident_each(*messages, kind.in_flight, set_, &scratch_);
@@ -305,7 +305,7 @@ Expected<void> Loads::memory() {
                      {"what", kind.what},
                      {"unit", "bytes"},
                      {"value", std::round(*each)},
-                     {"input", fmt::format("100k, {}", kind.input)},
+                     {"input", kind.input},
                      {"set", arguments_.set_name},
                      {"open_connections", kind.in_flight.connections}});
     if (kind.in_flight.octets == 0) continue;

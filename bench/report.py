@@ -71,6 +71,8 @@ def print_models(rows):
         cores = ', '.join(f'{n}: {row["model"][n]["contended"]:g} to {row["model"][n]["linear"]:g}' for n in ('8', '16', '32'))
         print(f'  {row["row"]} does {row["speedup"]:.3g} × {row["compared_with"]}. A model, not measured (sigma '
               f'{row["model"]["sigma"]:.3g}), says of so many cores, in workers: {cores}')
+        if row['speedup'] > 2:
+            print('  More than two: the one alone was disturbed by neighbours. No loss was found; the model is an upper bound.')
 
 
 def print_messages(out, rows):
