@@ -85,11 +85,11 @@ bool Recorder::was_told(End& end, std::string_view reply) {
 }
 
 // The message in full segments; the server acknowledges every second one.
-void Recorder::send_message(const std::string& data) {
+void Recorder::send_message(std::string_view data) {
   bool owed = false;
   for (size_t at = 0; at < data.size(); at += kMaximumSegmentSize) {
     const bool last = at + kMaximumSegmentSize >= data.size();
-    say(client_, data.substr(at, kMaximumSegmentSize), last ? kAck | kPsh : kAck);
+    say(client_, std::string(data.substr(at, kMaximumSegmentSize)), last ? kAck | kPsh : kAck);
     if (owed && !last) say(server_, "", kAck);
     owed = !owed;
   }
@@ -104,8 +104,8 @@ void Recorder::let_it_be_forgotten() {
   }
 }
 
-std::expected<Conversation, std::string> Recorder::record(const Message& message) {
-  const CounterValues before = values_of(counters_);
+// From the handshake to the server's reply to EHLO.
+void Recorder::open() {
   conversation_ = {};
   client_ = {Side::kInside, kClient, kServer, 1000};
   server_ = {Side::kOutside, kServer, kClient, 500'000'000};
@@ -116,20 +116,35 @@ std::expected<Conversation, std::string> Recorder::record(const Message& message
   say(client_, "EHLO mail.customer.example\r\n", kAck | kPsh);
   say(server_, kEhloReply, kAck | kPsh);
   conversation_.opening_frames = conversation_.frames.size();
+}
+
+std::expected<void, std::string> Recorder::begin_message(const Message& message) {
   say(client_, kTransaction, kAck | kPsh);
   client_.heard.clear();
   say(server_, "250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n",
       kAck | kPsh);
   if (!was_told(client_, "250 ")) return std::unexpected(message.name + ": no reply to MAIL");
+  return {};
+}
+
+// From MAIL to the reply to the message's end, or until the server was reset.
+std::expected<void, std::string> Recorder::deliver(const Message& message) {
+  if (auto begun = begin_message(message); !begun) return begun;
   const std::string data = as_data(message.octets);
   server_.heard.clear();
   send_message(data);
+  ++conversation_.messages;
+  if (server_.was_reset) return {};
+  if (server_.heard != data) {
+    return std::unexpected(message.name + ": neither refused nor delivered byte for byte");
+  }
+  say(server_, "250 2.0.0 Ok: queued as 4XJ0Qv1Xbz1z\r\n", kAck | kPsh);
+  if (!was_told(client_, "250 ")) return std::unexpected(message.name + ": no reply to its end");
+  return {};
+}
+
+std::expected<void, std::string> Recorder::close(const Message& last) {
   if (!server_.was_reset) {
-    if (server_.heard != data) {
-      return std::unexpected(message.name + ": neither refused nor delivered byte for byte");
-    }
-    say(server_, "250 2.0.0 Ok: queued as 4XJ0Qv1Xbz1z\r\n", kAck | kPsh);
-    if (!was_told(client_, "250 ")) return std::unexpected(message.name + ": no reply to its end");
     say(client_, "QUIT\r\n", kAck | kPsh);
     say(server_, "221 2.0.0 Bye\r\n", kAck | kPsh);
     say(server_, "", kAck | kFin);
@@ -137,17 +152,50 @@ std::expected<Conversation, std::string> Recorder::record(const Message& message
     say(server_, "", kAck);
   } else {
     conversation_.refused = true;
-    if (!was_told(client_, "554 ")) return std::unexpected(message.name + ": reset, but no 554");
+    if (!was_told(client_, "554 ")) return std::unexpected(last.name + ": reset, but no 554");
     say(client_, "QUIT\r\n", kAck | kPsh);
-    if (!was_told(client_, "221 ")) return std::unexpected(message.name + ": no reply to QUIT");
+    if (!was_told(client_, "221 ")) return std::unexpected(last.name + ": no reply to QUIT");
     say(client_, "", kAck | kFin);
   }
   let_it_be_forgotten();
   if (pipeline_->flows() != 0 || frames_.in_use() != 0) {
-    return std::unexpected(message.name + ": the gate still remembers the connection");
+    return std::unexpected(last.name + ": the gate still remembers the connection");
   }
+  return {};
+}
+
+std::expected<Conversation, std::string> Recorder::record(std::span<const Message> messages) {
+  const CounterValues before = values_of(counters_);
+  open();
+  const Message* last = nullptr;
+  for (const Message& message : messages) {
+    last = &message;
+    if (auto delivered = deliver(message); !delivered) return std::unexpected(delivered.error());
+    if (server_.was_reset) break;
+  }
+  if (last == nullptr) return std::unexpected("a connection without a message");
+  if (auto closed = close(*last); !closed) return std::unexpected(closed.error());
   const CounterValues after = values_of(counters_);
   for (size_t i = 0; i < kCounters; ++i) conversation_.counters[i] = after[i] - before[i];
+  return std::move(conversation_);
+}
+
+std::expected<Conversation, std::string> Recorder::record_unfinished(const Message* message,
+                                                                     size_t octets) {
+  open();
+  if (message != nullptr) {
+    if (auto begun = begin_message(*message); !begun) return std::unexpected(begun.error());
+    const std::string data = as_data(message->octets);
+    if (data.size() <= octets) return std::unexpected(message->name + " ends before it may");
+    send_message(std::string_view(data).substr(0, octets));
+  }
+  say(client_, "", kAck);
+  say(server_, "", kAck);
+  const size_t held = frames_.in_use();
+  pipeline_->clear(now_);
+  if (server_.was_reset || held != 0) {
+    return std::unexpected("a connection that stands still holds frames, or was refused");
+  }
   return std::move(conversation_);
 }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,9 +37,10 @@ struct RecordedFrame {
 struct Conversation {
   std::vector<RecordedFrame> frames;  // as they arrive at the gate, in order
   size_t opening_frames = 0;          // handshake, greeting and EHLO: before the transaction
-  bool refused = false;
-  uint64_t frames_sent = 0;  // by the gate, its own included
-  CounterValues counters{};  // what the connection adds to each
+  uint32_t messages = 0;              // said to their end, the refused one too
+  bool refused = false;               // the last message; a refusal ends the connection
+  uint64_t frames_sent = 0;           // by the gate, its own included
+  CounterValues counters{};           // what the connection adds to each
 };
 
 // The client of every recording; a replay gives each connection its own.
@@ -64,8 +66,16 @@ class Recorder : public worker::Transmitter {
       std::shared_ptr<const scan::SignatureSet> set, scan::MessageScan::Scratch* scratch);
   ~Recorder() override;
 
-  // The error says where the conversation went another way than mail servers go.
-  std::expected<Conversation, std::string> record(const Message& message);
+  // One connection that carries the messages one after another. A refusal ends it: the messages
+  // behind that one go unsaid (Conversation::messages). The error says where the conversation went
+  // another way than mail servers go.
+  std::expected<Conversation, std::string> record(std::span<const Message> messages);
+  std::expected<Conversation, std::string> record(const Message& message) {
+    return record({&message, 1});
+  }
+  // One that stops and stays open, everything being acknowledged: after the server's reply to EHLO,
+  // or after about so many octets of the message's data. Its counters are not kept.
+  std::expected<Conversation, std::string> record_unfinished(const Message* message, size_t octets);
 
   void send(packet::Frame* frame, packet::Side out) override;
 
@@ -84,7 +94,11 @@ class Recorder : public worker::Transmitter {
   void say(End& end, std::string payload, uint8_t flags);
   // True when the end was told something that begins with `reply`; forgets what it was told.
   bool was_told(End& end, std::string_view reply);
-  void send_message(const std::string& data);
+  void open();
+  std::expected<void, std::string> begin_message(const Message& message);
+  std::expected<void, std::string> deliver(const Message& message);
+  std::expected<void, std::string> close(const Message& last);
+  void send_message(std::string_view data);
   void let_it_be_forgotten();
 
   packet::HeapFrames frames_{4096};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/testing/heap_calls.h"
+#include "bench/standing.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/stage.h"
 
@@ -44,22 +45,31 @@ Pass Stopwatch::read() const { return {thread_seconds() - began_s_, heap_calls()
 std::expected<std::unique_ptr<Replay>, std::string> Replay::create(Traffic* traffic,
                                                                    const ReplaySetup& setup) {
   std::unique_ptr<Replay> replay(new Replay(traffic, setup));
-  if (setup.as == As::kNothing) return replay;
+  if (auto ready = replay->set_up(); !ready) return std::unexpected(ready.error());
+  return replay;
+}
+
+std::expected<void, std::string> Replay::set_up() {
+  if (setup_.as == As::kNothing) return {};
   worker::PipelineConfig config;
-  if (setup.as == As::kNotMail) config.mail_ports = {2525};
-  const TrafficShape& shape = traffic->shape();
+  if (setup_.as == As::kNotMail) config.mail_ports = {2525};
+  const TrafficShape& shape = traffic_->shape();
   // Refused connections are remembered for ten seconds; all of a pass takes place in these. Half of
   // everything stays free, so that no host meets its share.
-  config.flows = 2 * shape.connections;
-  config.answers = 2 * static_cast<uint32_t>(traffic->refused() + 1);
+  config.flows = 2 * shape.connections + setup_.idle;
+  config.answers = 2 * static_cast<uint32_t>(traffic_->refused() + 1);
   config.messages_in_flight = 2 * shape.active;
   config.transactions = 2 * (shape.active + shape.open);
-  auto pipeline = worker::Pipeline::create(config, traffic, &replay->verdicts_, &replay->events_,
-                                           replay.get(), &replay->counters_);
+  if (setup_.idle > 0) config.idle_timeout_s = 1'000'000;
+  const verdict::VerdictSource* verdicts = setup_.verdicts ? setup_.verdicts : &verdicts_;
+  auto pipeline = worker::Pipeline::create(config, traffic_, verdicts, &events_, this, &counters_);
   if (!pipeline) return std::unexpected(pipeline.error());
-  replay->pipeline_ = std::move(*pipeline);
-  replay->pipeline_->use_signature_set(setup.set, 1, setup.scratch);
-  return replay;
+  pipeline_ = std::move(*pipeline);
+  pipeline_->use_signature_set(setup_.set, 1, setup_.scratch);
+  if (setup_.idle == 0) return {};
+  return stand({setup_.idle_recording, 1},
+               {.first_client = shape.first_client + shape.connections, .count = setup_.idle},
+               *traffic_, *pipeline_, now_);
 }
 
 Replay::Replay(Traffic* traffic, const ReplaySetup& setup)
@@ -103,12 +113,16 @@ void Replay::process_all() {
       burst[count] = arrivals[i].frame;
       __builtin_prefetch(burst[count]->data());
     }
-    pipeline_->process({burst.data(), count}, side, now_);
-    pipeline_->expire(now_);
+    process({burst.data(), count}, side);
+    between_bursts();
     now_.monotonic_us += kBurstUs;
     now_.wall_us += kBurstUs;
   }
-  for (int i = 0; i < 20'000 && pipeline_->flows() > 0; ++i) {
+}
+
+void Replay::let_be_forgotten() {
+  if (!pipeline_) return;
+  for (int i = 0; i < 20'000 && pipeline_->flows() > setup_.idle; ++i) {
     now_.monotonic_us += 50'000;
     now_.wall_us += 50'000;
     pipeline_->expire(now_);
@@ -124,6 +138,14 @@ void Replay::swap() {
   swap_seconds_.push_back(stopwatch.read().seconds);
 }
 
+void Replay::drive() {
+  if (setup_.as == As::kNothing) {
+    forward_all();
+  } else {
+    process_all();
+  }
+}
+
 std::expected<Pass, std::string> Replay::pass() {
   swap_seconds_.clear();
   swap_seconds_.reserve(traffic_->arrivals().size() / kSwapBursts + 1);
@@ -131,13 +153,12 @@ std::expected<Pass, std::string> Replay::pass() {
   const CounterValues before = values_of(counters_);
   sent_ = 0;
   events_.published = 0;
+  ready();
   const Stopwatch stopwatch;
-  if (setup_.as == As::kNothing) {
-    forward_all();
-  } else {
-    process_all();
-  }
+  drive();
+  if (setup_.forgetting_timed) let_be_forgotten();
   const Pass pass = stopwatch.read();
+  let_be_forgotten();
   if (auto right = account(before); !right) return std::unexpected(right.error());
   return pass;
 }
@@ -148,7 +169,7 @@ std::expected<void, std::string> Replay::account(const CounterValues& before) co
     uint64_t is, must;
   };
   const bool mail = setup_.as == As::kMail;
-  const uint64_t frames = traffic_->arrivals().size(), messages = traffic_->shape().connections;
+  const uint64_t frames = traffic_->arrivals().size(), messages = traffic_->messages();
   std::vector<Count> counts{{"frames still held", traffic_->held(), 0},
                             {"frames sent", sent_, mail ? traffic_->expected_sent() : frames}};
   if (pipeline_) {
@@ -157,7 +178,7 @@ std::expected<void, std::string> Replay::account(const CounterValues& before) co
       const auto i = static_cast<size_t>(counter);
       return after[i] - before[i];
     };
-    counts.push_back({"connections not forgotten", pipeline_->flows(), 0});
+    counts.push_back({"connections not forgotten", pipeline_->flows(), setup_.idle});
     counts.push_back({"messages still under way", pipeline_->messages_in_flight(), 0});
     counts.push_back({"frames_in", added(Counter::kFramesIn), frames});
     for (size_t i = 0; i < kCounters; ++i) {

@@ -73,13 +73,29 @@ def print_stages(rows):
     columns(table, '<>>>')
 
 
+def told_refused(entry):
+    return f', {entry["refused"]} refused' if 'refused' in entry else ''
+
+
+def print_models(rows):
+    for row in rows:
+        if 'model' not in row:
+            continue
+        cores = ', '.join(f'{n}: {row["model"][n]["contended"]:g} to {row["model"][n]["linear"]:g}' for n in ('8', '16', '32'))
+        print(f'  {row["row"]} does {row["speedup"]:.3g} × {row["compared_with"]}. A model, not measured (sigma '
+              f'{row["model"]["sigma"]:.3g}), says of so many cores, in workers: {cores}')
+        if row['speedup'] > 2:
+            print('  More than two: the one alone was disturbed by neighbours. No loss was found; the model is an upper bound.')
+
+
 def print_messages(out, rows):
     if not rows:
         return
     print('\nWhole messages through one worker, in memory (per second of one core\'s CPU time)')
     for entry in out['inputs']:
         print(f'  {entry["input"]}.{entry["open_connections"]} with {entry["set"]}: {entry["messages"]} messages, '
-              f'{entry["mean_octets"]:,.0f} octets in the mean, {entry["refused"]} refused; {entry["origin"]}')
+              f'{entry["mean_octets"]:,.0f} octets in the mean'
+              f'{told_refused(entry)}; {entry["origin"]}')
     table = [('row', 'rate', 'each', 'spread', 'MB/s', 'time × that of', '')]
     for row in rows:
         ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
@@ -87,6 +103,7 @@ def print_messages(out, rows):
                       f'{row["spread"]:.0%}', number(row['megabytes_per_second']), ratio,
                       row.get('compared_with', '')))
     columns(table, '<>>>>><')
+    print_models(rows)
 
 
 def print_cycles(rows):
@@ -118,6 +135,29 @@ def print_connections(rows):
         table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["microseconds_each"] * 1000:,.4g} ns',
                       f'{row["spread"]:.0%}', ratio, row.get('compared_with', '')))
     columns(table, '<>>>><')
+
+
+def print_latency(rows):
+    if not rows:
+        return
+    print('\nLatency added to a forwarded frame by a worker under a share of its full load (µs of the wall clock, open loop; '
+          f'set {rows[0]["set"]})')
+    table = [('row', 'p50', 'p99', 'p99.9', 'max', 'least p99', 'preempted', 'frames/s', 'p99 × that of', '')]
+    for row in rows:
+        table.append((row['row'], *(number(row[key]) for key in ('p50', 'p99', 'p99_9', 'max', 'p99_least', 'preemptions')),
+                      number(row['offered_frames_per_second']), f'{row["ratio"]:.3g}', row['compared_with']))
+    columns(table, '<>>>>>>>><')
+
+
+def print_memory(rows):
+    if not rows:
+        return
+    print('\nResident memory')
+    table = [('row', 'bytes', 'of', '× that of', '')]
+    for row in rows:
+        ratio = f'{row["ratio"]:,.4g}' if 'ratio' in row else ''
+        table.append((row['row'], f'{row["value"]:,.0f}', row['input'], ratio, row.get('compared_with', '')))
+    columns(table, '<><><')
 
 
 def print_verdicts(rows):
@@ -168,10 +208,13 @@ def print_table(out):
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    others = ('stage.', 'cycles.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.')
+    others = ('stage.', 'cycles.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.', 'latency',
+              'memory.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
     print_cycles([row for row in out['rows'] if row['row'].startswith('cycles.')])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
     print_verdicts([row for row in out['rows'] if row['row'].startswith(('verdict.', 'ledger.'))])
     print_signatures(out, [row for row in out['rows'] if row['row'].startswith(('match', 'set.'))])
+    print_latency([row for row in out['rows'] if row['row'].startswith('latency')])
+    print_memory([row for row in out['rows'] if row['row'].startswith('memory.')])
     print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])

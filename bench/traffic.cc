@@ -67,6 +67,17 @@ std::vector<Step> order_of_arrival(const std::vector<Conversation>& recordings,
 
 }  // namespace
 
+void set_client(Frame& frame, packet::Side arrives, uint32_t client) {
+  const packet::TcpPacket tcp = packet::parse(frame);
+  assert(!tcp.is_v6);
+  const bool from_client = arrives == packet::Side::kInside;
+  packet::store_be32(frame.data() + tcp.l3_offset + (from_client ? 12 : 16),
+                     0x0a000000u + 1 + client / 16);
+  packet::store_be16(frame.data() + tcp.l4_offset + (from_client ? 0 : 2),
+                     static_cast<uint16_t>(40'000 + client % 16));
+  packet::fill_checksums(frame);
+}
+
 void Traffic::ArenaFree::operator()(uint8_t* arena) const { std::free(arena); }
 
 // On huge pages when the kernel has them to give, as a pool of mbufs is.
@@ -85,6 +96,7 @@ Traffic::Traffic(const std::vector<Conversation>& recordings, const TrafficShape
     const Conversation& recording = recordings[c % recordings.size()];
     for (size_t i = 0; i < kCounters; ++i) expected_counters_[i] += recording.counters[i];
     expected_sent_ += recording.frames_sent;
+    messages_ += recording.messages;
     refused_ += recording.refused;
   }
   lay_out(recordings);
@@ -111,23 +123,20 @@ void Traffic::lay_out(const std::vector<Conversation>& recordings) {
   }
 }
 
-// Gives the connection its own client: 10.0.0.0/8, sixteen ports an address.
 void Traffic::store(const RecordedFrame& frame, uint32_t connection, Recorded& slot) {
   slot.buffer = pristine_.get() + slot.at;
   slot.capacity = kMbufBytes;
   slot.offset = 0;
   slot.length = slot.recorded_length = static_cast<uint32_t>(frame.bytes.size());
   std::memcpy(slot.data(), frame.bytes.data(), frame.bytes.size());
-  const packet::TcpPacket tcp = packet::parse(slot);
-  assert(!tcp.is_v6);
-  const bool from_client = frame.arrives == packet::Side::kInside;
-  packet::store_be32(slot.data() + tcp.l3_offset + (from_client ? 12 : 16),
-                     0x0a000000u + 1 + connection / 16);
-  packet::store_be16(slot.data() + tcp.l4_offset + (from_client ? 0 : 2),
-                     static_cast<uint16_t>(40'000 + connection % 16));
-  packet::fill_checksums(slot);
+  set_client(slot, frame.arrives, shape_.first_client + connection);
   slot.buffer = working_.get() + slot.at;
   slot.source = this;
+}
+
+std::optional<size_t> Traffic::place_of(const Frame& frame) const {
+  if (frame.source != this) return std::nullopt;
+  return static_cast<size_t>(static_cast<const Recorded*>(&frame) - frames_.data());
 }
 
 void Traffic::restore(bool checksums_trusted) {

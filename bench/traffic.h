@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,15 +19,19 @@
 namespace postern::bench {
 
 struct TrafficShape {
-  uint32_t connections = 0;  // in all; recordings are used in turn
-  uint32_t open = 64;        // connections open at once
-  uint32_t active = 64;      // of these, how many are in their transaction at once
+  uint32_t connections = 0;   // in all; recordings are used in turn
+  uint32_t open = 64;         // connections open at once
+  uint32_t active = 64;       // of these, how many are in their transaction at once
+  uint32_t first_client = 0;  // the number of the first connection's client
 };
 
 struct Arrival {
   packet::Frame* frame;
   packet::Side side;
 };
+
+// Makes a recorded frame one of that client: 10.0.0.0/8 and on, sixteen ports an address.
+void set_client(packet::Frame& frame, packet::Side arrives, uint32_t client);
 
 class Traffic : public packet::FrameSource {
  public:
@@ -39,8 +44,11 @@ class Traffic : public packet::FrameSource {
   const CounterValues& expected_counters() const { return expected_counters_; }
   uint64_t expected_sent() const { return expected_sent_; }
   const TrafficShape& shape() const { return shape_; }
-  uint64_t octets() const { return octets_; }    // of all frames
-  uint64_t refused() const { return refused_; }  // connections
+  uint64_t octets() const { return octets_; }  // of all frames
+  uint64_t messages() const { return messages_; }
+  uint64_t refused() const { return refused_; }  // messages, each the last of its connection
+  // Its place among the arrivals; none: we have forged it.
+  std::optional<size_t> place_of(const packet::Frame& frame) const;
   // Frames somebody still holds.
   uint64_t held() const { return held_ + forged_.in_use(); }
 
@@ -70,7 +78,7 @@ class Traffic : public packet::FrameSource {
   std::vector<Arrival> arrivals_;
   packet::HeapFrames forged_{16384};
   CounterValues expected_counters_{};
-  uint64_t expected_sent_ = 0, octets_ = 0, refused_ = 0, held_ = 0;
+  uint64_t expected_sent_ = 0, octets_ = 0, messages_ = 0, refused_ = 0, held_ = 0;
 };
 
 }  // namespace postern::bench
