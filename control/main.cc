@@ -52,7 +52,8 @@ void wait_for_the_end(const sigset_t& signals) {
       spdlog::info("ending on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
       return;
     }
-    spdlog::info("SIGHUP: nothing can be reloaded; restart to read the configuration again");
+    spdlog::info(
+        "SIGHUP: certificates are read as gates connect, the configuration at a restart only");
   }
 }
 

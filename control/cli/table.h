@@ -9,10 +9,11 @@
 namespace postern::cli {
 
 // `text` with control characters written as \xNN: what comes from mail must not drive the terminal.
-// Cut to `most` characters, with "…", when longer.
+// Cut to `most` columns, with "…", when longer.
 std::string printable(std::string_view text, size_t most = 60);
 
-// Characters, not octets (UTF-8).
+// Columns that a terminal gives it (UTF-8): two to a Chinese, Japanese or Korean character, none to
+// an accent that goes over the one before.
 size_t width(std::string_view text);
 
 // Columns two spaces apart, as wide as their widest cell; the last one is not padded.

@@ -23,6 +23,27 @@ TEST(Printable, CutsByCharacters) {
   EXPECT_EQ(printable("abc", 3), "abc");
 }
 
+// The widths of Unicode's EastAsianWidth.txt: W and F take two columns; Mn takes none.
+TEST(Width, IsInColumnsOfATerminal) {
+  EXPECT_EQ(width("abc"), 3u);
+  EXPECT_EQ(width("\u00fc"), 1u);
+  EXPECT_EQ(width("\u65e5\u672c"), 4u);  // W: CJK ideographs
+  EXPECT_EQ(width("\ud55c"), 2u);        // W: Hangul
+  EXPECT_EQ(width("\uff21"), 2u);        // F: fullwidth A
+  EXPECT_EQ(width("\uff71"), 1u);        // H: halfwidth katakana
+  EXPECT_EQ(width("e\u0301"), 1u);       // Mn: an accent
+  EXPECT_EQ(width("\xff\xe6\x97"), 3u);  // no UTF-8
+  EXPECT_EQ(printable("\u65e5\u672c\u8a9e", 5), "\u65e5\u672c…");
+  EXPECT_EQ(printable("\u65e5\u672c\u8a9e", 6), "\u65e5\u672c\u8a9e");
+}
+
+TEST(Table, AlignsWideCharacters) {
+  Table table({"A", "B"});
+  table.add({"\u65e5\u672c", "1"});
+  table.add({"xyz", "2"});
+  EXPECT_EQ(table.to_string(), "A     B\n\u65e5\u672c  1\nxyz   2\n");
+}
+
 TEST(Table, AlignsByCharactersAndLeavesNoTrailingSpaces) {
   Table table({"A", "B", "C"});
   table.add({"\xc3\xbc", "22", ""});

@@ -149,6 +149,17 @@ TEST(Top, WhatOthersWroteDrivesNoTerminal) {
   EXPECT_THAT(text, HasSubstr(R"(\x1b]0;owned\x07\xe2\x80\xae)"));
 }
 
+// In columns: the name of a gate is wide, too, and cut behind a whole character.
+TEST(Top, WideNamesFitTheScreen) {
+  TopFrame frame = looked();
+  frame.status.mutable_data_planes(0)->set_gate("\u6771\u4eac\u6771\u4eac\u6771\u4eac");
+  EXPECT_EQ(top_lines(frame, {}, {.columns = 8})[1].text, "\u6771\u4eac\u6771…");
+  send(frame, "192.0.2.10", 60, 0, "\u6771\u4eac\u682a\u5f0f\u4f1a\u793e");  // 12 columns
+  // The other columns take 70; the first one to be left out is DEFERRED.
+  EXPECT_THAT(texts(top_lines(frame, {}, {.columns = 82}))[5], HasSubstr("DEFERRED"));
+  EXPECT_THAT(texts(top_lines(frame, {}, {.columns = 81}))[5], testing::Not(HasSubstr("DEFERRED")));
+}
+
 TEST(Top, HelpNamesTheKeys) {
   const std::string text = all(top_lines(looked(), {}, {.help = true}));
   EXPECT_THAT(text, HasSubstr("q  quit"));

@@ -4,6 +4,9 @@
 // of an authority that is not ours. What is left to ask is whether the gate that a stream's Hello
 // names is the one that the certificate is for: events, reports and acknowledgements are filed
 // under that name, and one gate must not speak for another.
+//
+// Our own files are read at each handshake: one that was renewed is shown from the next connection
+// on. Files that cannot be used change nothing.
 #pragma once
 
 #include <grpcpp/security/auth_context.h>
@@ -18,10 +21,15 @@
 
 namespace postern::server {
 
-// For a port that speaks only to those with a certificate of one of the authorities. The error says
-// what to do.
+// For a port that speaks only to those with a certificate of one of the authorities. They must
+// outlive the server that has the port. What is wrong with files that replaced others is logged.
+// The error says what to do.
 std::expected<std::shared_ptr<grpc::ServerCredentials>, std::string> remote_credentials(
     const TlsFiles& files);
+
+// From now on the log says what gRPC has to say: above all who was turned away in the handshake,
+// of whom no stream will tell. For the whole process, and for good.
+void log_failed_handshakes();
 
 // Whom the certificate of a peer is for: its DNS names; when it has none, its common name.
 std::vector<std::string> certified_names(const grpc::AuthContext& peer);

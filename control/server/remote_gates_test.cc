@@ -5,7 +5,10 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -20,6 +23,7 @@ namespace {
 
 using namespace channel::v1;
 using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -32,6 +36,25 @@ std::string text_of(const std::filesystem::path& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
 }
+
+// What is logged while it lives. gRPC's threads log, too.
+class Logged {
+ public:
+  Logged() : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink_));
+  }
+  ~Logged() { spdlog::set_default_logger(before_); }
+  int lines_with(std::string_view part) const {
+    return static_cast<int>(std::ranges::count_if(
+        lines(), [&](const std::string& line) { return line.contains(part); }));
+  }
+  std::vector<std::string> lines() const { return sink_->last_formatted(); }
+
+ private:
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> sink_ =
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(1000);
+  std::shared_ptr<spdlog::logger> before_;
+};
 
 class RemoteGatesTest : public testing::Test {
  protected:
@@ -156,12 +179,53 @@ TEST_F(RemoteGatesTest, WithoutACertificateOrWithoutTlsNobodyIsHeard) {
 }
 
 TEST_F(RemoteGatesTest, ACertificateOfAnotherAuthorityIsNone) {
+  const Logged logged;
   start_allowing({});
   TestCertificates others;
   const auto stranger = attach(with(others.gate("edge-2")), "edge-2");
   EXPECT_FALSE(stranger.update.has_value());
   EXPECT_EQ(stranger.end.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(logged.lines(),
+              Contains(HasSubstr("turned away: its certificate is of no authority in")));
   EXPECT_EQ(status().data_planes_size(), 0);
+}
+
+// To whom a handshake shows which certificate is seen by whom the peer trusts.
+TEST_F(RemoteGatesTest, RenewedFilesAreUsedByTheNextConnection) {
+  start_allowing({});
+  TestCertificates others;
+  const auto old = with(certificates_.gate("edge-2")),
+             renewed = with(others.gate("edge-2"), others.control());
+  EXPECT_TRUE(attach(old, "edge-2").update.has_value());
+  EXPECT_FALSE(attach(renewed, "edge-2").update.has_value());
+  const TlsFiles ours = certificates_.control(), theirs = others.control();
+  for (const auto& [to, from] :
+       {std::pair(ours.certificate, theirs.certificate), std::pair(ours.key, theirs.key),
+        std::pair(ours.authorities, theirs.authorities)})
+    std::filesystem::rename(from, to);
+  EXPECT_TRUE(attach(renewed, "edge-2").update.has_value());
+  EXPECT_FALSE(attach(old, "edge-2").update.has_value());
+}
+
+TEST_F(RemoteGatesTest, ABrokenReplacementChangesNothingAndIsSaidOnce) {
+  start_allowing({});
+  const auto edge = with(certificates_.gate("edge-2"));
+  const auto broken = {certificates_.control().certificate, certificates_.control().key,
+                       certificates_.control().authorities};
+  const char* names[] = {"remote.certificate: ", "remote.key: ", "remote.clients: "};
+  const char** name = names;
+  for (const std::filesystem::path& file : broken) {
+    const std::string good = text_of(file);
+    std::ofstream(file) << "half a file";
+    const Logged logged;
+    EXPECT_TRUE(attach(edge, "edge-2").update.has_value());
+    EXPECT_TRUE(attach(edge, "edge-2").update.has_value());
+    EXPECT_EQ(logged.lines_with(*name), 1);
+    EXPECT_EQ(logged.lines_with("is still shown"), 1);
+    ++name;
+    std::ofstream(file) << good;
+    EXPECT_TRUE(attach(edge, "edge-2").update.has_value());
+  }
 }
 
 TEST_F(RemoteGatesTest, OperatorsAreNotServedThere) {

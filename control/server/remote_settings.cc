@@ -35,9 +35,10 @@ const std::vector<ConfigKey>& remote_config_keys() {
                "are served, with mutual TLS; nothing else is. Empty: only the Unix socket."},
       {.name = "remote.certificate",
        .default_value = "",
-       .help = "PEM file with the certificate that gates are shown, and its chain. It must be for "
-               "the name by which they reach this machine. Certificates are read at the start; "
-               "deploy/certificates makes them."},
+       .help =
+           "PEM file with the certificate that gates are shown, and its chain. It must be for "
+           "the name by which they reach this machine. Files that were replaced are taken up at "
+           "the next connection; deploy/certificates makes them."},
       {.name = "remote.key", .default_value = "", .help = "PEM file with the certificate's key."},
       {.name = "remote.clients",
        .default_value = "",

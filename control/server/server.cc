@@ -7,7 +7,6 @@
 #include <sys/un.h>
 
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "base/instance_lock.h"
@@ -74,6 +73,9 @@ struct Server::Parts {
     notifier.reset();
   }
 
+  // Empty: they are served.
+  std::string serve_remote_gates(const RemoteSettings& settings);
+
   policy::Apply apply() {
     return [this](std::span<const ledger::Change> what) { return changes.apply(what); };
   }
@@ -129,6 +131,7 @@ struct Server::Parts {
   VerdictChannel verdict_channel;
   VerdictChannel remote_channel;
   std::unique_ptr<grpc::Server> server;
+  std::shared_ptr<grpc::ServerCredentials> remote_credentials;
   std::unique_ptr<grpc::Server> remote_server;  // null: remote.listen is empty
   int remote_port = 0;
 };
@@ -166,28 +169,6 @@ void limit(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-}
-
-// The verdict channel and nothing else. Owns nothing: `service` outlives what it returns.
-std::expected<std::pair<std::unique_ptr<grpc::Server>, int>, std::string> serve_remote_gates(
-    const RemoteSettings& settings, VerdictChannel& service) {
-  auto credentials = remote_credentials(settings.files);
-  if (!credentials) return std::unexpected(std::move(credentials.error()));
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(settings.listen, *credentials, &port);
-  builder.RegisterService(&service);
-  limit(builder);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
-  auto server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
-    return std::unexpected(fmt::format(
-        "remote.listen: cannot listen on {}: the address must be one of this machine's, and the "
-        "port free",
-        settings.listen));
-  }
-  return std::pair(std::move(server), port);
 }
 
 }  // namespace
@@ -228,14 +209,34 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ledger::Ledger
         fmt::format("cannot listen on {}: its directory must exist and be writable", path));
   }
   if (!options.remote.listen.empty()) {
-    auto remote = serve_remote_gates(options.remote, parts->remote_channel);
-    if (!remote) {
+    log_failed_handshakes();
+    if (auto obstacle = parts->serve_remote_gates(options.remote); !obstacle.empty()) {
       parts->server->Shutdown(std::chrono::system_clock::now());
-      return std::unexpected(std::move(remote.error()));
+      return std::unexpected(std::move(obstacle));
     }
-    std::tie(parts->remote_server, parts->remote_port) = std::move(*remote);
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+// The verdict channel and nothing else.
+std::string Server::Parts::serve_remote_gates(const RemoteSettings& settings) {
+  auto credentials = server::remote_credentials(settings.files);
+  if (!credentials) return credentials.error();
+  remote_credentials = std::move(*credentials);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(settings.listen, remote_credentials, &remote_port);
+  builder.RegisterService(&remote_channel);
+  limit(builder);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port that is taken is an error
+  remote_server = builder.BuildAndStart();
+  if (remote_server == nullptr || remote_port == 0) {
+    return fmt::format(
+        "remote.listen: cannot listen on {}: the address must be one of this machine's, and the "
+        "port free",
+        settings.listen);
+  }
+  return "";
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

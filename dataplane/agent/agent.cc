@@ -194,20 +194,31 @@ void Agent::run_channel() {
   }
 }
 
+// Renewed files are taken up; broken ones leave what was read before. False: there is nothing.
+bool Agent::read_identity() {
+  auto read = read_tls_files(
+      config_.remote->files,
+      {.certificate = "control.certificate", .key = "control.key", .authorities = "control.ca"});
+  if (read) {
+    identity_ = std::move(*read);
+    files_trouble_.clear();
+    return true;
+  }
+  if (!identity_) {
+    note_away(read.error(), false);
+    return false;
+  }
+  if (files_trouble_ != read.error()) {
+    files_trouble_ = read.error();
+    spdlog::error("{}; the certificate that was read before is still shown", files_trouble_);
+  }
+  return true;
+}
+
 // One connection, from its hello to its end. True: control was there and spoke.
 bool Agent::converse() {
-  std::optional<TlsIdentity> identity;
-  if (config_.remote) {
-    auto read = read_tls_files(
-        config_.remote->files,
-        {.certificate = "control.certificate", .key = "control.key", .authorities = "control.ca"});
-    if (!read) {
-      note_away(read.error(), false);
-      return false;
-    }
-    identity = std::move(*read);
-  }
-  const auto stub = channel::v1::VerdictChannel::NewStub(dial(config_, identity));
+  if (config_.remote && !read_identity()) return false;
+  const auto stub = channel::v1::VerdictChannel::NewStub(dial(config_, identity_));
   grpc::ClientContext context;
   {
     const std::lock_guard lock(mutex_);
@@ -255,7 +266,7 @@ bool Agent::converse() {
     our_end = ending_;
   }
   changed_.notify_all();
-  if (!our_end) note_away(reason(end, identity, heard), heard);
+  if (!our_end) note_away(reason(end, identity_, heard), heard);
   return heard;
 }
 

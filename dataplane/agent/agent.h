@@ -106,6 +106,7 @@ class Agent {
   void drain();
   void run_channel();
   bool converse();
+  bool read_identity();
   void note_away(const std::string& why, bool heard);
   void receive(const channel::v1::ToDataPlane& message);
   void run_sender(Stream& stream);
@@ -127,12 +128,14 @@ class Agent {
   std::map<uint64_t, std::shared_ptr<const SignatureNames>> names_;  // by generation
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // any of the below
-  bool stopping_ = false;            // no more draining; what is spooled is sent at once
-  bool ending_ = false;              // nor talking
-  bool hung_up_ = false;             // this connection is over
-  bool wake_ = false;                // the sender has something to look at
-  std::string away_because_;         // logged
+  std::condition_variable changed_;      // any of the below
+  bool stopping_ = false;                // no more draining; what is spooled is sent at once
+  bool ending_ = false;                  // nor talking
+  bool hung_up_ = false;                 // this connection is over
+  bool wake_ = false;                    // the sender has something to look at
+  std::optional<TlsIdentity> identity_;  // the channel thread's; control is remote
+  std::string files_trouble_;            // logged; the channel thread's
+  std::string away_because_;             // logged
   std::vector<channel::v1::FromDataPlane> outbox_;
   grpc::ClientContext* context_ = nullptr;  // of the connection or attempt, to cancel it
 

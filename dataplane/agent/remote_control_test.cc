@@ -144,12 +144,12 @@ std::string text_of(const std::filesystem::path& file) {
 
 class RemoteControlTest : public testing::Test {
  protected:
-  void start_control(const TlsFiles& files) {
+  void start_control(const TlsFiles& files, int port = 0) {
     grpc::SslServerCredentialsOptions options(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     options.pem_root_certs = text_of(certificates_.control().authorities);
     options.pem_key_cert_pairs.push_back({text_of(files.key), text_of(files.certificate)});
-    control_.emplace("127.0.0.1:0", true, grpc::SslServerCredentials(options));
+    control_.emplace(fmt::format("127.0.0.1:{}", port), true, grpc::SslServerCredentials(options));
     config_.control = fmt::format("dns:///127.0.0.1:{}", control_->port());
   }
   void start_agent() {
@@ -255,6 +255,18 @@ TEST_F(RemoteControlTest, FilesThatGoAreSaidAndRenewedOnesTakenUp) {
   start_agent();
   EXPECT_THAT(log_.line("is away"), AllOf(HasSubstr("control.key"), HasSubstr("No such file")));
   std::filesystem::rename(scratch_ / "key", files.key);
+  EXPECT_TRUE(greeted());
+}
+
+TEST_F(RemoteControlTest, ABrokenReplacementLeavesWhatWasReadBefore) {
+  start_control(certificates_.control());
+  start_agent();
+  ASSERT_TRUE(greeted());
+  std::ofstream(config_.remote->files.key) << "half a key";
+  const int port = control_->port();
+  control_->kill();
+  EXPECT_THAT(log_.line("is still shown"), HasSubstr("control.key"));
+  start_control(certificates_.control(), port);
   EXPECT_TRUE(greeted());
 }
 

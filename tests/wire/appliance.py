@@ -48,6 +48,7 @@ class Appliance:
     """
 
     inspects = True
+    NAME = "laboratory"   # gate.id
 
     def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None,
                  control=NO_POLICY, api=""):
@@ -75,8 +76,8 @@ class Appliance:
 
     def start_control(self):
         self.control = self._topology.start(
-            self._topology.gate.command(self._program("control/postern-control"),
-                                        "--config", self.directory / "control.toml"),
+            self._control_machine().command(self._program("control/postern-control"),
+                                            "--config", self.directory / "control.toml"),
             "gate/control.log")
 
     def start_dataplane(self):
@@ -269,15 +270,22 @@ class Appliance:
             raise SetupError(f"{program} is missing: ninja -C {self._build}")
         return program
 
+    def _control_machine(self):
+        return self._topology.gate
+
+    def _way_to_control(self):
+        """Lines of the data plane's section [control]."""
+        return f'socket = "{self.directory / "control.sock"}"'
+
     def _eal_options(self):
         return self._huge_pages.eal_options()
 
     def _write_configuration(self):
-        socket, state = self.directory / "control.sock", self.directory / "state"
+        state = self.directory / "state"
         state.mkdir()
         (self.directory / "dataplane.toml").write_text(f"""\
 [gate]
-id = "laboratory"
+id = "{self.NAME}"
 
 [ports]
 inside = "net_af_packet0,iface=gate0"
@@ -303,7 +311,7 @@ held_mib = 64
 verdicts = 10000
 
 [control]
-socket = "{socket}"
+{self._way_to_control()}
 
 [state]
 directory = "{state}"

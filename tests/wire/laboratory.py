@@ -23,14 +23,14 @@ class Laboratory:
     """Postfix on either side, a sink beside the receiving one, and the gate between."""
 
     def __init__(self, lossy=False, mail_servers=True, settings="", rules=None,
-                 control=NO_POLICY, sender_listens="127.0.0.1", api=""):
+                 control=NO_POLICY, sender_listens="127.0.0.1", api="", appliance=Appliance):
         self._sender_listens = sender_listens
         self.topology = Topology("pstw", lossy=lossy)
         _open.append(self)
         try:
             self.customer, self.internet = self.topology.customer, self.topology.internet
             self.sink = Sink(self.topology, self.internet, SINK)
-            self.gate = make_gate(self.topology, settings, rules, control, api)
+            self.gate = make_gate(self.topology, settings, rules, control, api, appliance)
             if mail_servers:
                 self._start_mail_servers()
         except BaseException:
@@ -66,10 +66,11 @@ class Laboratory:
             self.topology.close()
 
 
-def make_gate(topology, settings="", rules=None, control=NO_POLICY, api=""):
+def make_gate(topology, settings="", rules=None, control=NO_POLICY, api="",
+              appliance=Appliance):
     if Options.bridge:
         return Bridge(topology)
-    return Appliance(topology, Options.build, Options.workers, settings=settings, rules=rules,
+    return appliance(topology, Options.build, Options.workers, settings=settings, rules=rules,
                      control=control, api=api)
 
 

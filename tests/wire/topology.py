@@ -34,6 +34,7 @@ CUSTOMER_V6 = "fd00:18::1"
 INTERNET_V6 = "fd00:18::2"
 # Behind a router, which takes one from every TTL.
 _MANAGED, _MANAGER = "192.0.2.1", "192.0.2.2"
+CONTROL, _CONTROLLED = "192.0.2.5", "192.0.2.6"
 FAR, _ROUTER = "198.18.1.2", "198.18.1.1"
 FAR_V6, _ROUTER_V6 = "fd00:19::2", "fd00:19::1"
 
@@ -211,6 +212,14 @@ class Topology:
         self.customer.run("sysctl", "-qw", "net.ipv4.conf.mgmt0.rp_filter=0")
         self.gate.run("ip", "address", "add", f"{_MANAGER}/30", "dev", "mgmt1")
         self.gate.run("ip", "route", "add", CUSTOMER, "via", _MANAGED)
+
+    def control_machine(self):
+        """A machine for the control process alone, as CONTROL, on a cable to the gate's."""
+        control = self._namespace("control")
+        self._cable(control, "ctl0", self.gate, "ctl1")
+        control.run("ip", "address", "add", f"{CONTROL}/30", "dev", "ctl0")
+        self.gate.run("ip", "address", "add", f"{_CONTROLLED}/30", "dev", "ctl1")
+        return control
 
     def defer(self, undo, *arguments):
         """Has `undo` called by close(), before all that was registered earlier."""
