@@ -69,8 +69,8 @@ class RemoteControl(WireTest):
         reply = self.send(self.SOURCE, spam=True)
         self.assert_refused(reply)
         events = self.gate.events(re.search(r"case ([0-9A-Z]{10})", reply.text)[1])
-        self.assertEqual([(e["gate"], e["outcome"], e["client"], e["mail_from"]) for e in events],
-                         [(self.gate.NAME, "refused_content", self.SOURCE, self.SENDER)])
+        self.assertEqual([(e["outcome"], e["client"], e["mail_from"]) for e in events],
+                         [("refused_content", self.SOURCE, self.SENDER)])
 
     def test_control_dies_and_comes_again(self):
         self.gate.set_verdict(self.SOURCE, "refuse")
@@ -96,12 +96,13 @@ class RemoteControl(WireTest):
             row = next((s for s in top["senders"] if s["address"] == source), None)
             gate = top["data_planes"][0]
             counted = gate["counters"]["messages_seen"] - before["messages_seen"]
-            return (gate, row) if row and row["messages"] == 4 and counted == 4 else None
+            return (gate, row) if row and row["counts"]["messages"] == 4 and counted >= 4 else None
         gate, row = wait_until(seen, 30, "four messages in top")
         self.assertEqual((gate["gate"], gate["attached"]), (self.gate.NAME, True))
-        self.assertEqual(gate["counters"]["messages_refused_content"]
-                         - before["messages_refused_content"], 1)
-        self.assertEqual(row["refused_spam"], 1)
+        # The gate tells its counts now and then: those before may lack the last of other tests.
+        self.assertGreaterEqual(gate["counters"]["messages_refused_content"]
+                                - before["messages_refused_content"], 1)
+        self.assertEqual(row["counts"]["refused_spam"], 1)
         text = self.gate.postern("top", "--once", "--every", "100ms")
         self.assertRegex(text, rf"(?m)^{self.gate.NAME}: [\d.]+ messages/s, ")
         self.assertRegex(text, rf"(?m)^{re.escape(source)} +4 +1 +25 % ")
