@@ -1,5 +1,7 @@
 #include "bench/conversation.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace postern::bench {
@@ -21,9 +23,9 @@ constexpr packet::Timestamps kTimestamps{1000, 2000};
 constexpr const char* kEhloReply =
     "250-mx.internet.example\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-ETRN\r\n"
     "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
-constexpr const char* kTransaction =
-    "MAIL FROM:<some.sender@customer.example> SIZE=10000\r\nRCPT TO:<reader@internet.example> "
-    "ORCPT=rfc822;reader@internet.example\r\nDATA\r\n";
+const std::string kTransaction =
+    fmt::format("MAIL FROM:<{}> SIZE=10000\r\nRCPT TO:<{}> ORCPT=rfc822;{}\r\nDATA\r\n", kMailFrom,
+                kRcptTo, kRcptTo);
 
 }  // namespace
 
@@ -113,7 +115,7 @@ void Recorder::open() {
   say(server_, "", kSyn | kAck);
   say(client_, "", kAck);
   say(server_, "220 mx.internet.example ESMTP\r\n", kAck | kPsh);
-  say(client_, "EHLO mail.customer.example\r\n", kAck | kPsh);
+  say(client_, fmt::format("EHLO {}\r\n", kHelo), kAck | kPsh);
   say(server_, kEhloReply, kAck | kPsh);
   conversation_.opening_frames = conversation_.frames.size();
 }

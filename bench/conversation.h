@@ -46,6 +46,10 @@ struct Conversation {
 // The client of every recording; a replay gives each connection its own.
 inline constexpr const char* kClient = "10.0.0.1:40000";
 inline constexpr const char* kServer = "198.51.100.1:25";
+// The envelope of every message.
+inline constexpr const char* kHelo = "mail.customer.example";
+inline constexpr const char* kMailFrom = "some.sender@customer.example";
+inline constexpr const char* kRcptTo = "reader@internet.example";
 
 // A bounded queue of events that somebody always empties in time.
 class EventRing : public worker::EventSink {
