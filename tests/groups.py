@@ -128,7 +128,8 @@ class Tree:
         found = {}
         for test in self.introspect("tests"):
             if any(s.split(":")[-1] in suites for s in test["suite"]):
-                programs = [p for p in test["cmd"] if Path(p).is_relative_to(self.path)]
+                # Not scripts beside the tree, whose paths lead out of it.
+                programs = [p for p in map(os.path.normpath, test["cmd"]) if Path(p).is_relative_to(self.path)]
                 found[test["name"]] = [str(Path(p).relative_to(self.path)) for p in programs]
         return found
 
