@@ -57,14 +57,15 @@ Expected<ordered_json> row(const std::string& name, const std::string& what,
     if (!value) return std::unexpected(name + ": " + value.error());
     values.push_back(*value);
   }
-  std::ranges::sort(values);
-  const double median = values[values.size() / 2];
+  std::vector<double> sorted = values;
+  std::ranges::sort(sorted);
+  const double median = sorted[sorted.size() / 2];
   return ordered_json{{"row", name},
                       {"what", what},
                       {"unit", unit},
                       {"value", median},
-                      {"spread", median > 0 ? (values.back() - values.front()) / median : 0},
-                      {"repetitions", repetitions},
+                      {"spread", median > 0 ? (sorted.back() - sorted.front()) / median : 0},
+                      {"repetitions", values},
                       {"input", input}};
 }
 

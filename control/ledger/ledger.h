@@ -105,6 +105,9 @@ struct Totals {
   uint64_t events = 0;
 };
 
+// What is told of a verdict: all, or what a data plane must know.
+enum class Told : uint8_t { kAll, kEnforced };
+
 class Ledger {
  public:
   virtual ~Ledger() = default;
@@ -139,9 +142,9 @@ class Ledger {
   // Verdicts on the prefix itself and on those inside it, in the order of addresses.
   virtual Result<std::vector<Verdict>> verdicts_within(const IpPrefix& prefix) = 0;
   // A page of all verdicts, in the order of addresses, beginning behind `after` (nothing: at the
-  // first).
+  // first). `told` kEnforced: without reason, author and time of setting, which take half of it.
   virtual Result<std::vector<Verdict>> verdicts_after(const std::optional<VerdictKey>& after,
-                                                      size_t limit) = 0;
+                                                      size_t limit, Told told = Told::kAll) = 0;
 
   // What happened after `version`, oldest first, up to `until`; nothing when those are more than
   // `limit` changes.

@@ -98,7 +98,7 @@ int64_t Statement::run() {
   return sqlite3_changes64(database_.handle());
 }
 
-std::string Statement::text(int column) const {
+std::string_view Statement::view(int column) const {
   const auto* characters =
       reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
   if (characters == nullptr) return "";

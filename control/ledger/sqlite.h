@@ -71,8 +71,9 @@ class Statement {
 
   int64_t number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   double real(int column) const { return sqlite3_column_double(statement_.get(), column); }
-  std::string text(int column) const;
-  std::string octets(int column) const;  // of a Blob
+  std::string text(int column) const { return std::string(view(column)); }
+  std::string_view view(int column) const;  // as text(); until the next step()
+  std::string octets(int column) const;     // of a Blob
   std::array<uint8_t, 16> address(int column) const;
 
  private:

@@ -26,26 +26,29 @@ namespace {
   "address, length, treatment, messages_per_minute, case_reference, reason, author, set_at, " \
   "expires_at, starttls, switch, part"
 
-Verdict read_verdict(const Statement& row, int column = 0) {
+// Of a row of VERDICT_COLUMNS behind `column` others.
+Verdict read_verdict(const Statement& row, int column = 0, Told told = Told::kAll) {
   Verdict verdict;
   verdict.prefix.address = IpAddress::from_v6(row.address(column).data());
   verdict.prefix.length = static_cast<uint8_t>(row.number(column + 1));
   verdict.treatment =
-      channel::parse_treatment(row.text(column + 2)).value_or(Treatment::TREATMENT_UNSPECIFIED);
+      channel::parse_treatment(row.view(column + 2)).value_or(Treatment::TREATMENT_UNSPECIFIED);
   verdict.messages_per_minute = static_cast<uint32_t>(row.number(column + 3));
   verdict.case_reference.number = static_cast<uint64_t>(row.number(column + 4));
-  verdict.reason = row.text(column + 5);
-  verdict.author = row.text(column + 6);
-  verdict.set_unix_s = static_cast<uint64_t>(row.number(column + 7));
+  if (told == Told::kAll) {
+    verdict.reason = row.text(column + 5);
+    verdict.author = row.text(column + 6);
+    verdict.set_unix_s = static_cast<uint64_t>(row.number(column + 7));
+  }
   verdict.expires_unix_s = static_cast<uint64_t>(row.number(column + 8));
   verdict.starttls =
-      channel::parse_starttls(row.text(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
-  const auto of = channel::parse_switch(row.text(column + 10));
+      channel::parse_starttls(row.view(column + 9)).value_or(StartTls::START_TLS_AS_POLICY);
+  const auto of = channel::parse_switch(row.view(column + 10));
   // Taken for another it would refuse mail that nobody meant: a newer program wrote it.
   if (!of)
     throw SqliteError("a verdict in it is of a switch not known here: " + row.text(column + 10));
   verdict.of = *of;
-  const auto part = Part::parse(row.text(column + 11));
+  const auto part = Part::parse(row.view(column + 11));
   // Taken for the whole sender it would block mail that nobody meant.
   if (!part) throw SqliteError("a verdict in it cannot be read: " + part.error());
   verdict.part = *part;
@@ -76,9 +79,10 @@ struct Writer {
         record(database, "INSERT INTO verdict_history (version, action, prefix, " VERDICT_COLUMNS
                          ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"),
         set_version(database, "UPDATE meta SET version = ?"),
+        // Asked after every change: by itself the order makes SQLite read a million verdicts.
         expired(database, "SELECT " VERDICT_COLUMNS
-                          " FROM verdicts WHERE expires_at != 0 AND expires_at <= ? "
-                          "ORDER BY address, length, switch, part"),
+                          " FROM verdicts INDEXED BY verdicts_by_expiry WHERE expires_at != 0 AND "
+                          "expires_at <= ? ORDER BY address, length, switch, part"),
         add_batch(database, "INSERT OR IGNORE INTO event_batches VALUES (?,?,?,?)"),
         add_event(database, kInsertEvent),
         forget_events(database,
@@ -251,8 +255,8 @@ class SqliteLedger : public Ledger {
     });
   }
 
-  Result<std::vector<Verdict>> verdicts_after(const std::optional<VerdictKey>& after,
-                                              size_t limit) override {
+  Result<std::vector<Verdict>> verdicts_after(const std::optional<VerdictKey>& after, size_t limit,
+                                              Told told) override {
     return use(feed_, [&](Feed& f) {
       std::vector<Verdict> page;
       page.reserve(limit);
@@ -261,7 +265,7 @@ class SqliteLedger : public Ledger {
                                    channel::switch_name(after->of), after->part.to_string(),
                                    uint64_t{limit})
                 : f.first_page.with(uint64_t{limit});
-      while (rows.step()) page.push_back(read_verdict(rows));
+      while (rows.step()) page.push_back(read_verdict(rows, 0, told));
       return page;
     });
   }

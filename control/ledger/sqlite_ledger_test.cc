@@ -104,6 +104,18 @@ TEST_F(SqliteLedgerTest, ListsWhatLiesWithinAPrefix) {
   EXPECT_THAT(names(*ledger->verdicts_within(parsed("198.51.100.0/24"))), IsEmpty());
 }
 
+TEST_F(SqliteLedgerTest, APageCanLeaveOutWhatOnlyPeopleRead) {
+  const auto ledger = open();
+  const Verdict whole = refuse("192.0.2.3");
+  ASSERT_FALSE(whole.reason.empty() || whole.author.empty() || whole.set_unix_s == 0);
+  ASSERT_TRUE(ledger->apply(std::vector{set(whole)}));
+  Verdict enforced = whole;
+  enforced.reason = enforced.author = "";
+  enforced.set_unix_s = 0;
+  EXPECT_THAT(*ledger->verdicts_after({}, 1, Told::kEnforced), ElementsAre(enforced));
+  EXPECT_THAT(*ledger->verdicts_after({}, 1), ElementsAre(whole));
+}
+
 TEST_F(SqliteLedgerTest, PagesThroughAllVerdicts) {
   const auto ledger = open();
   ASSERT_TRUE(ledger->apply(std::vector{set(refuse("192.0.2.3")), set(refuse("192.0.2.1")),

@@ -54,7 +54,8 @@ ledger::Result<ToDataPlane> VerdictFeed::next(Time now) {
 
 ledger::Result<ToDataPlane> VerdictFeed::next_part() {
   // One more than goes into the part: it tells whether this is the last.
-  auto page = ledger_.verdicts_after(last_sent_, limits_.snapshot_part + 1);
+  auto page =
+      ledger_.verdicts_after(last_sent_, limits_.snapshot_part + 1, ledger::Told::kEnforced);
   if (!page) return std::unexpected(page.error());
   const bool last = page->size() <= limits_.snapshot_part;
   if (!last) page->pop_back();
