@@ -181,6 +181,18 @@ def print_goodput(rows):
     columns(table, '<>>><')
 
 
+def print_peers(rows):
+    if not rows:
+        return
+    print(f'\nPeers: the same rules on the same messages ({rows[0]["input"]}: {rows[0]["origin"]}), of one core\'s CPU time')
+    table = [('row', 'rate', 'each', 'spread', '', '× that of', '')]
+    for row in rows:
+        ratio = f'{row["ratio"]:,.4g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
+        table.append((row['row'], f'{number(row["value"])} messages/s', f'{number(row["microseconds_each"])} µs',
+                      f'{row["spread"]:.0%}', row['what'], ratio, row['compared_with'] if ratio else ''))
+    columns(table, '<>>><><')
+
+
 def print_signatures(out, rows):
     if not rows:
         return
@@ -209,7 +221,7 @@ def print_table(out):
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
     others = ('stage.', 'cycles.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.', 'latency',
-              'memory.')
+              'memory.', 'peer.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
     print_cycles([row for row in out['rows'] if row['row'].startswith('cycles.')])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
@@ -217,4 +229,5 @@ def print_table(out):
     print_signatures(out, [row for row in out['rows'] if row['row'].startswith(('match', 'set.'))])
     print_latency([row for row in out['rows'] if row['row'].startswith('latency')])
     print_memory([row for row in out['rows'] if row['row'].startswith('memory.')])
+    print_peers([row for row in out['rows'] if row['row'].startswith('peer.')])
     print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])
