@@ -193,6 +193,19 @@ def print_peers(rows):
     columns(table, '<>>><><')
 
 
+def print_forwarding(rows):
+    if not rows:
+        return
+    print('\nForwarding of what is not mail (one worker; testpmd in io mode on one core; wall clock)')
+    table = [('row', 'rate', 'spread', 'Gbit/s', 'offered', 'rate × that of', '')]
+    for row in rows:
+        ratio = f'{row["ratio"]:.3g} ± {row["ratio_spread"] / 2:.0%}' if 'ratio' in row else ''
+        offered = number(row['offered_frames_per_second']) if 'offered_frames_per_second' in row else ''
+        table.append((row['row'], f'{number(row["value"])} {row["unit"]}', f'{row["spread"]:.0%}',
+                      number(row['gigabits_per_second']), offered, ratio, row['compared_with'] if ratio else ''))
+    columns(table, '<>>>>><')
+
+
 def print_signatures(out, rows):
     if not rows:
         return
@@ -220,8 +233,8 @@ def print_table(out):
     print_head(out)
     print(f'Medians of {count} repetitions; spread is the widest difference between them. Every count was right.')
     print_stages([row for row in out['rows'] if row['row'].startswith('stage.')])
-    others = ('stage.', 'cycles.', 'goodput.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.', 'latency',
-              'memory.', 'peer.')
+    others = ('stage.', 'cycles.', 'goodput.', 'forward.', 'flow.', 'syn.', 'match', 'set.', 'verdict.', 'ledger.',
+              'latency', 'memory.', 'peer.')
     print_messages(out, [row for row in out['rows'] if not row['row'].startswith(others)])
     print_cycles([row for row in out['rows'] if row['row'].startswith('cycles.')])
     print_connections([row for row in out['rows'] if row['row'].startswith(('flow.', 'syn.'))])
@@ -231,3 +244,4 @@ def print_table(out):
     print_memory([row for row in out['rows'] if row['row'].startswith('memory.')])
     print_peers([row for row in out['rows'] if row['row'].startswith('peer.')])
     print_goodput([row for row in out['rows'] if row['row'].startswith('goodput.')])
+    print_forwarding([row for row in out['rows'] if row['row'].startswith('forward.')])

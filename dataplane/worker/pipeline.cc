@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bitset>
+#include <new>
 #include <random>
 
 #include "dataplane/packet/checksum.h"
@@ -47,20 +48,23 @@ struct Pipeline::Impl {
   // A frame of a burst, as far as it is known before its turn.
   struct Read {
     TcpPacket tcp;
-    uint64_t hash;
-    bool mail;
-    const verdict::Verdict* verdict;  // on a SYN's sender; null: not looked up yet
+    uint64_t hash = 0;
+    bool mail = false;
+    const verdict::Verdict* verdict = nullptr;  // on a SYN's sender; null: not looked up yet
   };
   void look_up_senders(size_t frames, Side arrived, const Now& now);
-  void process(Frame* frame, Side arrived, Read& read, const Now& now);
+  void process_mail(Frame* frame, Side arrived, Read& read, const Now& now);
   Flow* find(const TcpPacket& tcp, uint64_t hash) {
     StageScope stage(Stage::kFlow);
     return connections.find(FlowKey::of(tcp), hash);
   }
-  void forward(Frame* frame, Side arrived, Counter counted_as) {
-    counters->add(counted_as);
+  void send_on(Frame* frame, Side arrived) {
     StageScope stage(Stage::kTransmit);
     transmitter->send(frame, packet::opposite(arrived));
+  }
+  void forward(Frame* frame, Side arrived, Counter counted_as) {
+    counters->add(counted_as);
+    send_on(frame, arrived);
   }
   void discard(Frame* frame, Counter reason) {
     counters->add(reason);
@@ -122,19 +126,23 @@ void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& 
     impl.started = true;
     impl.admission.start(now);
   }
+  uint64_t bytes = 0;
+  size_t mail = 0;
   for (size_t i = 0; i < frames.size(); ++i) {
-    Impl::Read& read = impl.burst[i];
-    impl.counters->add(Counter::kFramesIn);
-    impl.counters->add(Counter::kBytesIn, frames[i]->length);
-    read.verdict = nullptr;
-    read.tcp = packet::parse(*frames[i]);
+    bytes += frames[i]->length;
+    // Made in its place: a copy would wait until what parse() has just written can be read.
+    Impl::Read& read = *new (&impl.burst[i]) Impl::Read{.tcp = packet::parse(*frames[i])};
     read.mail = read.tcp.kind != Kind::kOther &&
                 (impl.mail_port[read.tcp.destination_port] || impl.mail_port[read.tcp.source_port]);
     if (!read.mail) continue;
+    ++mail;
     read.hash = impl.connections.hash(FlowKey::of(read.tcp));
     impl.connections.prefetch_slot(read.hash);
   }
-  if (frames.size() > 1) {
+  impl.counters->add(Counter::kFramesIn, frames.size());
+  impl.counters->add(Counter::kBytesIn, bytes);
+  impl.counters->add(Counter::kFramesNotMail, frames.size() - mail);
+  if (mail > 0 && frames.size() > 1) {
     StageScope flow(Stage::kFlow);
     for (size_t i = 0; i < frames.size(); ++i) {
       if (impl.burst[i].mail) impl.connections.prefetch_flow(impl.burst[i].hash);
@@ -142,7 +150,10 @@ void Pipeline::process(std::span<Frame* const> frames, Side arrived, const Now& 
     impl.look_up_senders(frames.size(), arrived, now);
   }
   for (size_t i = 0; i < frames.size(); ++i) {
-    impl.process(frames[i], arrived, impl.burst[i], now);
+    if (impl.burst[i].mail)
+      impl.process_mail(frames[i], arrived, impl.burst[i], now);
+    else
+      impl.send_on(frames[i], arrived);
   }
 }
 
@@ -162,9 +173,8 @@ void Pipeline::Impl::look_up_senders(size_t frames, Side arrived, const Now& now
   verdicts->lookup_burst(std::span(senders).first(count), now.wall_s(), sender_verdicts);
 }
 
-void Pipeline::Impl::process(Frame* frame, Side arrived, Read& read, const Now& now) {
+void Pipeline::Impl::process_mail(Frame* frame, Side arrived, Read& read, const Now& now) {
   TcpPacket& tcp = read.tcp;
-  if (!read.mail) return forward(frame, arrived, Counter::kFramesNotMail);
   const bool to_server = mail_port[tcp.destination_port];
   const bool from_server = mail_port[tcp.source_port];
   if (arrived == Side::kOutside && to_server && guard.stops(frame, tcp, now)) return;

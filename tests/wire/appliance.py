@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 NO_POLICY = "[policy]\nenabled = false\n"  # and nobody is told, then
+AF_PACKET = [f"net_af_packet{number},iface=gate{number}" for number in range(2)]  # the cables' ends
 
 
 class Bridge:
@@ -43,15 +44,15 @@ class Appliance:
 
     `build` is the build directory; `control`, lines of the control process's configuration: by default the
     policy is off, for tests send spam that nobody is to be blocked for; `api`, where its REST interface and the
-    console listen; `rules`, the text of a rule file, takes the shipped set's place. Ports are AF_PACKET sockets on
-    the gate's two ends of the cables.
+    console listen; `rules`, the text of a rule file, takes the shipped set's place; `devices`, the inside and the
+    outside port; `eal`, further options of DPDK's.
     """
 
     inspects = True
     NAME = "laboratory"   # gate.id
 
     def __init__(self, topology, build, workers=1, idle_sleep_us=50, settings="", rules=None,
-                 control=NO_POLICY, api=""):
+                 control=NO_POLICY, api="", devices=AF_PACKET, eal=()):
         self._topology = topology
         self._build = Path(build)
         self._huge_pages = HugePages(topology)
@@ -67,6 +68,8 @@ class Appliance:
         self._control_settings = control
         self._api = api
         self._ledger = self.directory / "ledger.sqlite"
+        self._devices = devices
+        self._further_eal_options = eal
         self._settings = settings   # further lines of the data plane's configuration
         self.control = self.dataplane = None
         self._write_configuration()
@@ -278,7 +281,7 @@ class Appliance:
         return f'socket = "{self.directory / "control.sock"}"'
 
     def _eal_options(self):
-        return self._huge_pages.eal_options()
+        return [*self._huge_pages.eal_options(), *self._further_eal_options]
 
     def _write_configuration(self):
         state = self.directory / "state"
@@ -288,8 +291,8 @@ class Appliance:
 id = "{self.NAME}"
 
 [ports]
-inside = "net_af_packet0,iface=gate0"
-outside = "net_af_packet1,iface=gate1"
+inside = "{self._devices[0]}"
+outside = "{self._devices[1]}"
 
 [worker]
 count = {self._workers}
